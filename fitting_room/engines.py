@@ -1,0 +1,225 @@
+"""What runs a network: OpenVINO on the CPU, torch on CUDA and MPS and as the reference.
+
+An engine is a callable, safe to use from several threads: uint8 pixels ``(N, H, W, 3)`` ->
+float32 features ``(N, D)``. OpenVINO's conversion of a network is kept on disk, so that a later
+start needs neither torch nor the weights file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fitting_room.backbones import Selection
+
+ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
+PRECISIONS = ("f32", "bf16")
+
+
+class EngineError(Exception):
+    """An engine was asked for that this machine does not have."""
+
+
+class Engine(Protocol):
+    """Runs one network. ``batch_size`` is the number of pictures it likes best at once and
+    ``streams`` how many batches it works on at the same time."""
+
+    name: str
+    batch_size: int
+    streams: int
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray: ...
+
+
+def make_engine(
+    selection: Selection, *, kind: str = "auto", precision: str = "f32", cache: Path | None = None
+) -> Engine:
+    """The engine for a network: ``auto`` takes CUDA or MPS where there is one, else OpenVINO on
+    the CPU, else torch on the CPU. ``cache`` is the folder for converted networks.
+
+    Raises :class:`EngineError` for an engine that is not there and ``BackboneError`` for weights
+    that do not fit.
+    """
+    if kind not in ENGINES:
+        raise EngineError(f"There is no engine {kind!r}. Known: {', '.join(ENGINES)}.")
+    if precision not in PRECISIONS:
+        raise EngineError(f"There is no precision {precision!r}. Known: {', '.join(PRECISIONS)}.")
+    if kind == "auto":
+        kind = _accelerator() or ("openvino" if _has_openvino() else "torch")
+    if kind == "openvino":
+        if not _has_openvino():
+            raise EngineError("OpenVINO is not installed. Run: pip install openvino")
+        return OpenVINOEngine(selection, precision=precision, cache=cache)
+    return TorchEngine(selection, device="cpu" if kind == "torch" else kind, precision=precision)
+
+
+def _has_openvino() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("openvino") is not None
+
+
+def _accelerator() -> str | None:
+    """ "cuda", "mps" or nothing. Torch, slow to import, is only asked where there may be one."""
+    nvidia = shutil.which("nvidia-smi") is not None or Path("/dev/nvidia0").exists()
+    if not nvidia and sys.platform != "darwin":
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else None
+
+
+class TorchEngine:
+    """The network as torch runs it, in channels-last layout."""
+
+    def __init__(
+        self, selection: Selection, *, device: str = "cpu", precision: str = "f32"
+    ) -> None:
+        import torch
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise EngineError("CUDA was asked for, but torch sees no CUDA device.")
+        if device == "mps" and not torch.backends.mps.is_available():
+            raise EngineError("MPS was asked for, but torch sees no MPS device.")
+        self.name = f"torch {device} {precision}"
+        self.batch_size = 16 if device == "cpu" else 64
+        self.streams = 1  # torch spreads one batch over all cores by itself
+        self._device = torch.device(device)
+        self._bf16 = precision == "bf16"
+        module = selection.backbone.module(selection.weights)
+        self._module = module.to(self._device, memory_format=torch.channels_last)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        import torch
+
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
+        ):
+            features = self._module(torch.from_numpy(pixels).to(self._device))
+        return features.float().cpu().numpy()  # type: ignore[no-any-return]
+
+
+class OpenVINOEngine:
+    """The network as OpenVINO runs it on the CPU.
+
+    Two compiled forms share the work: full batches go one to a core, so that whole pictures and
+    not parts of one are spread over the cores, and a few pictures at a time (a query) go one by
+    one with all cores on each.
+    """
+
+    def __init__(
+        self, selection: Selection, *, precision: str = "f32", cache: Path | None = None
+    ) -> None:
+        import openvino
+
+        self.name = f"openvino {precision}"
+        self.batch_size = 8
+        self._precision = precision
+        self._input_size = selection.backbone.input_size
+        self._core = openvino.Core()
+        self._model = _converted(selection, self._core, cache)
+        self._lock = threading.Lock()
+        self._compiled: dict[int, Any] = {}
+        self._local = threading.local()
+        self.streams = max(1, len(_affinity()))
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        size = self.batch_size if len(pixels) >= self.batch_size // 2 else 1
+        parts = []
+        for start in range(0, len(pixels), size):
+            part = pixels[start : start + size]
+            padded = np.zeros((size, *pixels.shape[1:]), np.uint8) if len(part) < size else part
+            if padded is not part:
+                padded[: len(part)] = part
+            request = self._request(size)
+            request.infer([np.ascontiguousarray(padded)], share_inputs=True)
+            parts.append(request.get_output_tensor(0).data[: len(part)].copy())
+        return np.concatenate(parts)
+
+    def _request(self, size: int) -> Any:
+        """An infer request of this thread's own; requests must not be shared."""
+        requests: dict[int, Any] = self._local.__dict__.setdefault("requests", {})
+        if size not in requests:
+            requests[size] = self._compile(size).create_infer_request()
+        return requests[size]
+
+    def _compile(self, size: int) -> Any:
+        with self._lock:
+            if size not in self._compiled:
+                self._model.reshape([size, *self._input_size, 3])
+                self._compiled[size] = self._core.compile_model(
+                    self._model,
+                    "CPU",
+                    {
+                        "PERFORMANCE_HINT": "LATENCY" if size == 1 else "THROUGHPUT",
+                        "INFERENCE_PRECISION_HINT": self._precision,
+                    },
+                )
+            return self._compiled[size]
+
+
+def _affinity() -> range | set[int]:
+    """The processors this process may use, which in a container are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return range(os.cpu_count() or 1)
+
+
+def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
+    """The network in OpenVINO's form, from the cache or converted now and put there."""
+    import openvino
+
+    if cache is None:
+        return _convert(selection)
+    key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
+    folder = cache / f"{selection.backbone.name}-{key[:16]}"
+    if (folder / "model.xml").is_file():
+        try:
+            return core.read_model(folder / "model.xml")
+        except RuntimeError:
+            shutil.rmtree(folder, ignore_errors=True)  # damaged: it is made anew just below
+    model = _convert(selection)
+    _keep(
+        lambda made: openvino.save_model(model, made / "model.xml", compress_to_fp16=False), folder
+    )
+    return model
+
+
+def _convert(selection: Selection) -> Any:
+    import warnings
+
+    import openvino
+    import torch
+
+    module = selection.backbone.module(selection.weights)
+    example = torch.zeros(2, *selection.backbone.input_size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return openvino.convert_model(module, example_input=example)
+
+
+def _keep(write: Callable[[Path], None], folder: Path) -> None:
+    """Write a cache folder whole or not at all; a cache that cannot be written is no error."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as work:
+            made = Path(work) / "made"
+            made.mkdir()
+            write(made)
+            made.rename(folder)
+    except OSError:
+        return  # read-only disk, or another process was first: the network is in memory anyway

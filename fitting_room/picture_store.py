@@ -1,0 +1,140 @@
+"""Where a catalogue's pictures lie, a folder or a zip archive, read by name and never outside it.
+
+Names are relative POSIX paths. A store only ever answers names that it listed itself, and each
+read checks again that it stays inside and below the size limit, because names may come back from
+a file on disk (an index) that somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from fitting_room.images import SUFFIXES, ImageRejected
+
+_TOO_LARGE = "The file is too large: more than {:.0f} MB. Save the picture smaller."
+
+
+class PictureStore(Protocol):
+    """Pictures by name. ``location`` is the folder or archive that holds them."""
+
+    location: Path
+
+    def pictures(self) -> dict[str, str]:
+        """Every picture's name and its signature: a short text that changes when the file does."""
+        ...
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """The picture's bytes. Raises :class:`ImageRejected` when there is no such picture in the
+        store, it leads outside, it is larger than ``max_bytes`` or it cannot be read."""
+        ...
+
+    def path(self, name: str) -> str:
+        """The picture's place for people and other programs."""
+        ...
+
+
+class FolderStore:
+    """Pictures in a folder and its subfolders. Links that lead out of the folder are not followed."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location.resolve()
+
+    def pictures(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        pending = [self.location]
+        while pending:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(Path(entry.path))
+                    elif Path(entry.name).suffix.lower() in SUFFIXES:
+                        signature = self._signature(entry)
+                        if signature is not None:
+                            name = Path(entry.path).relative_to(self.location).as_posix()
+                            found[name] = signature
+        return found
+
+    def _signature(self, entry: os.DirEntry[str]) -> str | None:
+        try:
+            if entry.is_symlink() and not self._is_inside(Path(entry.path)):
+                return None
+            status = entry.stat()
+        except OSError:  # a dangling link, or gone since the listing
+            return None
+        return f"{status.st_size}-{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else None
+
+    def _is_inside(self, path: Path) -> bool:
+        return path.resolve().is_relative_to(self.location)
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        path = self.location / PurePosixPath(name)
+        try:
+            if not is_plain_name(name) or not self._is_inside(path):
+                raise ImageRejected("The name leads outside the catalogue.", name=name)
+            with path.open("rb") as file:
+                data = file.read(max_bytes + 1)
+        except (OSError, ValueError) as error:
+            if isinstance(error, ImageRejected):
+                raise
+            raise ImageRejected(f"The file cannot be read ({error}).", name=name) from error
+        if len(data) > max_bytes:
+            raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
+        return data
+
+    def path(self, name: str) -> str:
+        return str(self.location / PurePosixPath(name))
+
+
+class ZipStore:
+    """Pictures in a zip archive, read in place: nothing is ever unpacked to disk.
+
+    Raises ``zipfile.BadZipFile`` or ``OSError`` when the archive cannot be opened.
+    """
+
+    def __init__(self, location: Path) -> None:
+        self.location = location.resolve()
+        self.archive = zipfile.ZipFile(self.location)
+
+    def pictures(self) -> dict[str, str]:
+        return {
+            info.filename: f"{info.file_size}-{info.CRC:08x}"
+            for info in self.archive.infolist()
+            if not info.is_dir()
+            and is_plain_name(info.filename)
+            and PurePosixPath(info.filename).suffix.lower() in SUFFIXES
+            and not any(p.startswith((".", "__MACOSX")) for p in info.filename.split("/"))
+        }
+
+    def read(self, name: str, max_bytes: int) -> bytes:
+        try:
+            info = self.archive.getinfo(name)
+            if info.file_size > max_bytes:
+                raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
+            # zipfile reads no further than the size in the directory, whatever the data expands to
+            return self.archive.read(info)
+        except KeyError as error:
+            raise ImageRejected("There is no such picture in the archive.", name=name) from error
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise ImageRejected(f"The archive's entry is damaged ({error}).", name=name) from error
+        except (RuntimeError, NotImplementedError) as error:
+            raise ImageRejected(
+                "The archive's entry is encrypted or packed in an unknown way.", name=name
+            ) from error
+
+    def path(self, name: str) -> str:
+        return str(self.location / PurePosixPath(name))
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is a relative path that stays where it starts."""
+    parts = name.split("/")
+    return not (
+        "\\" in name or "\0" in name or ":" in parts[0] or any(p in ("", ".", "..") for p in parts)
+    )

@@ -1,0 +1,104 @@
+"""Every knob, its default and its environment variable, in one place.
+
+The variable of a knob is ``FITTING_ROOM_`` and its name in capitals: ``FITTING_ROOM_BACKBONE``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import platformdirs
+
+from fitting_room.backbones import AUTO
+from fitting_room.images import ImageLimits
+
+PREFIX = "FITTING_ROOM_"
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parent
+#: The page, the demo catalogue and the sample pictures: in a checkout where they lie, in an
+#: installed package in the copy that it carries.
+HOME = _CHECKOUT if (_CHECKOUT / "app.py").is_file() else _PACKAGE / "bundled"
+
+
+class SettingsError(Exception):
+    """An environment variable has a value that makes no sense; names it and what is expected."""
+
+
+def _cache_folder() -> Path:
+    if HOME == _CHECKOUT:
+        return HOME / "cache"
+    return Path(platformdirs.user_cache_dir("fitting-room", appauthor=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The knobs of the page and the command line."""
+
+    #: The catalogue that the page shows; built at its first start.
+    catalogue: Path = HOME / "data" / "demo"
+    #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
+    index: Path | None = None
+    #: Indexes of the page and converted networks; may be deleted at any time.
+    cache: Path = _cache_folder()
+    #: Pictures that the page offers to try.
+    samples: Path = HOME / "data" / "samples"
+    #: A name from ``fitting_room.backbones`` or ``auto``.
+    backbone: str = AUTO
+    #: Weights of the backbone: a name ("V2") or a local file.
+    weights: str | None = None
+    #: ``auto``, ``openvino``, ``torch`` (on the CPU), ``cuda`` or ``mps``.
+    engine: str = "auto"
+    #: ``f32`` or ``bf16``: quicker on processors that have it, a little less exact.
+    precision: str = "f32"
+    #: Seconds without progress after which a download of weights is given up.
+    download_timeout: float = 5.0
+    #: Limits of a picture: megabytes of the file and millions of pixels.
+    max_megabytes: float = 32
+    max_megapixels: float = 64
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """The defaults, changed by what the environment sets. Raises :class:`SettingsError`."""
+        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
+        values: dict[str, object] = {}
+        for variable, text in environment.items():
+            if not variable.startswith(PREFIX) or not text:
+                continue
+            if variable not in known:
+                names = ", ".join(sorted(known))
+                raise SettingsError(f"{variable} is no setting. Known: {names}.")
+            values[known[variable].name] = _parse(variable, str(known[variable].type), text)
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def limits(self) -> ImageLimits:
+        return ImageLimits(
+            max_bytes=int(self.max_megabytes * 2**20), max_pixels=int(self.max_megapixels * 1e6)
+        )
+
+    @property
+    def index_folder(self) -> Path:
+        """Where the page's index lies: as set, or in the cache under the catalogue's name."""
+        return self.index if self.index is not None else self.cache / self.catalogue.stem
+
+    @property
+    def engines_folder(self) -> Path:
+        return self.cache / "networks"
+
+
+def _parse(variable: str, kind: str, text: str) -> object:
+    if kind.startswith("Path"):
+        return Path(text).expanduser()
+    if kind == "float":
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise SettingsError(f"{variable}={text}: a number above 0 is expected.")
+        return number
+    return text
