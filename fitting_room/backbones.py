@@ -51,8 +51,11 @@ class WeightsFile:
 class WeightsSource(Protocol):
     """Where the weights of a name come from."""
 
-    name: str
-    sha256: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
 
     def find(self) -> Path | None:
         """The file on this machine, or ``None``. Never touches the network."""

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder
 from fitting_room.images import ImageLimits, ImageRejected, open_image
-from fitting_room.index import PCA, Index, IndexUnusable, write_index
+from fitting_room.index import PCA, Index, IndexUnusable, ReductionError, write_index
 from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
 
@@ -73,7 +73,7 @@ def build_index(
     """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``.
 
     Raises :class:`BuildError` when another build of the same index is running or no picture at
-    all could be used, and ``ValueError`` for a ``pca`` that the embeddings do not allow.
+    all could be used, and ``ReductionError`` for a ``pca`` that the embeddings do not allow.
     """
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow a link to it)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,8 @@ def build_index(
         with lock.acquire(timeout=0):
             for left in folder.parent.glob(f".{folder.name}.new-*"):
                 shutil.rmtree(left, ignore_errors=True)  # by a build that was killed
-            return _Build(catalogue, embedder, folder, pca, limits, listener).run()
+            build = _Build(catalogue, embedder, folder, pca=pca, limits=limits, listener=listener)
+            return build.run()
     except Timeout as error:
         raise BuildError(
             f"{folder}: another build of this index is running. Wait for it."
@@ -98,6 +99,7 @@ class _Build:
         catalogue: Catalogue,
         embedder: Embedder,
         folder: Path,
+        *,
         pca: int | None,
         limits: ImageLimits,
         listener: Listener,
@@ -105,7 +107,7 @@ class _Build:
         self.catalogue, self.embedder, self.folder = catalogue, embedder, folder
         self.pca_dimension, self.limits, self.listener = pca, limits, listener
         if pca is not None and not 1 <= pca <= embedder.dimension:
-            raise ValueError(
+            raise ReductionError(
                 f"--pca {pca}: {embedder.selection.backbone.name} has embeddings of "
                 f"{embedder.dimension} dimensions; give a number from 1 to that."
             )
@@ -303,4 +305,4 @@ class _Build:
 
     def _old_rows(self, rows: np.ndarray) -> np.ndarray:
         assert self.old is not None  # noqa: S101  (rows of it were handed out)
-        return self.old.vectors[rows]
+        return np.asarray(self.old.vectors[rows])

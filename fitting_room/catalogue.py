@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -65,10 +66,8 @@ class CatalogueReport:
         lines = [f"{self.rows:,} rows read, {self.items:,} items kept"]
         for verb, counts in (("repaired", self.repaired), ("dropped", self.dropped)):
             for reason, count in counts.items():
-                named = ", ".join(self.examples.get(reason, []))
-                lines.append(
-                    f"  {verb} {count:,}: {reason}" + (f" (e.g. {named})" if named else "")
-                )
+                named = ", ".join(self.examples[reason])
+                lines.append(f"  {verb} {count:,}: {reason} (e.g. {named})")
         if self.empty:
             cells = ", ".join(f"{column} {count:,}" for column, count in self.empty.items())
             lines.append(f"  kept with an empty cell: {cells}")
@@ -277,22 +276,26 @@ def _read_rows(lines: Iterable[str]) -> tuple[list[str], Iterator[tuple[list[str
     names = ["id", *(c for i, c in enumerate(header) if i != at)]
 
     def rows() -> Iterator[tuple[list[str], list[str]]]:
-        for cells, repairs in _split_lines(source, delimiter):
+        for raw, repairs in _split_lines(source, delimiter):
+            cells = [cell.strip() for cell in raw]
             if len(cells) > len(header) and last_is_name:
                 end = len(header) - 1
-                cells = [*cells[:end], delimiter.join(cells[end:])]
+                cells = [*cells[:end], delimiter.join(raw[end:]).strip()]
                 repairs.append("unquoted commas in the last column")
-            cells = [cell.strip() for cell in cells]
-            if any("\udc80" <= c <= "\udcff" for cell in cells for c in cell if c > "\ud7ff"):
-                cells = [
-                    c.encode("utf-8", "surrogateescape").decode("cp1252", "replace") for c in cells
-                ]
+            if _UNDECODED.search("".join(cells)):
+                cells = [_from_windows(cell) for cell in cells]
                 repairs.append("not UTF-8, read as Windows-1252")
-            if len(cells) > at:
-                cells = [cells[at], *cells[:at], *cells[at + 1 :]]
-            yield cells, repairs
+            yield [*cells[at : at + 1], *cells[:at], *cells[at + 1 :]], repairs
 
     return names, rows()
+
+
+#: What the `surrogateescape` of decoding leaves of a byte that is not UTF-8.
+_UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+def _from_windows(cell: str) -> str:
+    return cell.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 
 def _split_lines(lines: Iterator[str], delimiter: str) -> Iterator[tuple[list[str], list[str]]]:

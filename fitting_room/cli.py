@@ -25,13 +25,14 @@ from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import ENGINES, EngineError
 from fitting_room.images import SUFFIXES, ImageRejected
-from fitting_room.index import FilterError, Index, IndexUnusable
+from fitting_room.index import FilterError, Index, IndexUnusable, ReductionError
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import HOME, Settings, SettingsError
 
 _EXPECTED = (
-    BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, fetch.FetchError, OSError,
+    BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError,
+    fetch.FetchError,
 )  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `fitting-room search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except (FilterError, SettingsError, ValueError) as error:
+    except (FilterError, ReductionError, SettingsError) as error:
         _complain(str(error))
         return USAGE
     except _EXPECTED as error:

@@ -97,8 +97,8 @@ class TorchEngine:
         self.streams = 1  # torch spreads one batch over all cores by itself
         self._device = torch.device(device)
         self._bf16 = precision == "bf16"
-        module = selection.backbone.module(selection.weights)
-        self._module = module.to(self._device, memory_format=torch.channels_last)
+        module = selection.backbone.module(selection.weights).to(self._device)
+        self._module = module.to(memory_format=torch.channels_last)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         import torch
@@ -191,9 +191,11 @@ def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
         except RuntimeError:
             shutil.rmtree(folder, ignore_errors=True)  # damaged: it is made anew just below
     model = _convert(selection)
-    _keep(
-        lambda made: openvino.save_model(model, made / "model.xml", compress_to_fp16=False), folder
-    )
+
+    def save(made: Path) -> None:
+        openvino.save_model(model, made / "model.xml", compress_to_fp16=False)
+
+    _keep(save, folder)
     return model
 
 

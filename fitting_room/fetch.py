@@ -34,7 +34,7 @@ def fetch(name: str, to: Path) -> Path:
     handle = DATASETS[name]
     try:
         downloaded = Path(kagglehub.dataset_download(handle))
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         # kagglehub raises what its many layers raise; whatever it was, this is what helps.
         raise FetchError(
             f"{handle} could not be downloaded ({type(error).__name__}: {str(error)[:200]}). "

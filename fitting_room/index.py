@@ -43,6 +43,9 @@ SCORES_AT_ONCE = 32_000_000
 #: Below this share of the catalogue a filter's rows are gathered and searched by themselves.
 SPARSE_FILTER = 0.2
 
+#: Columns of ``items`` that are the index's own and say nothing of the goods.
+INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
+
 #: Values wanted by column: any of a column's values, all of the columns.
 Where = Mapping[str, str | Sequence[str]]
 
@@ -53,6 +56,10 @@ class IndexUnusable(Exception):  # noqa: N818
 
 class FilterError(ValueError):
     """A filter names a column that the catalogue does not have."""
+
+
+class ReductionError(ValueError):
+    """A PCA to more dimensions than there are pictures or numbers in an embedding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +73,16 @@ class PCA:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, dimension: int) -> PCA:
-        """Learn the ``dimension`` directions of greatest variance. Raises ``ValueError`` when
-        there are fewer embeddings, or they have fewer dimensions, than that."""
-        from sklearn.decomposition import PCA as SklearnPCA
+        """Learn the ``dimension`` directions of greatest variance. Raises
+        :class:`ReductionError` when there are fewer embeddings, or they have fewer dimensions."""
+        from sklearn import decomposition
 
         if dimension < 1 or dimension > min(vectors.shape):
-            raise ValueError(
+            raise ReductionError(
                 f"--pca {dimension} needs embeddings of at least that many dimensions and at least "
                 f"that many pictures; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
-        fitted = SklearnPCA(dimension, svd_solver="covariance_eigh").fit(vectors)
+        fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
         return cls(
             np.asarray(fitted.mean_, np.float32),
             np.asarray(fitted.components_, np.float32),
@@ -240,7 +247,7 @@ class Index:
         """Which items a filter lets through, bool ``(N,)``. Raises :class:`FilterError`."""
         mask = np.ones(len(self), dtype=bool)
         for column, wanted in where.items():
-            if column not in self.items.columns or column == "image":
+            if column not in self.filter_columns:
                 known = ", ".join(self.filter_columns)
                 raise FilterError(f"The catalogue has no column {column!r}. It has: {known}.")
             values = [wanted] if isinstance(wanted, str) else [str(value) for value in wanted]
@@ -250,7 +257,7 @@ class Index:
     @property
     def filter_columns(self) -> list[str]:
         """The columns that a filter may name."""
-        return [str(column) for column in self.items.columns if column not in ("image",)]
+        return [str(column) for column in self.items.columns if column not in INTERNAL_COLUMNS]
 
 
 def top_n(scores: np.ndarray, n: int) -> np.ndarray:
@@ -294,7 +301,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         sound = (
             isinstance(manifest["identity"], dict)
             and isinstance(manifest["catalogue"]["location"], str)
-            and 0 < manifest["counts"]["items"]
+            and manifest["counts"]["items"] > 0
             and 0 < manifest["dimension"] <= MAX_DIMENSION
             and set(files) <= {VECTORS, ITEMS, PCA_FILE}
             and all(e["bytes"] >= 0 and isinstance(e["sha256"], str) for e in files.values())
@@ -432,7 +439,9 @@ def _put_in_place(new: Path, folder: Path) -> None:
 def _exchange(first: Path, second: Path) -> bool:
     """Swap two names in one step, where the system can: no moment without an index, and a kill
     at any point leaves a whole one. Python's ``os`` has no call for it."""
-    library = ctypes.CDLL(None, use_errno=True) if sys.platform != "win32" else None
+    if sys.platform == "win32":
+        return False
+    library = ctypes.CDLL(None, use_errno=True)
     names = os.fsencode(first), os.fsencode(second)
     if sys.platform.startswith("linux") and hasattr(library, "renameat2"):
         at_cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE: renameat2(2)

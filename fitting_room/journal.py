@@ -7,7 +7,6 @@ written whole. A build that is killed at any moment finds all but the last few o
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -82,7 +81,7 @@ class Journal:
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
             np.savez(file, digests=np.array(self.digests[start:]), vectors=np.stack(self._waiting))
-        os.replace(unfinished, path)
+        unfinished.replace(path)
         self._starts.append(start)
         self._files.append(path)
         self._waiting.clear()

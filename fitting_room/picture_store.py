@@ -39,7 +39,7 @@ class PictureStore(Protocol):
 
 
 class FolderStore:
-    """Pictures in a folder and its subfolders. Links that lead out of the folder are not followed."""
+    """Pictures in a folder and below. Links that lead out of it are not followed."""
 
     def __init__(self, location: Path) -> None:
         self.location = location.resolve()

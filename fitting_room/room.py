@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,6 @@ from fitting_room.settings import Settings
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
-
-#: Columns of an index that are not attributes of the goods.
-_INTERNAL = frozenset({"id", "image", "signature", "digest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +164,13 @@ class FittingRoom:
             for row, similarity in zip(found.to_dict("records"), hits.similarities, strict=True)
         ]
 
-    def _match(self, row: dict[str, object], similarity: float) -> Match:
+    def _match(self, row: dict[Hashable, Any], similarity: float) -> Match:
         image = str(row["image"])
+        columns = self.attributes
         attributes = {
             str(column): str(value)
             for column, value in row.items()
-            if column not in _INTERNAL and not pd.isna(value)  # type: ignore[call-overload]
+            if column in columns and not pd.isna(value)  # type: ignore[call-overload]
         }
         return Match(str(row["id"]), similarity, self._path(image), image, attributes)
 
@@ -207,4 +206,4 @@ class FittingRoom:
     @property
     def attributes(self) -> list[str]:
         """The catalogue's columns that describe the goods."""
-        return [str(column) for column in self.index.items.columns if column not in _INTERNAL]
+        return [column for column in self.index.filter_columns if column != "id"]

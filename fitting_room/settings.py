@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import platformdirs
@@ -43,7 +43,7 @@ class Settings:
     #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
     index: Path | None = None
     #: Indexes of the page and converted networks; may be deleted at any time.
-    cache: Path = _cache_folder()
+    cache: Path = field(default_factory=_cache_folder)
     #: Pictures that the page offers to try.
     samples: Path = HOME / "data" / "samples"
     #: A name from ``fitting_room.backbones`` or ``auto``.
@@ -63,7 +63,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """The defaults, changed by what the environment sets. Raises :class:`SettingsError`."""
-        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
+        known = {PREFIX + knob.name.upper(): knob for knob in fields(cls)}
         values: dict[str, object] = {}
         for variable, text in environment.items():
             if not variable.startswith(PREFIX) or not text:
