@@ -170,7 +170,7 @@ class FittingRoom:
         attributes = {
             str(column): str(value)
             for column, value in row.items()
-            if column in columns and not pd.isna(value)  # type: ignore[call-overload]
+            if column in columns and not pd.isna(value)
         }
         return Match(str(row["id"]), similarity, self._path(image), image, attributes)
 
@@ -192,12 +192,13 @@ class FittingRoom:
                 self._store = open_store(self.catalogue_location)
             return self._store
 
-    def picture(self, match: Match) -> bytes:
-        """The bytes of an item's picture. Raises ``ImageRejected`` when it cannot be read."""
+    def picture(self, image: str) -> bytes:
+        """The bytes of the catalogue's picture of that name (a match's ``image``). Raises
+        ``ImageRejected`` when it cannot be read."""
         try:
-            return self.store.read(match.image, self.limits.max_bytes)
+            return self.store.read(image, self.limits.max_bytes)
         except CatalogueError as error:
-            raise ImageRejected(str(error), name=match.image) from error
+            raise ImageRejected(str(error), name=image) from error
 
     def values(self, column: str) -> list[str]:
         """The different values of a column, the most frequent first. Raises ``KeyError``."""

@@ -38,8 +38,9 @@ def _cache_folder() -> Path:
 class Settings:
     """The knobs of the page and the command line."""
 
-    #: The catalogue that the page shows; built at its first start.
-    catalogue: Path = HOME / "data" / "demo"
+    #: The catalogue that the page shows; its index is built at the first start. Without one, and
+    #: without ``index``, it is the demo catalogue.
+    catalogue: Path | None = None
     #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
     index: Path | None = None
     #: Indexes of the page and converted networks; may be deleted at any time.
@@ -74,6 +75,10 @@ class Settings:
             values[known[variable].name] = _parse(variable, str(known[variable].type), text)
         return cls(**values)  # type: ignore[arg-type]
 
+    def __post_init__(self) -> None:
+        if self.catalogue is None and self.index is None:
+            object.__setattr__(self, "catalogue", HOME / "data" / "demo")
+
     @property
     def limits(self) -> ImageLimits:
         return ImageLimits(
@@ -83,7 +88,10 @@ class Settings:
     @property
     def index_folder(self) -> Path:
         """Where the page's index lies: as set, or in the cache under the catalogue's name."""
-        return self.index if self.index is not None else self.cache / self.catalogue.stem
+        if self.index is not None:
+            return self.index
+        assert self.catalogue is not None  # noqa: S101  (see __post_init__)
+        return self.cache / self.catalogue.stem
 
     @property
     def engines_folder(self) -> Path:

@@ -1,0 +1,1 @@
+"""The page's parts. Only here is streamlit imported."""

@@ -1,0 +1,178 @@
+"""How a picture comes in: dropped, chosen, taken with the webcam, or one of the samples.
+
+Whichever way, it is embedded once. What a session keeps of it is the embedding and a small
+upright preview; the upload itself is let go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected
+from fitting_room.room import FittingRoom
+from fitting_room.settings import Settings
+from fitting_room.ui.resources import data_uri
+
+UPLOAD, WEBCAM = "Picture", "Webcam"
+PREVIEW_SIZE = (640, 640)
+MAX_SAMPLES = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A picture that was asked about: its name, a preview as a data URI, and its embedding."""
+
+    name: str
+    preview: str
+    vector: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """A picture on its way in, until it is embedded."""
+
+    name: str
+    data: bytes
+
+
+def ask(room: FittingRoom) -> Query | None:
+    """Let the visitor give a picture; answers the current one, if any."""
+    way = st.segmented_control(
+        "How do you want to show it?",
+        [UPLOAD, WEBCAM],
+        default=UPLOAD,
+        required=True,
+        format_func={
+            UPLOAD: ":material/add_photo_alternate: Picture",
+            WEBCAM: ":material/photo_camera: Webcam",
+        }.__getitem__,
+        key="way",
+        label_visibility="collapsed",
+    )
+    again = "query" in st.session_state or "arrived" in st.session_state
+    with st.container(key="fr-upload-again" if again else "fr-upload-first"):
+        if way == WEBCAM:
+            st.camera_input(
+                "Take a picture of the garment",
+                key=_key("camera"),
+                on_change=_take,
+                args=("camera",),
+            )
+        else:
+            st.file_uploader(
+                "Drop a picture here",
+                type=["image", *sorted(SUFFIXES)],
+                key=_key("upload"),
+                on_change=_take,
+                args=("upload",),
+                help=f"{FORMATS_IN_WORDS}. Pictures are searched with, not kept.",
+                label_visibility="collapsed",
+            )
+    _embed_arrived(room)
+    if refusal := st.session_state.get("refusal"):
+        st.error(refusal, icon=":material/image_not_supported:")
+    asked: Query | None = st.session_state.get("query")
+    if asked is None:
+        st.caption("Nothing at hand? Try one of these.")
+        _offer_samples()
+    else:
+        _show(asked)
+        with st.expander("Try a sample picture"):
+            _offer_samples()
+    return asked
+
+
+def _key(widget: str) -> str:
+    """A widget's key, new after each picture taken in: Streamlit then lets go of the upload."""
+    return f"{widget}-{st.session_state.get('pictures_taken', 0)}"
+
+
+def _take(widget: str) -> None:
+    upload = st.session_state.get(_key(widget))
+    if upload is None:
+        return
+    name = "Webcam picture" if widget == "camera" else upload.name
+    st.session_state.arrived = _Arrived(name, upload.getvalue())
+    if widget == "upload":  # a snapshot stays in view, to be taken again
+        st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
+
+
+def _take_sample(path: Path) -> None:
+    try:
+        st.session_state.arrived = _Arrived(_title(path), path.read_bytes())
+    except OSError as error:
+        st.session_state.refusal = f"The sample cannot be read ({error.strerror})."
+
+
+def _embed_arrived(room: FittingRoom) -> None:
+    arrived: _Arrived | None = st.session_state.pop("arrived", None)
+    if arrived is None:
+        return
+    try:
+        with st.spinner("Looking at your picture …"):
+            image = room.open_picture(arrived.data)
+            vector = room.embed([image])[0]
+            st.session_state.query = Query(arrived.name, data_uri(image, PREVIEW_SIZE), vector)
+        st.session_state.pop("refusal", None)
+    except ImageRejected as rejected:
+        st.session_state.refusal = f"{arrived.name}: {rejected.reason}"
+        st.session_state.pop("query", None)
+
+
+def _show(asked: Query) -> None:
+    name = escape(asked.name, quote=True)
+    st.html(
+        f'<figure class="fr-query"><img src="{asked.preview}" alt="Your picture: {name}"></figure>'
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(_plain(asked.name), width="stretch")
+        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+
+
+def _plain(text: str) -> str:
+    """A file's name as text and not as markup."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)[:200]
+
+
+def _clear() -> None:
+    st.session_state.pop("query", None)
+    st.session_state.pop("refusal", None)
+    # New keys, so that a snapshot in view goes too.
+    st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
+
+
+def _offer_samples() -> None:
+    samples = _samples(Settings.from_environment().samples)
+    with st.grid(3, min_column_width=72, gap="xsmall"):
+        for number, (path, preview) in enumerate(samples):
+            with st.container(key=f"fr-sample-{number}"):
+                st.html(f'<div class="fr-sample"><img src="{preview}" alt=""></div>')
+                st.button(
+                    f"Try: {_title(path)}",
+                    key=f"sample-{number}",
+                    on_click=_take_sample,
+                    args=(path,),
+                )
+
+
+@st.cache_data(show_spinner=False)
+def _samples(folder: Path) -> list[tuple[Path, str]]:
+    from fitting_room.images import open_image
+
+    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+    samples = []
+    for path in found[:MAX_SAMPLES]:
+        try:
+            samples.append((path, data_uri(open_image(path), (180, 240))))
+        except ImageRejected:
+            continue  # a folder of one's own may hold anything; the others are still offered
+    return samples
+
+
+def _title(path: Path) -> str:
+    return path.stem.replace("-", " ").replace("_", " ").capitalize()

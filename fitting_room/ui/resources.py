@@ -1,0 +1,184 @@
+"""What all visitors share: the opened room, made once, with its progress shown to who waits."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from functools import lru_cache
+from io import BytesIO
+
+import streamlit as st
+from PIL import Image
+
+from fitting_room.backbones import BackboneError, get_backbone
+from fitting_room.builder import BuildError
+from fitting_room.catalogue import CatalogueError
+from fitting_room.engines import EngineError
+from fitting_room.images import ImageRejected, open_image
+from fitting_room.index import IndexUnusable
+from fitting_room.progress import Progress
+from fitting_room.room import FittingRoom
+from fitting_room.settings import Settings, SettingsError
+
+_log = logging.getLogger(__name__)
+_EXPECTED = (BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError)
+
+#: Width and height that a card's picture is reduced to: twice its size on the page, for sharp
+#: screens. Files below THUMBNAIL_BYTES are shown as they are.
+THUMBNAIL_SIZE = (360, 480)
+THUMBNAIL_BYTES = 24_000
+THUMBNAILS_KEPT = 4_096
+
+
+class Shared:
+    """The room, opened or built in a thread of its own: a visitor who leaves while the index is
+    being built takes nothing with him, and one who comes sees how far it is."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.room: FittingRoom | None = None
+        self.error: str | None = None
+        self.progress: Progress | None = None
+        self.finished = threading.Event()
+        self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
+        threading.Thread(target=self._prepare, name="fitting-room", daemon=True).start()
+
+    def _prepare(self) -> None:
+        try:
+            room = self._open_or_build()
+            # The network starts now and not under the first visitor's eyes.
+            room.embed([Image.new("RGB", (60, 80), "white")])
+            self.room = room
+        except _EXPECTED as error:
+            self.error = str(error)
+            _log.error("%s", error)
+        except Exception:
+            self.error = "Something went wrong inside. The server's log tells more."
+            _log.exception("the room could not be prepared")
+        finally:
+            self.finished.set()
+
+    def _open_or_build(self) -> FittingRoom:
+        settings = self.settings
+        catalogue = settings.catalogue
+        if catalogue is None:
+            assert settings.index is not None  # noqa: S101  (Settings sees to it)
+            return FittingRoom.open(settings.index, settings)
+        try:
+            room = FittingRoom.open(settings.index_folder, settings)
+            if room.catalogue_location == catalogue.resolve():
+                return room
+            _log.info("%s holds another catalogue and is built anew", settings.index_folder)
+        except (IndexUnusable, BackboneError) as error:
+            _log.info("%s", error)
+        return FittingRoom.build(
+            catalogue, settings.index_folder, settings=settings, listener=self._listen
+        )
+
+    def _listen(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def _thumbnail(self, image: str) -> str | None:
+        assert self.room is not None  # noqa: S101  (the name comes from it)
+        try:
+            data = self.room.picture(image)
+            if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
+                return _as_uri(data)
+            return data_uri(open_image(data, limits=self.room.limits), THUMBNAIL_SIZE)
+        except ImageRejected as rejected:
+            _log.warning("%s", rejected)
+            return None
+
+
+@st.cache_resource(show_spinner=False)
+def _shared() -> Shared:
+    return Shared(Settings.from_environment())
+
+
+def fitting_room() -> FittingRoom:
+    """The room that all visitors share. While it is being prepared, shows how far it is; if it
+    cannot be, says why and stops the page here."""
+    try:
+        shared = _shared()
+    except SettingsError as error:
+        st.error(str(error), icon=":material/settings_alert:")
+        st.stop()
+    if not shared.finished.is_set():
+        _wait_for(shared)
+    if shared.room is None:
+        st.error(f"The catalogue cannot be shown. {shared.error}", icon=":material/error:")
+        if st.button("Try again", icon=":material/refresh:"):
+            _shared.clear()
+            st.rerun()
+        st.stop()
+    return shared.room
+
+
+def _wait_for(shared: Shared) -> None:
+    place = st.empty()
+    # Opening takes a moment, building longer; only the latter deserves a bar.
+    while not shared.finished.wait(0.2):
+        with place.container():
+            progress = shared.progress
+            if progress is None:
+                st.progress(0.0, "Opening the catalogue …")
+            else:
+                st.progress(progress.fraction, _in_words(progress))
+                st.caption("This happens once. The result is kept for every later visit.")
+    place.empty()
+
+
+def _in_words(progress: Progress) -> str:
+    if progress.unit == "B":
+        return f"{progress.stage}: {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB"
+    text = f"{progress.stage}: {progress.done:,} of {progress.total:,}"
+    if progress.rate:
+        text += f", {progress.rate:,.0f} a second"
+    if progress.seconds_left is not None:
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        text += f", {minutes}:{seconds:02} left"
+    return text
+
+
+def thumbnail(image: str) -> str | None:
+    """The catalogue's picture of that name as a data URI, made once; ``None`` where it cannot be
+    read."""
+    return _shared().thumbnail(image)
+
+
+def data_uri(image: Image.Image, size: tuple[int, int]) -> str:
+    """A picture, reduced to fit ``size``, as a JPEG data URI."""
+    reduced = image.copy()
+    reduced.thumbnail(size, Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    reduced.save(buffer, "JPEG", quality=86)
+    return _as_uri(buffer.getvalue())
+
+
+def _as_uri(jpeg: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def colophon(room: FittingRoom) -> None:
+    """At the page's foot: what is searched and which network does it; and where that is not the
+    named default, why, and how to get it."""
+    manifest = room.index.manifest
+    title = get_backbone(room.index.identity["backbone"]).title
+    st.divider()
+    line = f"{len(room.index):,} items. Pictures are compared by {title}"
+    if not manifest.get("advice"):
+        st.caption(line + ".")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
+        st.caption(f"{line}, because {manifest['chosen_because']}.", width="content")
+        with st.popover("How to get ResNet50", type="tertiary"):
+            st.markdown(
+                "ResNet50 is the network this page is meant for. Its weights are downloaded when "
+                "an index is built, which was not possible here. Whoever runs the page can either"
+                "\n\n- build again on a machine with a connection: "
+                "`fitting-room build CATALOGUE --index DIR --backbone resnet50`, or"
+                "\n- bring the file there in another way: `fitting-room info --index DIR` says "
+                "where it is downloaded from and where to put it; `--weights FILE` takes it from "
+                "anywhere."
+            )

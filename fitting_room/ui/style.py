@@ -1,0 +1,95 @@
+"""The page's look, beyond what the theme in ``.streamlit/config.toml`` can say."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+#: Colours derive from the theme's text colour, so that one sheet serves light and dark. Pictures
+#: stand on white in both: it is the ground of product photographs.
+_CSS = """
+<style>
+.stMainBlockContainer { max-width: 86rem; padding-top: 2.2rem; padding-bottom: 3rem; }
+.fr-masthead h1 { font-family: Georgia, "Times New Roman", "Liberation Serif", serif;
+  font-weight: 500; font-size: clamp(2rem, 4vw, 2.9rem); letter-spacing: -0.015em; padding: 0;
+  margin: 0; line-height: 1.1; }
+.fr-masthead p { margin: .35rem 0 0; font-size: 1.05rem; opacity: .8; }
+
+/* One big place to drop a picture on, and a smaller one once a picture is there. */
+[class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"] { flex-direction: column;
+  justify-content: center; align-items: center; text-align: center; gap: .7rem;
+  border: 1.5px dashed color-mix(in srgb, currentColor 45%, transparent); }
+.st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 12rem; }
+[class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"]::before {
+  content: "Drop a picture here"; font-size: 1.05rem; font-weight: 600; }
+.st-key-fr-upload-again [data-testid="stFileUploaderDropzone"]::before {
+  content: "Drop another picture"; font-size: .95rem; }
+/* Streamlit's line lists thirty endings; the help text of the element says it in words. */
+[class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzoneInstructions"],
+[class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"] > span + div { display: none; }
+
+.fr-query img { display: block; max-width: 100%; max-height: 25rem; margin: 0 auto; }
+.fr-query { background: #fff; border-radius: .6rem; overflow: hidden; margin: 0;
+  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+
+.fr-card { display: flex; flex-direction: column; height: 100%; margin: 0; }
+.fr-card .fr-picture { background: #fff; border-radius: .6rem; aspect-ratio: 3 / 4;
+  display: flex; align-items: center; justify-content: center; overflow: hidden;
+  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.fr-card img { width: 100%; height: 100%; object-fit: contain; }
+.fr-card .fr-missing { color: #595049; font-size: .85rem; padding: 1rem; text-align: center; }
+.fr-card .fr-name { font-weight: 600; font-size: .95rem; line-height: 1.3; margin: .55rem 0 .1rem;
+  display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden;
+  overflow-wrap: anywhere; }
+.fr-card .fr-attributes { font-size: .82rem; line-height: 1.35; opacity: .78; margin: 0;
+  display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden;
+  overflow-wrap: anywhere; }
+/* Names of one line or two: cards keep one height, and similarities one line. */
+.fr-card .fr-text { min-height: 5.6rem; }
+.fr-card .fr-similarity { display: flex; align-items: center; gap: .5rem; font-size: .82rem;
+  margin-top: .4rem; font-variant-numeric: tabular-nums; }
+.fr-card .fr-bar { flex: 1; height: 4px; border-radius: 2px; overflow: hidden;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.fr-card .fr-bar span { display: block; height: 100%; background: var(--fr-accent); }
+
+/* The whole sample picture is the button; its label stays for screen readers. */
+[class*="st-key-fr-sample-"] { position: relative; gap: 0; }
+[class*="st-key-fr-sample-"] .fr-sample { background: #fff; border-radius: .6rem; overflow: hidden;
+  border: 1px solid color-mix(in srgb, currentColor 16%, transparent);
+  transition: border-color .15s; }
+[class*="st-key-fr-sample-"] .fr-sample img { display: block; width: 100%; aspect-ratio: 3 / 4;
+  object-fit: contain; }
+[class*="st-key-fr-sample-"] .stElementContainer:has(.stButton) { position: absolute; inset: 0;
+  width: 100%; }
+[class*="st-key-fr-sample-"] .stButton, [class*="st-key-fr-sample-"] .stButton > *,
+[class*="st-key-fr-sample-"] button { width: 100%; height: 100%; }
+[class*="st-key-fr-sample-"] button { opacity: 0; min-height: 0; }
+[class*="st-key-fr-sample-"]:hover .fr-sample,
+[class*="st-key-fr-sample-"]:focus-within .fr-sample { border-color: var(--fr-accent);
+  box-shadow: 0 0 0 2px var(--fr-accent); }
+
+.fr-nothing { padding: 2.5rem 1rem; text-align: center; }
+
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }
+  .fr-query img { max-height: 11rem; }
+  .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 8rem; }
+}
+</style>
+"""
+
+
+def apply() -> None:
+    """Put the style sheet into the page."""
+    accent = st.get_option("theme.light.primaryColor") or "#8a1c3c"
+    accent_on_dark = st.get_option("theme.dark.primaryColor") or "#f08ba5"
+    dark = st.context.theme.type == "dark"
+    colour = accent_on_dark if dark else accent
+    st.html(_CSS + f"<style>:root {{ --fr-accent: {colour}; }}</style>")
+
+
+def masthead() -> None:
+    """The page's name and what it does, in one sentence."""
+    st.html(
+        '<header class="fr-masthead"><h1>Fitting Room</h1>'
+        "<p>Show a picture of a garment. See what looks most like it.</p></header>"
+    )

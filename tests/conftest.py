@@ -1,0 +1,134 @@
+"""What the tests share: places, small catalogues, a quick stand-in for the network, and the demo
+catalogue's index built once with the packaged network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fitting_room.backbones import Backbone, Selection, WeightsFile
+from fitting_room.embedder import Embedder
+from fitting_room.room import FittingRoom
+from fitting_room.settings import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEMO = PROJECT / "data" / "demo"
+SAMPLES = PROJECT / "data" / "samples"
+REAL_DATA = PROJECT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the developer's own, no torch cache of the machine's, no network."""
+    for variable in list(os.environ):
+        if variable.startswith("FITTING_ROOM_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads fail at once, as on a machine without a connection."""
+    import requests
+
+    def refuse(*_: object, **__: object) -> None:
+        raise requests.ConnectionError("the tests run offline")
+
+    monkeypatch.setattr(requests, "get", refuse)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with the real catalogue and the street photographs."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the real data is not at {REAL_DATA}")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The packaged network, and a cache that all tests share."""
+    cache = tmp_path_factory.mktemp("cache")
+    return Settings(cache=cache, backbone="efficientnet_lite0", engine="auto")
+
+
+@pytest.fixture(scope="session")
+def demo_room(settings: Settings) -> FittingRoom:
+    """The demo catalogue, indexed with the packaged network."""
+    return FittingRoom.build(DEMO, settings.index_folder, settings=settings)
+
+
+def picture_bytes(
+    colour: tuple[int, int, int] | str = "red",
+    size: tuple[int, int] = (60, 80),
+    kind: str = "JPEG",
+    **options: object,
+) -> bytes:
+    """A picture file of one colour."""
+    buffer = BytesIO()
+    Image.new("RGB", size, colour).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+COLOURS = ["red", "green", "blue", "yellow", "black", "white", "purple", "orange", "brown", "pink"]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A catalogue of ten items, one colour each, as a folder with ``styles.csv`` and ``images/``."""
+    folder = tmp_path / "shop"
+    (folder / "images").mkdir(parents=True)
+    lines = ["id,gender,articleType,baseColour,productDisplayName"]
+    for number, colour in enumerate(COLOURS, 1):
+        gender = "Women" if number % 2 else "Men"
+        lines.append(f"{number},{gender},Tshirts,{colour.title()},{colour.title()} shirt")
+        (folder / "images" / f"{number}.jpg").write_bytes(picture_bytes(colour))
+    (folder / "styles.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+class ColourEngine:
+    """Stands in for a network: the embedding of a picture is its mean colour and nothing else.
+
+    ``seen`` counts the pictures it was given."""
+
+    name = "colour"
+    batch_size = 4
+    streams = 2
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        self.seen += len(pixels)
+        means = pixels.reshape(len(pixels), -1, 3).mean(axis=1) - 127.0
+        return np.concatenate([means, np.ones((len(pixels), 1))], axis=1).astype(np.float32)
+
+
+def colour_embedder(name: str = "colour", sha256: str = "0" * 64) -> Embedder:
+    """An embedder on a :class:`ColourEngine`, with a ``Selection`` of its own identity."""
+    backbone = Backbone(
+        name=name,
+        title="Mean colour",
+        dimension=4,
+        input_size=(16, 12),
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        weights=(),
+        architecture=lambda: pytest.fail("the stand-in has no architecture"),
+        adapt=lambda state, network: state,
+    )
+    return Embedder(Selection(backbone, WeightsFile("none", sha256), "a test"), ColourEngine())
+
+
+@pytest.fixture
+def embedder() -> Iterator[Embedder]:
+    """A fresh embedder that knows colours only."""
+    yield colour_embedder()
