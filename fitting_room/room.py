@@ -20,7 +20,7 @@ from fitting_room.engines import make_engine
 from fitting_room.images import ImageLimits, ImageRejected, open_image
 from fitting_room.index import Hits, Index, Where
 from fitting_room.picture_store import PictureStore
-from fitting_room.progress import Listener, ignore
+from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.settings import Settings
 
 #: A picture in any form that a query may take.
@@ -106,6 +106,7 @@ class FittingRoom:
         """
         settings = settings or Settings.from_environment()
         goods = load_catalogue(catalogue)
+        stage = Stage("Preparing the network", 1, "network", listener)
         embedder = Embedder.load(
             backbone or settings.backbone,
             weights or settings.weights,
@@ -115,6 +116,7 @@ class FittingRoom:
             timeout=settings.download_timeout,
             listener=listener,
         )
+        stage.advance()
         summary = build_index(
             goods, embedder, Path(index), pca=pca, limits=settings.limits, listener=listener
         )

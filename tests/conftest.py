@@ -82,7 +82,7 @@ COLOURS = ["red", "green", "blue", "yellow", "black", "white", "purple", "orange
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A catalogue of ten items, one colour each, as a folder with ``styles.csv`` and ``images/``."""
+    """A catalogue of ten items, one colour each: a folder with ``styles.csv`` and ``images/``."""
     folder = tmp_path / "shop"
     (folder / "images").mkdir(parents=True)
     lines = ["id,gender,articleType,baseColour,productDisplayName"]

@@ -41,7 +41,7 @@ class Shared:
         self.error: str | None = None
         self.progress: Progress | None = None
         self.finished = threading.Event()
-        self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
+        self._thumbnail = lru_cache(THUMBNAILS_KEPT)(self._make_thumbnail)
         threading.Thread(target=self._prepare, name="fitting-room", daemon=True).start()
 
     def _prepare(self) -> None:
@@ -79,16 +79,20 @@ class Shared:
     def _listen(self, progress: Progress) -> None:
         self.progress = progress
 
-    def _thumbnail(self, image: str) -> str | None:
-        assert self.room is not None  # noqa: S101  (the name comes from it)
+    def thumbnail(self, image: str) -> str | None:
+        """See the module's function of that name."""
         try:
-            data = self.room.picture(image)
-            if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
-                return _as_uri(data)
-            return data_uri(open_image(data, limits=self.room.limits), THUMBNAIL_SIZE)
-        except ImageRejected as rejected:
+            return self._thumbnail(image)
+        except ImageRejected as rejected:  # not remembered: the picture may come back
             _log.warning("%s", rejected)
             return None
+
+    def _make_thumbnail(self, image: str) -> str:
+        assert self.room is not None  # noqa: S101  (the name comes from it)
+        data = self.room.picture(image)
+        if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
+            return _as_uri(data)
+        return data_uri(open_image(data, limits=self.room.limits), THUMBNAIL_SIZE)
 
 
 @st.cache_resource(show_spinner=False)
@@ -132,6 +136,8 @@ def _wait_for(shared: Shared) -> None:
 def _in_words(progress: Progress) -> str:
     if progress.unit == "B":
         return f"{progress.stage}: {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB"
+    if progress.total == 1:
+        return f"{progress.stage} …"
     text = f"{progress.stage}: {progress.done:,} of {progress.total:,}"
     if progress.rate:
         text += f", {progress.rate:,.0f} a second"

@@ -1,0 +1,231 @@
+"""What a visitor meets, short of what only a browser shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from fitting_room.embedder import Embedder
+from fitting_room.room import FittingRoom
+from tests.conftest import DEMO, SAMPLES, picture_bytes
+
+
+def cards(page: AppTest) -> list[str]:
+    """The cards of the gallery, as HTML, in their order."""
+    return [html.value for html in page.get("html") if 'class="fr-card"' in html.value]
+
+
+def ids(page: AppTest) -> list[str]:
+    return [re.search(r'data-id="([^"]*)"', card)[1] for card in cards(page)]  # type: ignore[index]
+
+
+def headings(page: AppTest) -> list[str]:
+    return [heading.value for heading in page.subheader]
+
+
+def upload(
+    page: AppTest, data: bytes, name: str = "query.jpg", kind: str = "image/jpeg"
+) -> AppTest:
+    return page.file_uploader[0].set_value((name, data, kind)).run()
+
+
+def test_the_first_visit_shows_the_catalogue(page: AppTest):
+    assert not page.exception
+    assert headings(page) == ["A glance at the catalogue"]
+    assert len(cards(page)) == 12
+    assert all("data:image/jpeg;base64," in card for card in cards(page))
+
+
+def test_a_picture_of_the_catalogue_finds_itself_first(page: AppTest):
+    upload(page, (DEMO / "images" / "10724.jpg").read_bytes())
+    assert headings(page) == ["Most like your picture"]
+    assert ids(page)[0] == "10724"
+    assert "1.00" in cards(page)[0]
+
+
+def test_the_page_and_python_give_the_same_answer(page: AppTest, demo_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    assert ids(page) == [match.id for match in demo_room.search(data)]
+
+
+def test_a_card_shows_name_attributes_and_similarity(page: AppTest, demo_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    best = demo_room.search(data, 1)[0]
+    card = cards(page)[0]
+    assert best.name in card
+    assert f"{best.attributes['articleType']} · {best.attributes['baseColour']}" in card
+    assert f">{best.similarity:.2f}<" in card
+
+
+def test_the_slider_sets_the_count_and_embeds_nothing(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    before = ids(page)
+    monkeypatch.setattr(Embedder, "embed", lambda *_: pytest.fail("the slider embedded again"))
+    for n in (1, 60, 5):
+        page.slider(key="n").set_value(n).run()
+        assert not page.exception
+        assert len(cards(page)) == n
+        assert ids(page)[:12] == before[:n]
+
+
+def test_the_slider_goes_from_1_to_60_and_starts_at_12(page: AppTest):
+    slider = page.slider(key="n")
+    assert (slider.min, slider.max, slider.value) == (1, 60, 12)
+
+
+def test_a_sample_is_searched_with_one_click(page: AppTest):
+    button = next(b for b in page.button if b.label == "Try: Blue tshirt")
+    button.click().run()
+    assert headings(page) == ["Most like your picture"]
+    assert "T-shirt" in cards(page)[0]
+
+
+def test_filters_narrow_the_search(page: AppTest, demo_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    page.multiselect(key="filter-articleType").set_value(["Handbags"]).run()
+    page.multiselect(key="filter-baseColour").set_value(["Blue", "Green"]).run()
+    where = {"articleType": ["Handbags"], "baseColour": ["Blue", "Green"]}
+    assert ids(page) == [match.id for match in demo_room.search(data, 12, where)]
+
+
+def test_an_empty_result_offers_a_way_out(page: AppTest):
+    page.multiselect(key="filter-articleType").set_value(["Handbags"]).run()
+    page.multiselect(key="filter-subCategory").set_value(["Dress"]).run()
+    assert cards(page) == []
+    assert any("passes these filters" in html.value for html in page.get("html"))
+    next(b for b in page.button if b.label == "Clear filters").click().run()
+    assert len(cards(page)) == 12
+
+
+def test_only_columns_with_a_choice_are_filters(page: AppTest):
+    offered = {str(m.key) for m in page.multiselect}
+    # gender is Unisex throughout, season, year and usage are empty, every name is different
+    assert offered == {
+        "filter-masterCategory",
+        "filter-subCategory",
+        "filter-articleType",
+        "filter-baseColour",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"this is no picture", "not a picture in a format that can be read"),
+        (picture_bytes(size=(400, 400))[:-600], "damaged or incomplete"),
+        (b"", "empty"),
+        (picture_bytes(size=(3, 3)), "too small"),
+    ],
+)
+def test_a_refusal_is_a_sentence(page: AppTest, data: bytes, sentence: str):
+    upload(page, data, name="holiday.jpg")
+    assert not page.exception
+    assert len(page.error) == 1
+    assert page.error[0].value.startswith("holiday.jpg: ")
+    assert sentence in page.error[0].value
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_too_many_pixels_are_refused_in_a_sentence(new_page, demo_room: FittingRoom):
+    page = new_page(max_megapixels="0.01")
+    upload(page, picture_bytes(size=(400, 400)))
+    assert "The picture is too large" in page.error[0].value
+
+
+def test_a_refusal_goes_with_the_next_good_picture(page: AppTest):
+    upload(page, b"this is no picture")
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    assert not page.error
+    assert headings(page) == ["Most like your picture"]
+
+
+def test_clear_goes_back_to_the_start(page: AppTest):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    next(b for b in page.button if b.label == "Clear").click().run()
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_the_upload_is_let_go_once_it_is_embedded(page: AppTest):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    assert page.file_uploader[0].value is None
+    kept = page.session_state["query"]
+    assert kept.vector.nbytes + len(kept.preview) < 200_000
+
+
+def test_the_webcam_is_a_way_in(page: AppTest):
+    page.segmented_control(key="way").set_value("Webcam").run()
+    snapshot = (DEMO / "images" / "10484.jpg").read_bytes()
+    page.get("camera_input")[0].set_value(("snapshot.jpg", snapshot, "image/jpeg")).run()
+    assert not page.exception
+    assert ids(page)[0] == "10484"
+
+
+def test_hostile_names_stay_text(new_page, shop, tmp_path):
+    table = shop / "styles.csv"
+    evil = '<img src=x onerror=alert(1)> **bold** "quoted"'
+    text = table.read_text().replace("Red shirt", '"' + evil.replace('"', '""') + '"')
+    table.write_text(text)
+    page = new_page(catalogue=shop, index=tmp_path / "index")
+    upload(page, (shop / "images" / "1.jpg").read_bytes(), name="<script>alert(1)</script>.jpg")
+    assert not page.exception
+    everything = "".join(html.value for html in page.get("html"))
+    assert "<img src=x" not in everything
+    assert "<script>" not in everything
+    assert "&lt;img src=x onerror=alert(1)&gt;" in everything
+
+
+def test_the_first_start_builds_the_index_and_says_which_network_and_why(new_page, shop, tmp_path):
+    index = tmp_path / "index"
+    page = new_page(catalogue=shop, index=index, backbone="auto")
+    assert not page.exception
+    assert (index / "manifest.json").is_file()
+    assert len(cards(page)) == 10
+    foot = " ".join(caption.value for caption in page.caption)
+    assert "EfficientNet-Lite0, because the weights of ResNet50 are not on this machine" in foot
+    assert any("--backbone resnet50" in text.value for text in page.markdown)
+
+
+def test_an_index_alone_is_searched_and_never_built(new_page, demo_room: FittingRoom):
+    page = new_page(index=demo_room.index.folder)
+    assert len(cards(page)) == 12
+
+
+def test_a_missing_index_is_told_with_the_remedy(new_page, tmp_path):
+    page = new_page(index=tmp_path / "nothing")
+    assert not page.exception
+    assert "fitting-room build" in page.error[0].value
+    assert [b.label for b in page.button] == ["Try again"]
+
+
+def test_a_wrong_setting_is_told(new_page):
+    page = new_page(max_megapixels="many")
+    assert "FITTING_ROOM_MAX_MEGAPIXELS" in page.error[0].value
+
+
+def test_a_lost_picture_leaves_its_card_in_place(new_page, shop, tmp_path):
+    new_page(catalogue=shop, index=tmp_path / "index")
+    query = (shop / "images" / "1.jpg").read_bytes()
+    (shop / "images" / "1.jpg").unlink()
+    st.cache_resource.clear()  # another server, later
+    page = new_page(index=tmp_path / "index")
+    upload(page, query)
+    assert not page.exception
+    assert ids(page)[0] == "1"
+    assert "The picture cannot be read" in cards(page)[0]
+    assert "The picture cannot be read" not in cards(page)[1]
+
+
+def test_visitors_share_one_room_and_not_their_pictures(new_page, demo_room: FittingRoom):
+    first = new_page()
+    upload(first, (SAMPLES / "red-dress.jpg").read_bytes())
+    second = new_page()
+    assert headings(second) == ["A glance at the catalogue"]
+    assert headings(first) == ["Most like your picture"]

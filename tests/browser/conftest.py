@@ -1,0 +1,149 @@
+"""The page in a real Chromium, the system's own, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from fitting_room.room import FittingRoom
+from fitting_room.settings import Settings
+from tests.conftest import DEMO, PROJECT
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NO_CHROMIUM = (
+    "no Chromium found: install it (Debian: apt-get install chromium) or name its program in "
+    "CHROMIUM, and the browser tests will run"
+)
+#: Nothing here waits on the clock; this only ends a test that would wait for ever.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+
+#: The catalogue's item that the fake webcam is pointed at.
+WEBCAM_ITEM = "10724"
+
+
+def chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    return named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if chromium() is None:
+                item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+
+
+@contextmanager
+def serve(**settings: str | Path) -> Iterator[str]:
+    """A server of the page with these settings; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FITTING_ROOM_")}
+    environment |= {f"FITTING_ROOM_{k.upper()}": str(v) for k, v in settings.items()}
+    command = [
+        sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+        f"--server.port={port}", "--server.address=127.0.0.1",
+    ]  # fmt: skip
+    server = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if f":{port}" in line and "http" in line:
+                break
+        else:
+            pytest.fail("the server did not start")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@pytest.fixture(scope="session")
+def address(demo_room: FittingRoom, settings: Settings) -> Iterator[str]:
+    """The page on the demo catalogue, its index built before."""
+    with serve(cache=settings.cache, backbone=settings.backbone) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with a webcam that always sees one picture of the catalogue."""
+    film = tmp_path_factory.mktemp("webcam") / "film.mjpeg"
+    film.write_bytes(webcam_picture() * 60)
+    running = playwright.chromium.launch(
+        executable_path=chromium(),
+        args=[
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        ],
+    )
+    yield running
+    running.close()
+
+
+def webcam_picture() -> bytes:
+    """The item held before a webcam: enlarged, on a light wall, in the webcam's 4:3."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    item = Image.open(DEMO / "images" / f"{WEBCAM_ITEM}.jpg").resize((360, 480), Image.LANCZOS)
+    scene = Image.new("RGB", (640, 480), "white")
+    scene.paste(item, (140, 0))
+    buffer = BytesIO()
+    scene.save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages as a visitor; afterwards checks that none of them met a script error."""
+    contexts = []
+    errors: list[str] = []
+
+    def open_page(url: str, *, width: int = 1280, height: int = 900, **options: object) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, permissions=["camera"], **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
