@@ -60,7 +60,7 @@ def _card(match: Match, *, ranked: bool) -> str:
     name = escape(match.name, quote=True)
     uri = resources.thumbnail(match.image)
     picture = (
-        f'<img src="{uri}" alt="{name}" loading="lazy">'
+        f'<img src="{uri}" alt="{name}">'
         if uri
         else '<span class="fr-missing">The picture cannot be read</span>'
     )

@@ -130,13 +130,18 @@ def _show(asked: Query) -> None:
         f'<figure class="fr-query"><img src="{asked.preview}" alt="Your picture: {name}"></figure>'
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(_plain(asked.name), width="stretch")
+        st.caption(_plain(_short(asked.name)), width="stretch")
         st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+
+
+def _short(name: str) -> str:
+    """A file's name that fits beside a button; its ending tells most."""
+    return name if len(name) <= 26 else f"{name[:12]}…{name[-12:]}"
 
 
 def _plain(text: str) -> str:
     """A file's name as text and not as markup."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)[:200]
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)
 
 
 def _clear() -> None:

@@ -70,6 +70,8 @@ _CSS = """
 .fr-nothing { padding: 2.5rem 1rem; text-align: center; }
 
 @media (max-width: 640px) {
+  .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
+  .fr-card .fr-text { min-height: 4.2rem; }
   .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }
   .fr-query img { max-height: 11rem; }
   .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 8rem; }
