@@ -8,7 +8,6 @@ embedded before it was stopped is found in the journal by the next.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,14 @@ from filelock import FileLock, Timeout
 from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder
 from fitting_room.images import ImageLimits, ImageRejected, open_image
-from fitting_room.index import PCA, Index, IndexUnusable, ReductionError, write_index
+from fitting_room.index import (
+    PCA,
+    Index,
+    IndexUnusable,
+    ReductionError,
+    require_replaceable,
+    write_index,
+)
 from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
 
@@ -73,9 +79,11 @@ def build_index(
     """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``.
 
     Raises :class:`BuildError` when another build of the same index is running or no picture at
-    all could be used, and ``ReductionError`` for a ``pca`` that the embeddings do not allow.
+    all could be used, ``IndexUnusable`` when ``folder`` holds something else than an index, and
+    ``ReductionError`` for a ``pca`` that the embeddings do not allow.
     """
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() would follow a link to it)
+    folder = folder.resolve()  # through a link: what it points to is replaced, not the link
+    require_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:

@@ -172,17 +172,15 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     if options.weights:
         settings = replace(settings, weights=options.weights)
     room = FittingRoom.open(options.index, settings)
-    room.index.mask(where)  # a wrong column is wrong usage, whatever the pictures are like
     answered = 0
     found_any = False
-    for path in _pictures(options.pictures):
+    for path, matches in room.search_many(_pictures(options.pictures), options.n, where):
         found_any = True
-        try:
-            matches = room.search(path, options.n, where)
-        except ImageRejected as rejected:
-            _complain(f"{path}: {rejected.reason}")
+        if isinstance(matches, ImageRejected):
+            _complain(f"{path}: {matches.reason}")
             if options.json:
-                print(json.dumps({"query": str(path), "error": rejected.reason}), flush=True)
+                line = {"query": str(path), "error": matches.reason}
+                print(json.dumps(line, ensure_ascii=False), flush=True)
             continue
         answered += 1
         if not matches:
@@ -278,8 +276,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG
         sys.executable, "-m", "streamlit", "run", str(HOME / "app.py"),
         f"--server.port={options.port}", f"--server.address={options.address}",
     ]  # fmt: skip
-    # In its own folder Streamlit finds the page's theme and limits.
-    server = subprocess.Popen(command, cwd=HOME, env=environment)  # noqa: S603
+    server = subprocess.Popen(command, env=environment)  # noqa: S603
     previous = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         return server.wait()

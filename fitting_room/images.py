@@ -111,7 +111,9 @@ def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image, limits)
-            return _to_upright_rgb(image)
+            if image.format in ("JPEG", "MPO"):
+                image.draft(None, (WORKING_SIDE, WORKING_SIDE))
+            return to_upright_rgb(image)
     except ImageRejected:
         raise
     except UnidentifiedImageError as error:
@@ -146,10 +148,10 @@ def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
     )
 
 
-def _to_upright_rgb(image: Image.Image) -> Image.Image:
+def to_upright_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow picture as :func:`open_image` would give it. May raise what its decoder raises
+    when it is not loaded yet."""
     orientation = _orientation(image)
-    if image.format in ("JPEG", "MPO"):
-        image.draft(None, (WORKING_SIDE, WORKING_SIDE))
     image.load()
     image = _reduce(_to_8_bit(image))
     if image.has_transparency_data:

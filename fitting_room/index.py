@@ -414,12 +414,18 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def require_replaceable(folder: Path) -> None:
+    """Raise :class:`IndexUnusable` unless an index may be put at ``folder``: nothing is there, or
+    an empty folder, or an index."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
+        raise IndexUnusable(f"{folder}: there is something else than an index. Name another place.")
+
+
 def _put_in_place(new: Path, folder: Path) -> None:
     """Give ``new`` the name ``folder``; what had it before is left under the name ``new``."""
-    if folder.is_dir() and not (folder / MANIFEST).exists() and any(folder.iterdir()):
-        raise IndexUnusable(
-            f"{folder}: this folder holds something else than an index. Name another one."
-        )
+    require_replaceable(folder)
     try:
         if folder.exists():
             if not _exchange(new, folder):

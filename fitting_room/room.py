@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from fitting_room.builder import BuildSummary, build_index
 from fitting_room.catalogue import NAME_COLUMNS, CatalogueError, load_catalogue, open_store
 from fitting_room.embedder import Embedder
 from fitting_room.engines import make_engine
-from fitting_room.images import ImageLimits, ImageRejected, open_image
+from fitting_room.images import ImageLimits, ImageRejected, open_image, to_upright_rgb
 from fitting_room.index import Hits, Index, Where
 from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
@@ -25,6 +25,7 @@ from fitting_room.settings import Settings
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
+P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class FittingRoom:
     def open_picture(self, picture: Picture, name: str | None = None) -> Image.Image:
         """The picture upright and in RGB. Raises ``ImageRejected``."""
         if isinstance(picture, Image.Image):
-            return picture.convert("RGB")
+            return to_upright_rgb(picture)
         return open_image(picture, name=name, limits=self.limits)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
@@ -157,6 +158,22 @@ class FittingRoom:
         """
         vector = query if isinstance(query, np.ndarray) else self.embed([query])[0]
         return self.matches(self.index.search(vector, n, where)[0])
+
+    def search_many(
+        self, pictures: Iterable[P], n: int = 12, where: Where | None = None
+    ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
+        """:meth:`search` for any number of pictures, in their order, with bounded memory and all
+        processors at work. A picture that cannot be used is answered with the reason.
+
+        Raises ``FilterError`` for an unknown column, before any picture is opened.
+        """
+        if where:
+            self.index.mask(where)
+        for picture, outcome in self.embedder.stream(pictures, self.open_picture):
+            if isinstance(outcome, np.ndarray):
+                yield picture, self.search(outcome, n, where)
+            elif outcome is not None:
+                yield picture, outcome
 
     def matches(self, hits: Hits) -> list[Match]:
         """Hits of the index with what the catalogue says of them."""

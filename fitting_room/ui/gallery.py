@@ -76,7 +76,8 @@ def _card(match: Match, *, ranked: bool) -> str:
 
 def _similarity(similarity: float) -> str:
     return (
-        '<div class="fr-similarity" title="Cosine similarity to your picture; 1 is the same">'
+        '<div class="fr-similarity" title="Cosine similarity to your picture; 1 is the same" '
+        f'role="img" aria-label="Similarity {similarity:.2f}">'
         f'<span class="fr-bar"><span style="width:{max(0.0, similarity):.1%}"></span></span>'
         f"<span>{similarity:.2f}</span></div>"
     )
