@@ -312,6 +312,8 @@ class _TerminalProgress:
                 total=progress.total or None,
                 unit=progress.unit,
                 unit_scale=progress.unit == "B",
+                # A single step has no rate and no time left.
+                bar_format="{desc} ..." if progress.total == 1 else None,
                 dynamic_ncols=True,
                 file=sys.stderr,
             )

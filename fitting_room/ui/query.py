@@ -67,6 +67,7 @@ def ask(room: FittingRoom) -> Query | None:
             st.file_uploader(
                 "Drop a picture here",
                 type=["image", *sorted(SUFFIXES)],
+                max_upload_size=max(1, room.limits.max_bytes // 2**20),
                 key=_key("upload"),
                 on_change=_take,
                 args=("upload",),

@@ -172,7 +172,10 @@ def colophon(room: FittingRoom) -> None:
     manifest = room.index.manifest
     title = get_backbone(room.index.identity["backbone"]).title
     st.divider()
-    line = f"{len(room.index):,} items. Pictures are compared by {title}"
+    line = f"{len(room.index):,} items"
+    if failed := manifest["counts"].get("failed"):
+        line += f" ({failed:,} more have no usable picture)"
+    line += f". Pictures are compared by {title}"
     if not manifest.get("advice"):
         st.caption(line + ".")
         return
