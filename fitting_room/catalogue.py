@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import lzma
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -38,6 +40,10 @@ RESERVED_COLUMNS = ("id", "image", "signature")
 
 #: Cells that say "not available". `NA` is how the Fashion Product Images data says it.
 _NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+
+
+#: What zipfile and its unpackers raise on damaged archives.
+_DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeDecodeError)
 
 
 class CatalogueError(Exception):
@@ -115,9 +121,18 @@ def load_catalogue(location: str | Path) -> Catalogue:
 
     Raises :class:`CatalogueError` when there is none at ``location`` or it cannot be read.
     """
-    location = Path(location).expanduser()
+    try:
+        location = Path(location).expanduser()
+        return _load(location)
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder for `~name`
+        raise CatalogueError(f"{location}: cannot be read ({error}).") from error
+
+
+def _load(location: Path) -> Catalogue:
     if location.is_dir():
         return _from_folder(location)
+    if location.name == CSV_NAME and location.is_file():
+        raise CatalogueError(f"{location}: give the folder that holds this table, not the table.")
     if location.is_file():
         store = _open_zip(location)
         table = _shallowest_csv(store.archive)
@@ -182,7 +197,7 @@ def _open_csv_member(store: ZipStore, member: str) -> io.TextIOWrapper:
         raise CatalogueError(f"{name}: larger than {MAX_CSV_BYTES / 2**30:.0f} GiB.")
     try:
         return _as_text(store.archive.open(member), name)
-    except (OSError, RuntimeError, zipfile.BadZipFile) as error:
+    except (*_DAMAGE, RuntimeError) as error:
         raise CatalogueError(f"{name}: cannot be read ({error}).") from error
 
 
@@ -218,7 +233,7 @@ def _from_csv(
 ) -> Catalogue:
     try:
         header, rows = _read_rows(lines)
-    except (csv.Error, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (csv.Error, *_DAMAGE) as error:
         raise CatalogueError(f"{location / CSV_NAME}: cannot be read ({error}).") from error
     except ValueError as error:
         raise CatalogueError(f"{location / CSV_NAME}: {error}") from error
@@ -239,10 +254,11 @@ def _from_csv(
             kept[cells[0]] = cells
             for repair in repairs:
                 repaired.add(repair, cells[0])
-    except (csv.Error, OSError, zipfile.BadZipFile, EOFError) as error:
+    except (csv.Error, *_DAMAGE) as error:
         raise CatalogueError(f"{location / CSV_NAME}: row {count + 1}: {error}") from error
     items = pd.DataFrame(list(kept.values()), columns=header, dtype="str")
-    items = items.mask(items.isin(_NOT_AVAILABLE))
+    said = items[header[1:]]
+    items[header[1:]] = said.mask(said.isin(_NOT_AVAILABLE))
     images = [by_stem[item] for item in kept]
     items.insert(1, "image", pd.Series(images, dtype="str"))
     items.insert(2, "signature", pd.Series([signatures[i] for i in images], dtype="str"))
@@ -262,12 +278,15 @@ def _read_rows(lines: Iterable[str]) -> tuple[list[str], Iterator[tuple[list[str
     """The header, with the id first, and the rows with what was repaired in each."""
     source = iter(lines)
     first = next(source, "")
+    if _UNDECODED.search(first):
+        first = _from_windows(first)
     delimiter = max(",;\t", key=first.count)
     header = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
     lowered = [column.lower() for column in header]
     if "id" not in lowered:
         raise ValueError("the first line names no column `id`. Name the columns there.")
-    if len(header) > MAX_COLUMNS or len(set(header)) < len(header) or "" in header:
+    unlike = len(set(header)) == len(header) and lowered.count("id") == 1
+    if len(header) > MAX_COLUMNS or not unlike or "" in header:
         raise ValueError(f"the first line must name up to {MAX_COLUMNS} different columns.")
     if taken := [c for c in header if c in RESERVED_COLUMNS and c != "id"]:
         raise ValueError(f"the column name `{taken[0]}` is reserved. Rename that column.")
@@ -278,12 +297,14 @@ def _read_rows(lines: Iterable[str]) -> tuple[list[str], Iterator[tuple[list[str
     def rows() -> Iterator[tuple[list[str], list[str]]]:
         for raw, repairs in _split_lines(source, delimiter):
             cells = [cell.strip() for cell in raw]
+            while len(cells) > len(header) and not cells[-1]:
+                cells.pop()  # a spreadsheet's empty columns
             if len(cells) > len(header) and last_is_name:
                 end = len(header) - 1
-                cells = [*cells[:end], delimiter.join(raw[end:]).strip()]
+                cells = [*cells[:end], delimiter.join(raw[end : len(cells)]).strip()]
                 repairs.append("unquoted commas in the last column")
             if _UNDECODED.search("".join(cells)):
-                cells = [_from_windows(cell) for cell in cells]
+                cells = [_from_windows(c) if _UNDECODED.search(c) else c for c in cells]
                 repairs.append("not UTF-8, read as Windows-1252")
             yield [*cells[at : at + 1], *cells[:at], *cells[at + 1 :]], repairs
 
@@ -330,7 +351,11 @@ def _parse(record: list[str], delimiter: str) -> list[str] | None:
     try:
         return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        if "unexpected end of data" in str(error):
+        # In a row of several lines, text after a closing quote says that the quote closed nothing:
+        # it opens a cell of a later row, and the first one was a stray one.
+        if "unexpected end of data" in str(error) or len(record) > 1:
+            return None
+        if "field larger than" in str(error):
             return None
     # A quote in the middle of a cell: strict reading refuses it, plain reading knows what to do.
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
@@ -366,6 +391,9 @@ def _from_class_folders(location: Path, store: PictureStore) -> Catalogue:
     dropped = _Tally()
     kept: dict[str, tuple[str, str]] = {}
     for name in sorted(signatures):
+        if _UNDECODED.search(name):
+            dropped.add("the file name is not UTF-8", _from_windows(name))
+            continue
         path = PurePosixPath(name)
         item = str(path.with_suffix(""))
         if item in kept:
@@ -401,7 +429,8 @@ def _count_empty(items: pd.DataFrame) -> dict[str, int]:
 
 def _checked(catalogue: Catalogue) -> Catalogue:
     if catalogue.report.items == 0:
-        found = catalogue.report.in_words() if catalogue.report.rows else "no pictures found"
+        nothing = "no rows" if catalogue.report.unlisted else "no pictures found"
+        found = catalogue.report.in_words() if catalogue.report.rows else nothing
         raise CatalogueError(
             f"{catalogue.location}: no usable item ({found}). Expected {CSV_NAME} beside images/ "
             "with one picture per id, or folders of pictures."

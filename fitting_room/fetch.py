@@ -41,7 +41,10 @@ def fetch(name: str, to: Path) -> Path:
             "Is there a connection to kaggle.com? Otherwise download the data set there with a "
             f"browser, unpack it to {target}, and build from that folder."
         ) from error
-    return _put_in_place(downloaded, target)
+    try:
+        return _put_in_place(downloaded, target)
+    except OSError as error:
+        raise FetchError(f"{target}: could not be put in place ({error}).") from error
 
 
 def _put_in_place(downloaded: Path, target: Path) -> Path:

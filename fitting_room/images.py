@@ -97,7 +97,8 @@ def _read(path: Path, max_bytes: int) -> bytes:
     except IsADirectoryError as error:
         raise ImageRejected("This is a folder, not a picture.") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
-        raise ImageRejected(f"The file cannot be read ({error}).") from error
+        why = getattr(error, "strerror", None) or error  # str(error) repeats the path
+        raise ImageRejected(f"The file cannot be read ({why}).") from error
 
 
 def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
@@ -105,7 +106,7 @@ def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
         raise ImageRejected("The file is empty. Choose another one.")
     if len(data) > limits.max_bytes:
         raise ImageRejected(
-            f"The file is too large: more than {limits.max_bytes / 2**20:.0f} MB. "
+            f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
     try:
@@ -143,7 +144,7 @@ def _check_size(image: Image.Image, limits: ImageLimits) -> None:
 
 def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
     return (
-        f"The picture is too large: {found} more than {limits.max_pixels / 1e6:.0f} megapixels. "
+        f"The picture is too large: {found} more than {limits.max_pixels / 1e6:.3g} megapixels. "
         "Save it smaller and try again."
     )
 
@@ -151,14 +152,16 @@ def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
 def to_upright_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow picture as :func:`open_image` would give it. May raise what its decoder raises
     when it is not loaded yet."""
-    orientation = _orientation(image)
     image.load()
+    # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
+    orientation = _orientation(image)
     image = _reduce(_to_8_bit(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
     image = image.convert("RGB")
+    image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
     return image if orientation is None else image.transpose(orientation)
 
 
@@ -187,7 +190,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         return _stretch_to_8_bit(np.asarray(image, dtype=np.float64))
-    if image.mode in ("1", "P", "PA"):  # indices cannot be averaged: colours first
+    named = "transparency" in image.info  # neither can a colour that stands for nothing
+    if named or image.mode in ("1", "P", "PA"):  # indices cannot be averaged: colours first
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     return image
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from fitting_room.images import SUFFIXES, ImageRejected
 
-_TOO_LARGE = "The file is too large: more than {:.0f} MB. Save the picture smaller."
+_TOO_LARGE = "The file is too large: more than {:.3g} MB. Save the picture smaller."
 
 
 class PictureStore(Protocol):
@@ -54,10 +54,11 @@ class FolderStore:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(Path(entry.path))
-                    elif Path(entry.name).suffix.lower() in SUFFIXES:
+                        continue
+                    name = Path(entry.path).relative_to(self.location).as_posix()
+                    if is_picture_name(name):
                         signature = self._signature(entry)
                         if signature is not None:
-                            name = Path(entry.path).relative_to(self.location).as_posix()
                             found[name] = signature
         return found
 
@@ -66,7 +67,7 @@ class FolderStore:
             if entry.is_symlink() and not self._is_inside(Path(entry.path)):
                 return None
             status = entry.stat()
-        except OSError:  # a dangling link, or gone since the listing
+        except (OSError, RuntimeError):  # a dangling or circular link, or gone since the listing
             return None
         return f"{status.st_size}-{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else None
 
@@ -76,14 +77,15 @@ class FolderStore:
     def read(self, name: str, max_bytes: int) -> bytes:
         path = self.location / PurePosixPath(name)
         try:
-            if not is_plain_name(name) or not self._is_inside(path):
+            if not is_picture_name(name) or not self._is_inside(path):
                 raise ImageRejected("The name leads outside the catalogue.", name=name)
             with path.open("rb") as file:
                 data = file.read(max_bytes + 1)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             if isinstance(error, ImageRejected):
                 raise
-            raise ImageRejected(f"The file cannot be read ({error}).", name=name) from error
+            why = getattr(error, "strerror", None) or "it leads nowhere"
+            raise ImageRejected(f"The file cannot be read ({why}).", name=name) from error
         if len(data) > max_bytes:
             raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
         return data
@@ -106,22 +108,26 @@ class ZipStore:
         return {
             info.filename: f"{info.file_size}-{info.CRC:08x}"
             for info in self.archive.infolist()
-            if not info.is_dir()
-            and is_plain_name(info.filename)
-            and PurePosixPath(info.filename).suffix.lower() in SUFFIXES
-            and not any(p.startswith((".", "__MACOSX")) for p in info.filename.split("/"))
+            if not info.is_dir() and is_picture_name(info.filename)
         }
 
     def read(self, name: str, max_bytes: int) -> bytes:
         try:
+            if not is_picture_name(name):
+                raise ImageRejected("The name leads outside the catalogue.", name=name)
             info = self.archive.getinfo(name)
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError
             if info.file_size > max_bytes:
                 raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
-            # zipfile reads no further than the size in the directory, whatever the data expands to
-            return self.archive.read(info)
+            # read(n) unpacks n bytes at most; read() unpacks everything, whatever the size says
+            with self.archive.open(info) as file:
+                return file.read(max_bytes + 1)
         except KeyError as error:
             raise ImageRejected("There is no such picture in the archive.", name=name) from error
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+            if isinstance(error, ImageRejected):
+                raise
             raise ImageRejected(f"The archive's entry is damaged ({error}).", name=name) from error
         except (RuntimeError, NotImplementedError) as error:
             raise ImageRejected(
@@ -130,6 +136,15 @@ class ZipStore:
 
     def path(self, name: str) -> str:
         return str(self.location / PurePosixPath(name))
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a listing shows a file of this name."""
+    return (
+        is_plain_name(name)
+        and PurePosixPath(name).suffix.lower() in SUFFIXES
+        and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
+    )
 
 
 def is_plain_name(name: str) -> bool:

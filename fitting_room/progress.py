@@ -30,7 +30,7 @@ class Progress:
     @property
     def seconds_left(self) -> float | None:
         """Seconds to go at the rate so far; ``None`` while that cannot be told."""
-        return (self.total - self.done) / self.rate if self.rate and self.total else None
+        return max(0, self.total - self.done) / self.rate if self.rate and self.total else None
 
 
 Listener = Callable[[Progress], None]

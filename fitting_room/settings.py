@@ -5,6 +5,7 @@ The variable of a knob is ``FITTING_ROOM_`` and its name in capitals: ``FITTING_
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,8 @@ from fitting_room.backbones import AUTO
 from fitting_room.images import ImageLimits
 
 PREFIX = "FITTING_ROOM_"
+#: Above this Pillow itself refuses a picture (twice its ``Image.MAX_IMAGE_PIXELS``).
+MOST_MEGAPIXELS = 178
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
@@ -76,6 +79,10 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
+        if self.max_megapixels > MOST_MEGAPIXELS:
+            raise SettingsError(
+                f"{PREFIX}MAX_MEGAPIXELS={self.max_megapixels:g}: {MOST_MEGAPIXELS} at most."
+            )
         if self.catalogue is None and self.index is None:
             object.__setattr__(self, "catalogue", HOME / "data" / "demo")
 
@@ -91,7 +98,9 @@ class Settings:
         if self.index is not None:
             return self.index
         assert self.catalogue is not None  # noqa: S101  (see __post_init__)
-        return self.cache / self.catalogue.stem
+        where = self.catalogue.resolve()
+        digest = hashlib.sha256(os.fsencode(where)).hexdigest()[:8]
+        return self.cache / f"{where.stem or 'catalogue'}-{digest}"
 
     @property
     def engines_folder(self) -> Path:
@@ -100,7 +109,10 @@ class Settings:
 
 def _parse(variable: str, kind: str, text: str) -> object:
     if kind.startswith("Path"):
-        return Path(text).expanduser()
+        try:
+            return Path(text).expanduser()
+        except RuntimeError as error:
+            raise SettingsError(f"{variable}={text}: {error}") from error
     if kind == "float":
         try:
             number = float(text)

@@ -1,0 +1,165 @@
+"""Every knob has a variable, and a variable that makes no sense is told."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from fitting_room.settings import Settings, SettingsError
+from tests.conftest import DEMO, SAMPLES
+
+KNOBS = {
+    "catalogue": ("/data/shop", Path("/data/shop")),
+    "index": ("indexes/shop", Path("indexes/shop")),
+    "cache": ("/var/cache/rooms", Path("/var/cache/rooms")),
+    "samples": ("/data/samples", Path("/data/samples")),
+    "backbone": ("resnet50", "resnet50"),
+    "weights": ("V2", "V2"),
+    "engine": ("torch", "torch"),
+    "precision": ("bf16", "bf16"),
+    "download_timeout": ("2.5", 2.5),
+    "max_megabytes": ("100", 100.0),
+    "max_megapixels": ("1e1", 10.0),
+}
+NUMBERS = ["download_timeout", "max_megabytes", "max_megapixels"]
+
+
+def variable(knob: str) -> str:
+    return f"FITTING_ROOM_{knob.upper()}"
+
+
+def test_every_knob_is_tested_here() -> None:
+    assert set(KNOBS) == {knob.name for knob in fields(Settings)}
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_a_variable_sets_its_knob_and_no_other(knob: str) -> None:
+    text, value = KNOBS[knob]
+    found = Settings.from_environment({variable(knob): text})
+    assert getattr(found, knob) == value
+    plain = Settings()
+    others = set(KNOBS) - {knob, "catalogue"}  # an index alone means no catalogue, see below
+    assert {o: getattr(found, o) for o in others} == {o: getattr(plain, o) for o in others}
+
+
+def test_all_variables_together_set_all_knobs() -> None:
+    found = Settings.from_environment({variable(k): text for k, (text, _) in KNOBS.items()})
+    assert {k: getattr(found, k) for k in KNOBS} == {k: value for k, (_, value) in KNOBS.items()}
+
+
+def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable("engine"), "torch")
+    assert Settings.from_environment().engine == "torch"
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_an_empty_variable_is_none(knob: str) -> None:
+    assert Settings.from_environment({variable(knob): ""}) == Settings()
+
+
+def test_variables_of_others_are_not_read() -> None:
+    others = {
+        "BACKBONE": "x",
+        "FITTINGROOM_INDEX": "x",
+        "PATH": "/bin",
+        "MY_FITTING_ROOM_INDEX": "x",
+    }
+    assert Settings.from_environment(others) == Settings()
+
+
+@pytest.mark.parametrize("name", ["FITTING_ROOM_BACKBON", "FITTING_ROOM_", "FITTING_ROOM_LIMITS"])
+def test_an_unknown_variable_is_refused_and_the_known_ones_named(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({name: "x"})
+    assert name in str(caught.value)
+    for knob in KNOBS:
+        assert variable(knob) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "nan", "inf", "1e999", "12 MB", "1,5", " "])
+@pytest.mark.parametrize("knob", NUMBERS)
+def test_what_is_no_number_above_zero_is_refused(knob: str, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({variable(knob): text})
+    assert f"{variable(knob)}={text}" in str(caught.value)
+
+
+@pytest.mark.parametrize("knob", ["catalogue", "index", "cache", "samples"])
+def test_a_tilde_in_a_path_is_the_home_folder(
+    knob: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    found = Settings.from_environment({variable(knob): "~/shop"})
+    assert getattr(found, knob) == tmp_path / "shop"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses a home for anybody")
+def test_the_home_of_somebody_unknown_is_told() -> None:
+    with pytest.raises(SettingsError, match=re.escape(variable("catalogue"))):
+        Settings.from_environment({variable("catalogue"): "~no-such-user-here/shop"})
+
+
+def test_the_limits_are_given_in_megabytes_and_megapixels() -> None:
+    limits = Settings(max_megabytes=1.5, max_megapixels=0.25).limits
+    assert (limits.max_bytes, limits.max_pixels) == (1_572_864, 250_000)
+
+
+def test_without_any_setting_the_demo_is_shown() -> None:
+    settings = Settings.from_environment({})
+    assert settings.catalogue == DEMO
+    assert (DEMO / "styles.csv").is_file()
+    assert settings.samples == SAMPLES
+    assert any(SAMPLES.iterdir())
+
+
+def test_an_index_named_alone_needs_no_catalogue() -> None:
+    settings = Settings(index=Path("indexes/shop"))
+    assert settings.catalogue is None
+    assert settings.index_folder == Path("indexes/shop")
+
+
+def test_a_named_index_is_used_for_the_named_catalogue() -> None:
+    settings = Settings(catalogue=Path("shop"), index=Path("indexes/mine"))
+    assert settings.catalogue == Path("shop")
+    assert settings.index_folder == Path("indexes/mine")
+
+
+@pytest.mark.parametrize("catalogue", ["shop", "shop.zip", "/data/shop", "shop/", "data/../shop"])
+def test_the_index_of_a_catalogue_lies_in_the_cache_under_its_name(catalogue: str) -> None:
+    folder = Settings(catalogue=Path(catalogue), cache=Path("cache")).index_folder
+    assert folder.parent == Path("cache")
+    assert folder.name.startswith("shop")
+
+
+@pytest.mark.parametrize("catalogue", [".", "..", "../..", "/"])
+def test_a_catalogue_without_a_name_has_an_index_of_its_own_all_the_same(
+    catalogue: str, tmp_path: Path
+) -> None:
+    """`cd shop; FITTING_ROOM_CATALOGUE=. streamlit run ...`"""
+    folder = Settings(catalogue=Path(catalogue), cache=tmp_path).index_folder
+    assert folder.parent == tmp_path
+    assert folder.name not in ("", ".", "..")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("goods.2024", "goods.2025"), ("goods", "goods.zip"), ("a/goods", "b/goods")],
+)
+def test_two_catalogues_do_not_take_turns_in_one_index(one: str, other: str) -> None:
+    first, second = (Settings(catalogue=Path(name)).index_folder for name in (one, other))
+    assert first != second
+
+
+def test_no_catalogue_has_its_index_among_the_converted_networks() -> None:
+    settings = Settings(catalogue=Path("networks"))
+    assert settings.index_folder != settings.engines_folder
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Settings().backbone = "other"  # type: ignore[misc]
