@@ -7,6 +7,7 @@ until a network is really made, so that names and figures are there at once.
 from __future__ import annotations
 
 import hashlib
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -295,7 +296,7 @@ def _read_state_dict(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError,
-            KeyError, TypeError, AttributeError, IndexError) as error:  # fmt: skip
+            KeyError, TypeError, AttributeError, IndexError, struct.error) as error:  # fmt: skip
         raise BackboneError(
             f"{path}: not a weights file that can be read safely ({str(error)[:200]})."
         ) from error

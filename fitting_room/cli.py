@@ -7,6 +7,7 @@ wrong usage, 130 when stopped with Ctrl-C, 1 otherwise. Errors go to stderr, wit
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -39,6 +40,10 @@ USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; answers the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks must not stop a search half way.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -180,7 +185,7 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
             _complain(f"{path}: {matches.reason}")
             if options.json:
                 line = {"query": str(path), "error": matches.reason}
-                print(json.dumps(line, ensure_ascii=False), flush=True)
+                print(json.dumps(line), flush=True)
             continue
         answered += 1
         if not matches:
@@ -214,7 +219,7 @@ def _pictures(places: Sequence[Path]) -> Iterator[Path]:
 def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> None:
     if as_json:
         rows = [{"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)} for m in matches]
-        print(json.dumps({"query": str(path), "matches": rows}, ensure_ascii=False), flush=True)
+        print(json.dumps({"query": str(path), "matches": rows}), flush=True)
         return
     print(path)
     for rank, match in enumerate(matches, 1):
@@ -227,7 +232,7 @@ def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        print(json.dumps(index.manifest, ensure_ascii=False))
+        print(json.dumps(index.manifest))
     else:
         print(_manifest_in_words(index))
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from fitting_room.backbones import AUTO, Selection, select
 from fitting_room.engines import Engine, make_engine
@@ -124,8 +124,15 @@ def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     photographs: nothing is cut off and nothing is stretched.
     """
     height, width = size
-    fitted = ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC, color="white")
-    return np.asarray(fitted)
+    scale = min(width / image.width, height / image.height)
+    # At least one pixel: a strip of cloth is thin, not gone.
+    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    resized = image.resize(fitted, Image.Resampling.BICUBIC)
+    if fitted == (width, height):
+        return np.asarray(resized)
+    ground = Image.new("RGB", (width, height), "white")
+    ground.paste(resized, ((width - fitted[0]) // 2, (height - fitted[1]) // 2))
+    return np.asarray(ground)
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

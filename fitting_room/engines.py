@@ -8,6 +8,7 @@ start needs neither torch nor the weights file.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fitting_room.backbones import Selection
+from fitting_room.backbones import BackboneError, Selection, sha256_of
 
 ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
 PRECISIONS = ("f32", "bf16")
@@ -185,11 +186,11 @@ def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
         return _convert(selection)
     key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
     folder = cache / f"{selection.backbone.name}-{key[:16]}"
-    if (folder / "model.xml").is_file():
+    if _is_whole(folder):
         try:
             return core.read_model(folder / "model.xml")
         except RuntimeError:
-            shutil.rmtree(folder, ignore_errors=True)  # damaged: it is made anew just below
+            pass  # of a whole file: another build of the same OpenVINO; made anew just below
     model = _convert(selection)
 
     def save(made: Path) -> None:
@@ -214,6 +215,21 @@ def _convert(selection: Selection) -> Any:
         return openvino.convert_model(module, example_input=example)
 
 
+_SUMS = "sha256.json"
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        return bool(sums == _sums(folder))
+    except (OSError, ValueError, BackboneError):
+        return False
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
+
+
 def _keep(write: Callable[[Path], None], folder: Path) -> None:
     """Write a cache folder whole or not at all; a cache that cannot be written is no error."""
     try:
@@ -222,6 +238,9 @@ def _keep(write: Callable[[Path], None], folder: Path) -> None:
             made = Path(work) / "made"
             made.mkdir()
             write(made)
+            (made / _SUMS).write_text(json.dumps(_sums(made)), encoding="utf-8")
+            if folder.exists() and not _is_whole(folder):
+                folder.rename(Path(work) / "damaged")
             made.rename(folder)
-    except OSError:
-        return  # read-only disk, or another process was first: the network is in memory anyway
+    except (OSError, RuntimeError, BackboneError):  # RuntimeError: OpenVINO's own "disk is full"
+        return  # or another process was first: the network is in memory anyway

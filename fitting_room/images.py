@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,15 +68,18 @@ DEFAULT_LIMITS = ImageLimits()
 
 
 def open_image(
-    source: bytes | Path | str, *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
+    source: bytes | Path | str | Image.Image,
+    *,
+    name: str | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Image.Image:
     """Decode a picture to upright 8-bit RGB.
 
-    ``source`` is the file's bytes or its path. EXIF orientation is applied; transparency is laid
-    on white; greyscale, palette, CMYK and 16-bit pictures are converted; of an animation the
-    first frame is taken. Pictures whose shorter side is at least twice :data:`WORKING_SIDE` are
-    reduced by a whole factor on the way, JPEG already inside its decoder, so the result's shorter
-    side is below ``2 * WORKING_SIDE`` or the picture's own.
+    ``source`` is the file's bytes, its path, or a picture that Pillow opened. EXIF orientation is
+    applied; transparency is laid on white; greyscale, palette, CMYK and 16-bit pictures are
+    converted; of an animation the first frame is taken. Pictures whose shorter side is at least
+    twice :data:`WORKING_SIDE` are reduced by a whole factor on the way, JPEG already inside its
+    decoder, so the result's shorter side is below ``2 * WORKING_SIDE`` or the picture's own.
 
     Raises :class:`ImageRejected` when the picture cannot be read, is too large or too small, is
     of another format or is damaged.
@@ -82,8 +87,13 @@ def open_image(
     if isinstance(source, str | Path):
         name = name or str(source)
     try:
-        data = source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
-        return _decode(data, limits)
+        with _rejecting(limits):
+            if isinstance(source, Image.Image):
+                _check_size(source, limits)
+                return _to_upright_rgb(source)
+            if isinstance(source, str | Path):
+                source = _read(Path(source), limits.max_bytes)
+            return _decode(source, limits)
     except ImageRejected as rejected:
         raise ImageRejected(rejected.reason, name=name) from rejected.__cause__
 
@@ -109,12 +119,18 @@ def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
             f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _check_size(image, limits)
+        if image.format in ("JPEG", "MPO"):
+            image.draft(None, (WORKING_SIDE, WORKING_SIDE))
+        return _to_upright_rgb(image)
+
+
+@contextmanager
+def _rejecting(limits: ImageLimits) -> Iterator[None]:
+    """Turn whatever the decoders raise into :class:`ImageRejected`."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(image, limits)
-            if image.format in ("JPEG", "MPO"):
-                image.draft(None, (WORKING_SIDE, WORKING_SIDE))
-            return to_upright_rgb(image)
+        yield
     except ImageRejected:
         raise
     except UnidentifiedImageError as error:
@@ -149,9 +165,7 @@ def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
     )
 
 
-def to_upright_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow picture as :func:`open_image` would give it. May raise what its decoder raises
-    when it is not loaded yet."""
+def _to_upright_rgb(image: Image.Image) -> Image.Image:
     image.load()
     # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
     orientation = _orientation(image)

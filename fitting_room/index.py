@@ -35,9 +35,9 @@ VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.j
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
-#: Scores are compared to this many decimals: float32 sums of equal rows differ beyond them with
-#: the row's place in memory, which must not decide a rank.
-SCORE_DECIMALS = 6
+#: How far a float32 score may be from the exact one: sums of some thousand products of unit
+#: vectors, each rounded to 2**-24.
+SCORE_ERROR = 4e-6
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
 #: Below this share of the catalogue a filter's rows are gathered and searched by themselves.
@@ -166,6 +166,8 @@ class Index:
             pca = _read_pca(folder) if PCA_FILE in manifest["files"] else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise _damaged(folder, str(error)) from error
+        if not isinstance(vectors, np.ndarray):  # an archive under the name of an array
+            raise _damaged(folder, f"{VECTORS} is no array")
         if vectors.dtype != np.float32 or vectors.shape != (items_count, dimension):
             raise _damaged(folder, f"{VECTORS} holds {vectors.dtype} {vectors.shape}")
         if len(items) != items_count or not {"id", "image"} <= set(items.columns):
@@ -234,13 +236,14 @@ class Index:
             part = queries[start : start + step]
             # One query is a matrix-vector product, which reads the vectors once and fastest.
             scores = vectors @ part[0] if len(part) == 1 else part @ vectors.T
-            for of_query in np.atleast_2d(scores):
+            for query, of_query in zip(part, np.atleast_2d(scores), strict=True):
                 if mask is not None:
                     of_query[~mask] = -np.inf
-                best = top_n(of_query, n if rows is None else min(n, len(rows)))
-                found = best if rows is None or mask is not None else rows[best]
-                similarities = np.clip(of_query[best], -1.0, 1.0)
-                hits.append(Hits(found, similarities))
+                near = _near_top(of_query, n if rows is None else min(n, len(rows)))
+                exact = _exact_scores(vectors, near, query)
+                best = np.argsort(-exact, kind="stable")[:n]
+                found = near[best] if rows is None or mask is not None else rows[near[best]]
+                hits.append(Hits(found, np.clip(exact[best], -1.0, 1.0).astype(np.float32)))
         return hits
 
     def mask(self, where: Where) -> np.ndarray:
@@ -260,20 +263,31 @@ class Index:
         return [str(column) for column in self.items.columns if column not in INTERNAL_COLUMNS]
 
 
-def top_n(scores: np.ndarray, n: int) -> np.ndarray:
-    """Positions of the ``n`` greatest of ``scores`` ``(N,)``, greatest first; of equal scores (to
-    :data:`SCORE_DECIMALS`) the earlier position first. Takes time linear in ``N``."""
-    n = min(n, len(scores))
-    if n == 0:
-        return np.empty(0, dtype=np.intp)
+def _near_top(scores: np.ndarray, n: int) -> np.ndarray:
+    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once they are
+    computed exactly. Takes time linear in their number."""
+    if n >= len(scores):
+        return np.arange(len(scores))
     least = np.partition(scores, len(scores) - n)[len(scores) - n]
-    slack = 10.0**-SCORE_DECIMALS
-    candidates = np.flatnonzero(scores >= least - slack)
-    rounded = np.round(scores[candidates].astype(np.float64), SCORE_DECIMALS)
-    return candidates[np.argsort(-rounded, kind="stable")[:n]]
+    return np.flatnonzero(scores >= least - SCORE_ERROR)
+
+
+def _exact_scores(vectors: np.ndarray, rows: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Cosines of some rows in float64, each summed in the same order: equal rows get equal scores,
+    which a matrix product does not promise, so that ties can be told and broken by position."""
+    wanted = query.astype(np.float64)
+    scores = np.empty(len(rows), np.float64)
+    for start in range(0, len(rows), 1024):
+        block = slice(start, start + 1024)
+        scores[block] = np.multiply(vectors[rows[block]], wanted).sum(axis=1)
+    return scores
 
 
 # --- reading ----------------------------------------------------------------------------------
+
+
+#: What a manifest's identity says in words; the preprocessing is compared as it is.
+_IDENTITY_TEXTS = ("backbone", "weights", "weights_sha256")
 
 
 def _damaged(folder: Path, what: str) -> IndexUnusable:
@@ -300,7 +314,13 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         files = manifest["files"]
         sound = (
             isinstance(manifest["identity"], dict)
+            and all(isinstance(manifest["identity"][key], str) for key in _IDENTITY_TEXTS)
             and isinstance(manifest["catalogue"]["location"], str)
+            and isinstance(manifest["catalogue"]["report"], dict)
+            and isinstance(manifest["created"], str)
+            and isinstance(manifest["chosen_because"], str)
+            and isinstance(manifest["failures"], list)
+            and isinstance(manifest["counts"]["failed"], int)
             and manifest["counts"]["items"] > 0
             and 0 < manifest["dimension"] <= MAX_DIMENSION
             and set(files) <= {VECTORS, ITEMS, PCA_FILE}
@@ -416,11 +436,17 @@ def _sync(path: Path) -> None:
 
 def require_replaceable(folder: Path) -> None:
     """Raise :class:`IndexUnusable` unless an index may be put at ``folder``: nothing is there, or
-    an empty folder, or an index."""
+    a folder of nothing but an index's files, whole or not."""
     if not folder.exists():
         return
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
-        raise IndexUnusable(f"{folder}: there is something else than an index. Name another place.")
+    files = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    others = files - {VECTORS, ITEMS, MANIFEST, PCA_FILE}
+    # A manifest alone is that of some web app rather than ours.
+    if others or files == {MANIFEST} or not folder.is_dir():
+        named = ", ".join(sorted(others or files)[:3])
+        raise IndexUnusable(
+            f"{folder}: there is something else than an index ({named}). Name another place."
+        )
 
 
 def _put_in_place(new: Path, folder: Path) -> None:

@@ -38,7 +38,7 @@ class Journal:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _OWNER).write_text(owner, encoding="utf-8")
-        for path in sorted(folder.glob("*.npz")):
+        for path in sorted(folder.glob("[0-9]*.npz")):
             self._take_over(path)
 
     def _is_of(self, owner: str) -> bool:
@@ -77,7 +77,9 @@ class Journal:
         if not self._waiting:
             return
         start = len(self.digests) - len(self._waiting)
-        path = self.folder / f"{start:012d}.npz"
+        # Counted on from the last file there: a dropped one must not make two of a name.
+        number = int(self._files[-1].stem) + 1 if self._files else 0
+        path = self.folder / f"{number:09d}.npz"
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
             np.savez(file, digests=np.array(self.digests[start:]), vectors=np.stack(self._waiting))

@@ -17,7 +17,7 @@ from fitting_room.builder import BuildSummary, build_index
 from fitting_room.catalogue import NAME_COLUMNS, CatalogueError, load_catalogue, open_store
 from fitting_room.embedder import Embedder
 from fitting_room.engines import make_engine
-from fitting_room.images import ImageLimits, ImageRejected, open_image, to_upright_rgb
+from fitting_room.images import ImageLimits, ImageRejected, open_image
 from fitting_room.index import Hits, Index, Where
 from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
@@ -139,8 +139,6 @@ class FittingRoom:
 
     def open_picture(self, picture: Picture, name: str | None = None) -> Image.Image:
         """The picture upright and in RGB. Raises ``ImageRejected``."""
-        if isinstance(picture, Image.Image):
-            return to_upright_rgb(picture)
         return open_image(picture, name=name, limits=self.limits)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:

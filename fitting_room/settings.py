@@ -13,7 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
-from fitting_room.backbones import AUTO
+from fitting_room.backbones import AUTO, backbone_names
+from fitting_room.engines import ENGINES, PRECISIONS
 from fitting_room.images import ImageLimits
 
 PREFIX = "FITTING_ROOM_"
@@ -83,6 +84,15 @@ class Settings:
             raise SettingsError(
                 f"{PREFIX}MAX_MEGAPIXELS={self.max_megapixels:g}: {MOST_MEGAPIXELS} at most."
             )
+        for name, value, known in (
+            ("BACKBONE", self.backbone, [AUTO, *backbone_names()]),
+            ("ENGINE", self.engine, ENGINES),
+            ("PRECISION", self.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise SettingsError(
+                    f"{PREFIX}{name}={value}: one of {', '.join(known)} is expected."
+                )
         if self.catalogue is None and self.index is None:
             object.__setattr__(self, "catalogue", HOME / "data" / "demo")
 

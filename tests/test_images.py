@@ -21,7 +21,6 @@ from fitting_room.images import (
     ImageLimits,
     ImageRejected,
     open_image,
-    to_upright_rgb,
 )
 from tests.conftest import picture_bytes
 
@@ -200,14 +199,14 @@ def test_a_large_photograph_is_set_upright_and_reduced() -> None:
 def test_a_picture_opened_with_pillow_is_treated_like_its_file(kind: str) -> None:
     data = encoded(quarters((60, 40), AS_STORED[6]), kind, exif=exif(6), **KINDS[kind])
     with Image.open(BytesIO(data)) as image:
-        assert looks_like_quarters(to_upright_rgb(image))
+        assert looks_like_quarters(open_image(image))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_picture_that_was_set_upright_is_not_turned_again(kind: str) -> None:
     stored = quarters((60, 40), AS_STORED[6])
     image = open_image(encoded(stored, kind, exif=exif(6), **KINDS[kind]))
-    assert looks_like_quarters(to_upright_rgb(image))
+    assert looks_like_quarters(open_image(image))
     assert looks_like_quarters(ImageOps.exif_transpose(image))
 
 

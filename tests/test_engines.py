@@ -1,0 +1,358 @@
+"""What runs a network: agreement, independence of the batch, the cache of conversions."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fitting_room import engines
+from fitting_room.backbones import (
+    Backbone,
+    BackboneError,
+    Selection,
+    WeightsFile,
+    get_backbone,
+    select,
+    sha256_of,
+)
+from fitting_room.embedder import normalise
+from fitting_room.engines import Engine, EngineError, make_engine
+from fitting_room.settings import Settings
+from tests.test_backbones import demo_pixels, random_resnet50
+
+
+def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (normalise(first) * normalise(second)).sum(axis=1)
+
+
+@pytest.fixture(scope="module")
+def lite0(settings: Settings) -> Engine:
+    selection = select("efficientnet_lite0")
+    return make_engine(selection, kind="openvino", cache=settings.engines_folder)
+
+
+@pytest.fixture(scope="module")
+def lite0_torch() -> Engine:
+    return make_engine(select("efficientnet_lite0"), kind="torch")
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return demo_pixels(24, (224, 168))
+
+
+# --- agreement --------------------------------------------------------------------------------
+
+
+def test_openvino_agrees_with_torch_on_lite0(
+    lite0: Engine, lite0_torch: Engine, pixels: np.ndarray
+) -> None:
+    found, expected = lite0(pixels), lite0_torch(pixels)
+    assert found.shape == expected.shape == (24, 1280)
+    assert found.dtype == expected.dtype == np.float32
+    assert cosines(found, expected).min() >= 0.999
+
+
+def test_openvino_agrees_with_torch_on_lite2(settings: Settings) -> None:
+    selection = select("efficientnet_lite2")
+    pixels = demo_pixels(8, selection.backbone.input_size)
+    found = make_engine(selection, kind="openvino", cache=settings.engines_folder)(pixels)
+    expected = make_engine(selection, kind="torch")(pixels)
+    assert found.shape == (8, 1280)
+    assert cosines(found, expected).min() >= 0.999
+
+
+def test_openvino_agrees_with_torch_on_resnet50(tmp_path: Path) -> None:
+    path = tmp_path / "resnet50.pth"
+    torch.save(random_resnet50(), path)
+    selection = select("resnet50", weights=str(path))
+    pixels = demo_pixels(8, selection.backbone.input_size)
+    found = make_engine(selection, kind="openvino")(pixels)
+    expected = make_engine(selection, kind="torch")(pixels)
+    path.unlink()
+    assert found.shape == (8, 2048)
+    assert cosines(found, expected).min() >= 0.999
+    # Agreement means something only where the features of two pictures differ by more.
+    assert cosines(expected[:-1], expected[1:]).max() < 0.99
+
+
+def test_bf16_is_a_little_less_exact_and_no_more(settings: Settings, pixels: np.ndarray) -> None:
+    selection = select("efficientnet_lite0")
+    exact = make_engine(selection, kind="torch")(pixels[:4])
+    for kind in ("openvino", "torch"):
+        engine = make_engine(selection, kind=kind, precision="bf16", cache=settings.engines_folder)
+        found = engine(pixels[:4])
+        assert found.dtype == np.float32
+        assert cosines(found, exact).min() >= 0.98, kind
+
+
+# --- batches and threads ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["openvino", "torch"])
+def test_a_picture_has_the_same_embedding_whatever_batch_it_rides_in(
+    request: pytest.FixtureRequest, pixels: np.ndarray, kind: str
+) -> None:
+    engine = request.getfixturevalue("lite0" if kind == "openvino" else "lite0_torch")
+    # Torch takes any size, and a quarter of the pixels is quicker.
+    pixels = pixels[:21] if kind == "openvino" else np.ascontiguousarray(pixels[:21, ::2, ::2])
+    alone = normalise(np.concatenate([engine(pixels[i : i + 1]) for i in range(21)]))
+    for size in (3, 8, 21):
+        for order in (np.arange(21), np.arange(21)[::-1], np.random.default_rng(0).permutation(21)):
+            parts = [engine(pixels[order[i : i + size]]) for i in range(0, 21, size)]
+            together = normalise(np.concatenate(parts))
+            np.testing.assert_allclose(together, alone[order], atol=1e-3)
+
+
+def test_eight_threads_get_what_one_gets(lite0: Engine, pixels: np.ndarray) -> None:
+    # Of different lengths, so that both compiled forms and the padded last batch are in use.
+    jobs = [pixels[i : i + 1 + 3 * (i % 4)] for i in range(16)]
+    expected = [lite0(job) for job in jobs]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lite0, jobs))
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(normalise(other), normalise(one), atol=1e-4)
+
+
+def test_the_first_calls_may_come_from_eight_threads(
+    settings: Settings, lite0: Engine, pixels: np.ndarray
+) -> None:
+    fresh = make_engine(
+        select("efficientnet_lite0"), kind="openvino", cache=settings.engines_folder
+    )
+    jobs = [pixels[i : i + 1] if i % 2 else pixels[i : i + 8] for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fresh, jobs))
+    for job, answer in zip(jobs, found, strict=True):
+        np.testing.assert_allclose(normalise(answer), normalise(lite0(job)), atol=1e-3)
+
+
+# --- the cache of converted networks ----------------------------------------------------------
+
+
+def _tiny_network() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 3), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
+    )
+
+
+def _tiny_selection(path: Path, seed: int) -> Selection:
+    """A network that is converted in no time, for what concerns the cache and not the network."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.save(_tiny_network().state_dict(), path)
+    backbone = Backbone(
+        name="tiny",
+        title="Tiny",
+        dimension=24,
+        input_size=(16, 12),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(),
+        architecture=_tiny_network,
+        adapt=lambda state, network: state,
+    )
+    return Selection(backbone, WeightsFile(path.name, sha256_of(path), path), "a test")
+
+
+@pytest.fixture(scope="module")
+def small() -> np.ndarray:
+    return demo_pixels(3, (16, 12))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Selection:
+    return _tiny_selection(tmp_path_factory.mktemp("tiny") / "tiny.pth", seed=0)
+
+
+@pytest.fixture(scope="module")
+def converted(tiny: Selection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the tiny network; tests work on copies of it."""
+    cache = tmp_path_factory.mktemp("tiny") / "deep" / "cache"
+    openvino_engine(tiny, cache)
+    return cache
+
+
+@pytest.fixture
+def cache(converted: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(converted, tmp_path / "cache")
+
+
+@pytest.fixture(scope="module")
+def expected(tiny: Selection, small: np.ndarray) -> np.ndarray:
+    return make_engine(tiny, kind="torch")(small)
+
+
+def without_weights(selection: Selection) -> Selection:
+    path = Path("/nowhere/weights.pth")
+    return replace(selection, weights=replace(selection.weights, path=path))
+
+
+def openvino_engine(selection: Selection, cache: Path | None) -> Engine:
+    return make_engine(selection, kind="openvino", cache=cache)
+
+
+def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_a_converted_network_is_kept_and_needs_no_weights_any_more(
+    tiny: Selection, small: np.ndarray, cache: Path, expected: np.ndarray
+) -> None:
+    with pytest.raises(BackboneError):
+        openvino_engine(without_weights(tiny), None)
+    assert_same(openvino_engine(without_weights(tiny), cache)(small), expected)
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_other_weights_are_another_entry_of_the_cache(
+    small: np.ndarray, cache: Path, expected: np.ndarray, tmp_path: Path
+) -> None:
+    other = _tiny_selection(tmp_path / "tiny.pth", seed=1)
+    found = openvino_engine(other, cache)(small)
+    assert_same(found, make_engine(other, kind="torch")(small))
+    assert np.abs(found - expected).max() > 0.01
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_another_preprocessing_is_another_entry_of_the_cache(
+    tiny: Selection, small: np.ndarray, cache: Path, expected: np.ndarray
+) -> None:
+    other = replace(tiny, backbone=replace(tiny.backbone, mean=(0.0, 0.0, 0.0)))
+    assert np.abs(openvino_engine(other, cache)(small) - expected).max() > 0.01
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _zero(path: Path) -> None:
+    """Some of the weights become 0, as a bad block of a disk leaves them."""
+    data = path.read_bytes()
+    path.write_bytes(data[:100] + bytes(200) + data[300:])
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+@pytest.mark.parametrize("damage", [_cut, _empty, _zero, Path.unlink])
+def test_a_damaged_conversion_is_made_again(
+    tiny: Selection,
+    small: np.ndarray,
+    cache: Path,
+    expected: np.ndarray,
+    name: str,
+    damage: Callable[[Path], object],
+) -> None:
+    (entry,) = cache.iterdir()
+    damage(entry / name)
+    assert_same(openvino_engine(tiny, cache)(small), expected)
+    # And it is kept, whole.
+    assert_same(openvino_engine(without_weights(tiny), cache)(small), expected)
+    assert list(cache.iterdir()) == [entry]
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(
+    tiny: Selection, small: np.ndarray, expected: np.ndarray, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert_same(openvino_engine(tiny, tmp_path / "file" / "cache")(small), expected)
+
+
+def test_a_full_disk_is_no_error(
+    tiny: Selection,
+    small: np.ndarray,
+    expected: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import openvino
+
+    def full(model: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"<half")
+        raise RuntimeError("basic_ios::clear: iostream error")  # what OpenVINO 2026.4 raises
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    assert_same(openvino_engine(tiny, tmp_path / "cache")(small), expected)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_another_program_that_was_first_is_no_error(
+    tiny: Selection,
+    small: np.ndarray,
+    converted: Path,
+    expected: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two programs convert the same network at once: the entry appears meanwhile."""
+    convert = engines._convert
+
+    def convert_slowly(selection: Selection) -> object:
+        shutil.copytree(converted, tmp_path / "cache")
+        return convert(selection)
+
+    monkeypatch.setattr(engines, "_convert", convert_slowly)
+    assert_same(openvino_engine(tiny, tmp_path / "cache")(small), expected)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_weights_that_do_not_fit_are_no_engine_and_not_kept(
+    tiny: Selection, tmp_path: Path
+) -> None:
+    wrong = replace(tiny, backbone=get_backbone("efficientnet_lite0"))
+    for kind in ("openvino", "torch"):
+        with pytest.raises(BackboneError, match=r"tiny\.pth"):
+            make_engine(wrong, kind=kind, cache=tmp_path / "cache")
+    assert list(tmp_path.rglob("*.xml")) == []
+
+
+# --- choosing ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_engine_is_refused_and_the_known_ones_are_named(tiny: Selection) -> None:
+    with pytest.raises(EngineError, match=r"tensorrt.*openvino.*torch"):
+        make_engine(tiny, kind="tensorrt")
+
+
+def test_an_unknown_precision_is_refused_and_the_known_ones_are_named(tiny: Selection) -> None:
+    with pytest.raises(EngineError, match=r"f64.*f32.*bf16"):
+        make_engine(tiny, precision="f64")
+
+
+def test_an_accelerator_that_is_not_there_is_refused(
+    tiny: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for kind in ("cuda", "mps"):
+        with pytest.raises(EngineError, match=kind.upper()):
+            make_engine(tiny, kind=kind)
+
+
+def test_auto_takes_openvino_on_a_machine_without_accelerator(
+    tiny: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_accelerator", lambda: None)
+    assert make_engine(tiny, kind="auto").name.startswith("openvino")
+
+
+def test_without_openvino_auto_takes_torch_and_openvino_is_refused(
+    tiny: Selection, small: np.ndarray, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "_accelerator", lambda: None)
+    monkeypatch.setattr(engines, "_has_openvino", lambda: False)
+    engine = make_engine(tiny, kind="auto")
+    assert engine.name == "torch cpu f32"
+    assert_same(engine(small), expected)
+    with pytest.raises(EngineError, match="pip install openvino"):
+        make_engine(tiny, kind="openvino")

@@ -1,0 +1,152 @@
+"""What a build keeps on its way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fitting_room import journal as module
+from fitting_room.journal import Journal
+
+IDENTITY = {"backbone": "colour", "weights_sha256": "0" * 64}
+
+
+@pytest.fixture(autouse=True)
+def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLUSH_EVERY", 3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def vector(number: int) -> np.ndarray:
+    return np.array([number, -number], np.float32)
+
+
+def fill(journal: Journal, numbers: range) -> None:
+    for number in numbers:
+        journal.append(f"digest-{number}", vector(number))
+
+
+def assert_right(journal: Journal) -> None:
+    """Every digest has its own embedding."""
+    expected = [vector(int(digest.removeprefix("digest-"))) for digest in journal.digests]
+    rows = np.arange(len(journal))
+    np.testing.assert_array_equal(journal.rows(rows), np.reshape(expected, (-1, 2)))
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.npz"))
+
+
+def test_what_was_appended_is_read_back(folder: Path) -> None:
+    journal = Journal(folder, IDENTITY, 2)
+    assert [journal.append(f"digest-{n}", vector(n)) for n in range(5)] == [0, 1, 2, 3, 4]
+    journal.flush()
+    assert len(journal) == 5
+    assert_right(journal)
+
+
+def test_it_goes_on_after_it_was_opened_again(folder: Path) -> None:
+    """Many times, so that there are more files than digits."""
+    for start in range(0, 60, 5):
+        journal = Journal(folder, IDENTITY, 2)
+        assert journal.digests == [f"digest-{n}" for n in range(start)]
+        fill(journal, range(start, start + 5))
+        journal.flush()
+        assert_right(journal)
+    assert len(Journal(folder, IDENTITY, 2)) == 60
+
+
+def test_a_kill_costs_no_more_than_what_was_not_flushed(folder: Path) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(8))  # never flushed by hand
+    journal = Journal(folder, IDENTITY, 2)
+    assert journal.digests == [f"digest-{n}" for n in range(6)]
+    assert_right(journal)
+
+
+def test_rows_come_in_any_order_and_more_than_once(folder: Path) -> None:
+    journal = Journal(folder, IDENTITY, 2)
+    fill(journal, range(10))
+    journal.flush()
+    wanted = np.array([9, 0, 4, 4, 2, 8, 0, 3])
+    np.testing.assert_array_equal(journal.rows(wanted)[:, 0], wanted)
+    assert journal.rows(wanted).dtype == np.float32
+    assert journal.rows(np.array([], dtype=int)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("torn", [0, 1, 2])
+@pytest.mark.parametrize("content", [b"", b"torn", "half", "changed"])
+def test_a_torn_file_is_dropped_and_the_others_stay_right(
+    folder: Path, torn: int, content: bytes | str
+) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(9))
+    path = files(folder)[torn]
+    whole = path.read_bytes()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "half":
+        path.write_bytes(whole[: len(whole) // 2])
+    else:
+        at = whole.index(vector(3 * torn + 1).tobytes())
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+    journal = Journal(folder, IDENTITY, 2)
+    lost = [f"digest-{n}" for n in range(3 * torn, 3 * torn + 3)]
+    assert journal.digests == [f"digest-{n}" for n in range(9) if f"digest-{n}" not in lost]
+    assert_right(journal)
+    # And the build goes on in it.
+    fill(journal, range(20, 27))
+    journal.flush()
+    assert_right(journal)
+    again = Journal(folder, IDENTITY, 2)
+    assert again.digests == journal.digests
+    assert_right(again)
+
+
+def test_a_half_written_file_is_not_taken_for_one(folder: Path) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(3))
+    (folder / "000000000003.part").write_bytes(b"half")
+    assert len(Journal(folder, IDENTITY, 2)) == 3
+
+
+def test_what_another_network_left_is_thrown_away(folder: Path) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(6))
+    other = Journal(folder, IDENTITY | {"weights_sha256": "1" * 64}, 2)
+    assert other.digests == []
+    assert files(folder) == []
+    assert Journal(folder, IDENTITY, 2).digests == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"backbone": '])
+def test_without_a_readable_owner_all_is_thrown_away(folder: Path, content: bytes) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(6))
+    (folder / "journal.json").write_bytes(content)
+    assert Journal(folder, IDENTITY, 2).digests == []
+
+
+def test_embeddings_of_another_length_are_not_taken_over(folder: Path) -> None:
+    fill(Journal(folder, IDENTITY, 2), range(6))
+    assert Journal(folder, IDENTITY, 5).digests == []
+
+
+def test_a_file_that_would_be_unpickled_is_dropped(folder: Path, tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> object:
+            return Path.write_text, (tmp_path / "marker", "the file ran code")
+
+    Journal(folder, IDENTITY, 2)
+    with (folder / "000000000000.npz").open("wb") as file:
+        np.savez(file, digests=np.array([Evil()]), vectors=np.array([[Evil(), Evil()]]))
+    assert Journal(folder, IDENTITY, 2).digests == []
+    assert not (tmp_path / "marker").exists()
+
+
+def test_discarded_it_leaves_nothing(folder: Path) -> None:
+    journal = Journal(folder, IDENTITY, 2)
+    fill(journal, range(4))
+    journal.discard()
+    assert not folder.exists()
