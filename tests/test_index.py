@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -648,6 +649,30 @@ def test_a_reader_never_sees_parts_of_two_builds(tmp_path: Path) -> None:
         writer.join()
     assert len(seen) > 3
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="two names cannot be exchanged at once there")
+def test_there_is_no_moment_without_an_index(tmp_path: Path) -> None:
+    """A build that is killed at any moment leaves a whole one, so there must always be one."""
+    folder = tmp_path / "index"
+    write(folder, *build_number(0))
+    end = threading.Event()
+
+    def replace_fifty_times() -> None:
+        try:
+            for number in range(50):
+                write(folder, *build_number(number))
+        finally:
+            end.set()
+
+    writer = threading.Thread(target=replace_fifty_times)
+    writer.start()
+    missing = 0
+    while not end.is_set():
+        missing += not folder.exists()
+    writer.join()
+    assert missing == 0
+    assert len(Index.open(folder)) == 8
 
 
 def test_a_folder_with_something_else_is_not_touched(tmp_path: Path) -> None:
