@@ -295,8 +295,10 @@ def _read_state_dict(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError,
-            KeyError, TypeError, AttributeError, IndexError, struct.error) as error:  # fmt: skip
+    except (
+        SafetensorError, pickle.UnpicklingError, struct.error, RuntimeError, OSError, EOFError,
+        ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError,
+    ) as error:  # fmt: skip
         raise BackboneError(
             f"{path}: not a weights file that can be read safely ({str(error)[:200]})."
         ) from error

@@ -28,6 +28,7 @@ from fitting_room.index import (
     IndexUnusable,
     ReductionError,
     require_replaceable,
+    restore,
     write_index,
 )
 from fitting_room.journal import Journal
@@ -88,6 +89,7 @@ def build_index(
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
         with lock.acquire(timeout=0):
+            restore(folder)
             for left in folder.parent.glob(f".{folder.name}.new-*"):
                 shutil.rmtree(left, ignore_errors=True)  # by a build that was killed
             build = _Build(catalogue, embedder, folder, pca=pca, limits=limits, listener=listener)

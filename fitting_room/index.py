@@ -140,6 +140,8 @@ class Index:
                     return index
             except IndexUnusable:
                 if attempt == 4:
+                    if not folder.exists() and _previous(folder).is_dir():
+                        return cls._open(_previous(folder))
                     raise
         raise IndexUnusable(f"{folder}: the index is being replaced all the time. Try again.")
 
@@ -440,6 +442,8 @@ def require_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     files = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    # What file managers leave in any folder they show is nobody's work.
+    files = {name for name in files if not name.startswith(".") and name != "Thumbs.db"}
     others = files - {VECTORS, ITEMS, MANIFEST, PCA_FILE}
     # A manifest alone is that of some web app rather than ours.
     if others or files == {MANIFEST} or not folder.is_dir():
@@ -455,10 +459,9 @@ def _put_in_place(new: Path, folder: Path) -> None:
     try:
         if folder.exists():
             if not _exchange(new, folder):
-                old = new.with_name(new.name + ".old")
-                folder.rename(old)
+                folder.rename(_previous(folder))
                 new.rename(folder)
-                shutil.rmtree(old, ignore_errors=True)
+                restore(folder)
         else:
             new.rename(folder)
     except OSError as error:
@@ -466,6 +469,21 @@ def _put_in_place(new: Path, folder: Path) -> None:
             f"{folder}: the new index could not be put in place ({error}). "
             "Close the programs that have it open and build again."
         ) from error
+
+
+def _previous(folder: Path) -> Path:
+    """Where an index stands for the moment between two renames, and after a kill just then."""
+    return folder.with_name(f".{folder.name}.previous")
+
+
+def restore(folder: Path) -> None:
+    """Clear up after a replacement by two renames: an index that was only moved aside gets its
+    name back, one that was replaced goes. Only for who holds the lock of the build."""
+    if _previous(folder).exists():
+        if folder.exists():
+            shutil.rmtree(_previous(folder), ignore_errors=True)
+        else:
+            _previous(folder).rename(folder)
 
 
 def _exchange(first: Path, second: Path) -> bool:

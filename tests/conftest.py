@@ -4,6 +4,7 @@ catalogue's index built once with the packaged network."""
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -105,9 +106,11 @@ class ColourEngine:
 
     def __init__(self) -> None:
         self.seen = 0
+        self._lock = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        self.seen += len(pixels)
+        with self._lock:
+            self.seen += len(pixels)
         means = pixels.reshape(len(pixels), -1, 3).mean(axis=1) - 127.0
         return np.concatenate([means, np.ones((len(pixels), 1))], axis=1).astype(np.float32)
 

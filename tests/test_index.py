@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from fitting_room import index as index_module
 from fitting_room.embedder import normalise
 from fitting_room.index import (
     ITEMS,
@@ -723,3 +724,28 @@ def test_a_damaged_index_is_replaced(made: Path) -> None:
         DAMAGES[damage](made)
         assert len(write(made, random_rows(0, 5, 3))) == 5
     assert [path.name for path in made.parent.iterdir()] == ["index"]
+
+
+# --- where two names cannot be exchanged in one step -------------------------------------------
+
+
+def test_an_index_is_replaced_by_two_renames_where_it_must_be(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_exchange", lambda *_: False)
+    assert len(write(made, random_rows(2, 9, 5))) == 9
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+def test_a_kill_between_the_two_renames_leaves_the_old_index_in_use(made: Path) -> None:
+    made.rename(index_module._previous(made))
+    assert len(Index.open(made)) == 12
+    index_module.restore(made)
+    assert len(Index.open(made)) == 12
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+def test_what_a_file_manager_leaves_in_an_index_is_no_obstacle(made: Path) -> None:
+    (made / ".DS_Store").write_bytes(b"\0")
+    (made / "Thumbs.db").write_bytes(b"\0")
+    assert len(write(made, random_rows(2, 9, 5))) == 9
