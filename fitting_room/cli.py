@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fitting_room import __version__, fetch
-from fitting_room.backbones import AUTO, BackboneError, backbone_names
+from fitting_room.backbones import AUTO, backbone_names
 from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import ENGINES, EngineError
@@ -30,6 +30,7 @@ from fitting_room.index import FilterError, Index, IndexUnusable, ReductionError
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import HOME, Settings, SettingsError
+from fitting_room.weights import BackboneError
 
 _EXPECTED = (
     BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError,

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fitting_room.backbones import BackboneError, Selection, sha256_of
+from fitting_room.backbones import Selection
+from fitting_room.weights import BackboneError, sha256_of
 
 ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
 PRECISIONS = ("f32", "bf16")

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.backbones import Backbone, Selection, WeightsFile
+from fitting_room.backbones import Backbone, Selection
 from fitting_room.embedder import Embedder
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
+from fitting_room.weights import WeightsFile
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = PROJECT / "data" / "demo"

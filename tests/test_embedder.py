@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.backbones import BackboneError
 from fitting_room.embedder import Embedder, normalise, prepare
 from fitting_room.engines import EngineError
 from fitting_room.images import ImageRejected, open_image
 from fitting_room.settings import Settings
+from fitting_room.weights import BackboneError
 from tests.conftest import COLOURS, DEMO
 
 MANY = 1_000

@@ -13,18 +13,11 @@ import pytest
 import torch
 
 from fitting_room import engines
-from fitting_room.backbones import (
-    Backbone,
-    BackboneError,
-    Selection,
-    WeightsFile,
-    get_backbone,
-    select,
-    sha256_of,
-)
+from fitting_room.backbones import Backbone, Selection, get_backbone, select
 from fitting_room.embedder import normalise
 from fitting_room.engines import Engine, EngineError, make_engine
 from fitting_room.settings import Settings
+from fitting_room.weights import BackboneError, WeightsFile, sha256_of
 from tests.test_backbones import demo_pixels, random_resnet50
 
 

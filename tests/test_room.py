@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fitting_room.backbones import BackboneError
 from fitting_room.builder import build_index
 from fitting_room.catalogue import CatalogueError, load_catalogue
 from fitting_room.embedder import Embedder
@@ -23,6 +22,7 @@ from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import ITEMS, MANIFEST, FilterError, Index, IndexUnusable, _file_entry
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import Settings
+from fitting_room.weights import BackboneError
 from tests.conftest import COLOURS, DEMO, SAMPLES, colour_embedder, picture_bytes
 
 

@@ -11,7 +11,7 @@ from io import BytesIO
 import streamlit as st
 from PIL import Image
 
-from fitting_room.backbones import BackboneError, get_backbone
+from fitting_room.backbones import get_backbone
 from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import EngineError
@@ -20,6 +20,7 @@ from fitting_room.index import IndexUnusable
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings, SettingsError
+from fitting_room.weights import BackboneError
 
 _log = logging.getLogger(__name__)
 _EXPECTED = (BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError)
