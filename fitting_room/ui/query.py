@@ -99,8 +99,7 @@ def _take(widget: str) -> None:
         return
     name = "Webcam picture" if widget == "camera" else upload.name
     st.session_state.arrived = _Arrived(name, upload.getvalue())
-    if widget == "upload":  # a snapshot stays in view, to be taken again
-        st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
+    st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
 
 
 def _take_sample(path: Path) -> None:
@@ -148,8 +147,6 @@ def _plain(text: str) -> str:
 def _clear() -> None:
     st.session_state.pop("query", None)
     st.session_state.pop("refusal", None)
-    # New keys, so that a snapshot in view goes too.
-    st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
 
 
 def _offer_samples() -> None:

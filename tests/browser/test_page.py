@@ -90,6 +90,10 @@ def test_the_webcam_finds_what_is_held_before_it(visit: Visit, address: str):
     page.get_by_role("button", name="Take photo").click()
     wait_for_answer(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
+    # And the camera is ready for the next one.
+    page.get_by_role("button", name="Take photo").click()
+    wait_for_answer(page)
+    expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
 
 
 def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: str):
