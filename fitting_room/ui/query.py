@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected
+from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.ui.resources import data_uri
@@ -78,13 +78,15 @@ def ask(room: FittingRoom) -> Query | None:
     if refusal := st.session_state.get("refusal"):
         st.error(refusal, icon=":material/image_not_supported:")
     asked: Query | None = st.session_state.get("query")
-    if asked is None:
-        st.caption("Nothing at hand? Try one of these.")
-        _offer_samples()
-    else:
+    samples = _samples(Settings.from_environment().samples)
+    if asked is not None:
         _show(asked)
+    if samples and asked is not None:
         with st.expander("Try a sample picture"):
-            _offer_samples()
+            _offer(samples)
+    elif samples:
+        st.caption("Nothing at hand? Try one of these.")
+        _offer(samples)
     return asked
 
 
@@ -120,7 +122,7 @@ def _embed_arrived(room: FittingRoom) -> None:
             st.session_state.query = Query(arrived.name, data_uri(image, PREVIEW_SIZE), vector)
         st.session_state.pop("refusal", None)
     except ImageRejected as rejected:
-        st.session_state.refusal = f"{arrived.name}: {rejected.reason}"
+        st.session_state.refusal = f"{_plain(arrived.name)}: {rejected.reason}"
         st.session_state.pop("query", None)
 
 
@@ -149,8 +151,7 @@ def _clear() -> None:
     st.session_state.pop("refusal", None)
 
 
-def _offer_samples() -> None:
-    samples = _samples(Settings.from_environment().samples)
+def _offer(samples: list[tuple[Path, str]]) -> None:
     with st.grid(3, min_column_width=72, gap="xsmall"):
         for number, (path, preview) in enumerate(samples):
             with st.container(key=f"fr-sample-{number}"):
@@ -165,8 +166,6 @@ def _offer_samples() -> None:
 
 @st.cache_data(show_spinner=False)
 def _samples(folder: Path) -> list[tuple[Path, str]]:
-    from fitting_room.images import open_image
-
     found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
     samples = []
     for path in found[:MAX_SAMPLES]:

@@ -80,6 +80,13 @@ def test_the_slider_goes_from_1_to_60_and_starts_at_12(page: AppTest):
     assert (slider.min, slider.max, slider.value) == (1, 60, 12)
 
 
+def test_without_samples_none_are_offered(new_page, demo_room: FittingRoom, tmp_path):
+    page = new_page(samples=tmp_path)
+    assert not page.exception
+    assert not any("Try one of these" in caption.value for caption in page.caption)
+    assert not any(b.label.startswith("Try") for b in page.button)
+
+
 def test_a_sample_is_searched_with_one_click(page: AppTest):
     button = next(b for b in page.button if b.label == "Try: Blue tshirt")
     button.click().run()
@@ -129,7 +136,8 @@ def test_a_refusal_is_a_sentence(page: AppTest, data: bytes, sentence: str):
     upload(page, data, name="holiday.jpg")
     assert not page.exception
     assert len(page.error) == 1
-    assert page.error[0].value.startswith("holiday.jpg: ")
+    # as Markdown, so that no name can be more than text
+    assert page.error[0].value.startswith(r"holiday\.jpg: ")
     assert sentence in page.error[0].value
     assert headings(page) == ["A glance at the catalogue"]
 
