@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitting_room.images import WORKING_SIDE
 from fitting_room.progress import Listener, ignore
 from fitting_room.weights import (
     BackboneError,
@@ -62,6 +63,7 @@ class Backbone:
         depends on, as plain values for a manifest."""
         return {
             "input_size": list(self.input_size),
+            "reduced_to": WORKING_SIDE,
             "resize": "pad-white-bicubic",
             "mean": [round(v, 4) for v in self.mean],
             "std": [round(v, 4) for v in self.std],

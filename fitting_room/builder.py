@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+from PIL import Image
 
 from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder
@@ -232,7 +232,7 @@ class _Build:
             self.journal.flush()  # also when it is stopped: nothing that is done gets lost
         return embedded, time.perf_counter() - stage.started
 
-    def _load(self, item: int) -> Any:
+    def _load(self, item: int) -> Image.Image | None:
         name = self.images[item]
         data = self.catalogue.store.read(name, self.limits.max_bytes)
         digest = hashlib.blake2b(data, digest_size=16).hexdigest()
@@ -294,23 +294,20 @@ class _Build:
             pca = PCA.fit(self._vectors(np.sort(sample)), self.pca_dimension)
             return pca, lambda items: pca(self._vectors(items))
 
-        def reduced(items: np.ndarray) -> np.ndarray:
-            result = np.empty((len(items), old.dimension), np.float32)
-            for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.rows)):
-                inside = self.origin[items] == origin
-                if inside.any():
-                    vectors = fetch(self.row[items[inside]])
-                    result[inside] = vectors if origin == _OLD else old(vectors)
-            return result
+        return old, lambda items: self._vectors(items, old)
 
-        return old, reduced
-
-    def _vectors(self, items: np.ndarray) -> np.ndarray:
-        result = np.empty((len(items), self.embedder.dimension), np.float32)
+    def _vectors(self, items: np.ndarray, reduction: PCA | None = None) -> np.ndarray:
+        """The rows of some items. ``reduction`` is the old index's, whose own rows have it
+        already."""
+        dimension = reduction.dimension if reduction else self.embedder.dimension
+        result = np.empty((len(items), dimension), np.float32)
         for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.rows)):
             inside = self.origin[items] == origin
             if inside.any():
-                result[inside] = fetch(self.row[items[inside]])
+                vectors = fetch(self.row[items[inside]])
+                if reduction is not None and origin == _JOURNAL:
+                    vectors = reduction(vectors)
+                result[inside] = vectors
         return result
 
     def _old_rows(self, rows: np.ndarray) -> np.ndarray:

@@ -234,8 +234,12 @@ def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
     index.verify()
     if options.json:
         print(json.dumps(index.manifest))
-    else:
-        print(_manifest_in_words(index))
+        return 0
+    try:
+        words = _manifest_in_words(index)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise IndexUnusable(f"{options.index}: the manifest makes no sense ({error}).") from error
+    print(words)
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -22,6 +23,8 @@ import numpy as np
 
 from fitting_room.backbones import Selection
 from fitting_room.weights import BackboneError, sha256_of
+
+_log = logging.getLogger(__name__)
 
 ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
 PRECISIONS = ("f32", "bf16")
@@ -232,7 +235,8 @@ def _sums(folder: Path) -> dict[str, str]:
 
 
 def _keep(write: Callable[[Path], None], folder: Path) -> None:
-    """Write a cache folder whole or not at all; a cache that cannot be written is no error."""
+    """Write a cache folder whole or not at all; a cache that cannot be written is no error, but
+    costs each later start the conversion, so it is said."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as work:
@@ -243,5 +247,6 @@ def _keep(write: Callable[[Path], None], folder: Path) -> None:
             if folder.exists() and not _is_whole(folder):
                 folder.rename(Path(work) / "damaged")
             made.rename(folder)
-    except (OSError, RuntimeError, BackboneError):  # RuntimeError: OpenVINO's own "disk is full"
-        return  # or another process was first: the network is in memory anyway
+    except (OSError, RuntimeError, BackboneError) as error:  # RuntimeError: OpenVINO's disk is full
+        if not _is_whole(folder):  # else another process was first
+            _log.warning("%s: the converted network could not be kept (%s)", folder, error)

@@ -29,7 +29,7 @@ _EXPECTED = (BackboneError, BuildError, CatalogueError, EngineError, IndexUnusab
 #: screens. Files below THUMBNAIL_BYTES are shown as they are.
 THUMBNAIL_SIZE = (360, 480)
 THUMBNAIL_BYTES = 24_000
-THUMBNAILS_KEPT = 4_096
+THUMBNAILS_KEPT = 1_024  # some 32 MB at most
 
 
 class Shared:
@@ -70,9 +70,13 @@ class Shared:
             room = FittingRoom.open(settings.index_folder, settings)
             if room.catalogue_location == catalogue.resolve():
                 return room
-            _log.info("%s holds another catalogue and is built anew", settings.index_folder)
-        except (IndexUnusable, BackboneError) as error:
-            _log.info("%s", error)
+            _log.warning("%s holds another catalogue and is built anew", settings.index_folder)
+        except IndexUnusable as error:
+            _log.warning("the index is built: %s", error)
+        except BackboneError as error:
+            if settings.index is not None:
+                raise  # somebody's own index, perhaps hours of work: its network is to be named
+            _log.warning("the index is built anew: %s", error)
         return FittingRoom.build(
             catalogue, settings.index_folder, settings=settings, listener=self._listen
         )

@@ -8,9 +8,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from fitting_room.builder import build_index
+from fitting_room.catalogue import load_catalogue
 from fitting_room.embedder import Embedder
+from fitting_room.images import ImageLimits
 from fitting_room.room import FittingRoom
-from tests.conftest import DEMO, SAMPLES, picture_bytes
+from tests.conftest import DEMO, SAMPLES, colour_embedder, picture_bytes
 
 
 def cards(page: AppTest) -> list[str]:
@@ -211,6 +214,15 @@ def test_a_missing_index_is_told_with_the_remedy(new_page, tmp_path):
     assert not page.exception
     assert "fitting-room build" in page.error[0].value
     assert [b.label for b in page.button] == ["Try again"]
+
+
+def test_an_index_whose_network_is_missing_is_told_and_not_replaced(new_page, shop, tmp_path):
+    index = tmp_path / "index"
+    build_index(load_catalogue(shop), colour_embedder(), index, limits=ImageLimits())
+    before = (index / "manifest.json").read_bytes()
+    page = new_page(catalogue=shop, index=index)
+    assert "There is no backbone 'colour'" in page.error[0].value
+    assert (index / "manifest.json").read_bytes() == before
 
 
 def test_a_wrong_setting_is_told(new_page):

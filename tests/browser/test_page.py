@@ -91,6 +91,8 @@ def test_the_webcam_finds_what_is_held_before_it(visit: Visit, address: str):
     wait_for_answer(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
     # And the camera is ready for the next one.
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
     page.get_by_role("button", name="Take photo").click()
     wait_for_answer(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
