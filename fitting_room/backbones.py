@@ -7,7 +7,7 @@ until a network is really made, so that names and figures are there at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from fitting_room.progress import Listener, ignore
 from fitting_room.weights import (
     BackboneError,
     PackagedWeights,
+    TimmWeights,
     TorchvisionWeights,
     WeightsFile,
     WeightsSource,
@@ -35,6 +36,9 @@ IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 #: The name that stands for "the best network that can be had on this machine".
 AUTO = "auto"
+
+#: The least and the most pixels of either side of a network's input.
+SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,21 @@ class Backbone:
             "std": [round(v, 4) for v in self.std],
         }
 
+    def with_input_size(self, size: tuple[int, int]) -> Backbone:
+        """This network for an input of another size, (height, width) in pixels. Raises
+        :class:`BackboneError` unless both are whole numbers from 32 to 1024."""
+        # The size of an index comes from its manifest, where anything may stand.
+        sound = isinstance(size, tuple | list) and len(size) == 2
+        if not sound or not all(
+            type(side) is int and SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size
+        ):
+            raise BackboneError(
+                f"The input size of {self.name} cannot be {size!r:.60}: height and width are "
+                f"expected, whole numbers from {SMALLEST_SIDE} to {LARGEST_SIDE}."
+            )
+        height, width = size
+        return replace(self, input_size=(height, width))
+
     def module(self, weights: WeightsFile) -> torch.nn.Module:
         """The network with ``weights``, in eval mode: uint8 ``(N, H, W, 3)`` -> float32
         ``(N, dimension)``; normalisation is its first step.
@@ -89,7 +108,7 @@ class Backbone:
 
     def _find(self, weights: WeightsFile) -> Path:
         for source in self.weights:
-            if source.sha256 == weights.sha256 and (path := source.find()) is not None:
+            if weights.sha256.startswith(source.sha256) and (path := source.find()) is not None:
                 return path
         raise BackboneError(
             f"The weights {weights.name} of {self.name} are not on this machine. Build once with "
@@ -147,30 +166,32 @@ def select(
     name: str = AUTO,
     weights: str | None = None,
     *,
+    input_size: tuple[int, int] | None = None,
     timeout: float = 5.0,
     listener: Listener = ignore,
 ) -> Selection:
     """Choose a network and bring its weights here.
 
     ``weights`` is a name of the network's weights, as a whole or by its ending ("V2"), or a local
-    file (``.pth`` or ``.safetensors``). With ``auto``, ResNet50 is taken where its weights are at
-    hand or can be downloaded (giving up when ``timeout`` seconds pass without progress), otherwise
-    the packaged network, and the selection says so.
+    file (``.pth`` or ``.safetensors``). ``input_size``, (height, width) in pixels, takes the place
+    of the network's own. With ``auto``, ResNet50 is taken where its weights are at hand or can be
+    downloaded (giving up when ``timeout`` seconds pass without progress), otherwise the packaged
+    network, and the selection says so.
 
-    Raises :class:`BackboneError`, and its kind :class:`WeightsUnavailable` where a named network's
-    weights cannot be had.
+    Raises :class:`BackboneError`, also for an impossible size, and its kind
+    :class:`WeightsUnavailable` where a named network's weights cannot be had.
     """
     if name != AUTO:
-        backbone = get_backbone(name)
+        backbone = _of_size(name, input_size)
         return Selection(backbone, _obtain(backbone, weights, timeout, listener), "as asked for")
-    default = get_backbone(DEFAULT)
+    default = _of_size(DEFAULT, input_size)
     try:
         file = _obtain(default, weights, timeout, listener)
         return Selection(default, file, "it is the default and its weights are at hand")
     except WeightsUnavailable as error:
         if weights is not None:
             raise
-        packaged = get_backbone(PACKAGED)
+        packaged = _of_size(PACKAGED, input_size)
         return Selection(
             packaged,
             _obtain(packaged, None, timeout, listener),
@@ -182,29 +203,40 @@ def select(
 def select_again(identity: Mapping[str, Any], file: str | None = None) -> Selection:
     """The network that an earlier :attr:`Selection.identity` names, for querying what it made.
 
-    ``file`` is where local weights lie, if they did not come from the registry. Raises
+    ``file`` is where the weights lie, if not where the registry finds them. Raises
     :class:`BackboneError` when the network cannot be had again exactly.
     """
     backbone = get_backbone(str(identity.get("backbone")))
-    if identity.get("preprocessing") != backbone.preprocessing:
+    preprocessing = identity.get("preprocessing")
+    if isinstance(preprocessing, dict) and "input_size" in preprocessing:
+        # The one part of it that may be chosen.
+        backbone = backbone.with_input_size(preprocessing["input_size"])
+    if preprocessing != backbone.preprocessing:
         raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
-    wanted = identity.get("weights_sha256")
-    for source in backbone.weights:
-        if source.sha256 == wanted:
-            # The file is only looked for when the network was not converted before.
-            return Selection(backbone, WeightsFile(source.name, source.sha256), "as indexed")
-    if file is None:
+    # By whatever name the file goes today, the weights have that of the index.
+    name, wanted = str(identity.get("weights")), str(identity.get("weights_sha256"))
+    published = any(wanted.startswith(source.sha256) for source in backbone.weights)
+    if file is not None and (Path(file).is_file() or not published):
+        local = local_file(Path(file))
+        if local.sha256 == wanted:
+            return Selection(backbone, WeightsFile(name, wanted, local.path), "as indexed")
+        if not published:
+            raise BackboneError(
+                f"{file}: not the weights that made the index (its sha256 is {local.sha256[:12]}, "
+                f"the index wants {wanted[:12]}). Name the right file or build the index again."
+            )
+    if not published:
         raise BackboneError(
-            f"The weights {identity.get('weights')!r} of {backbone.name} came from a local file. "
+            f"The weights {name!r} of {backbone.name} came from a local file. "
             "Name that file with --weights (or FITTING_ROOM_WEIGHTS)."
         )
-    local = local_file(Path(file))
-    if local.sha256 != wanted:
-        raise BackboneError(
-            f"{file}: not the weights that made the index (its sha256 is {local.sha256[:12]}, the "
-            f"index wants {str(wanted)[:12]}). Name the right file or build the index again."
-        )
-    return Selection(backbone, local, "as indexed")
+    # The file is only looked for when the network was not converted before.
+    return Selection(backbone, WeightsFile(name, wanted), "as indexed")
+
+
+def _of_size(name: str, input_size: tuple[int, int] | None) -> Backbone:
+    backbone = get_backbone(name)
+    return backbone if input_size is None else backbone.with_input_size(input_size)
 
 
 def _obtain(
@@ -215,7 +247,10 @@ def _obtain(
         assert wanted is not None  # noqa: S101  (without a wish the first source is named)
         return local_file(Path(wanted))
     path = source.find() or source.download(timeout, listener)
-    return WeightsFile(source.name, source.sha256, path)
+    sha256 = source.sha256
+    if len(sha256) < 64:  # the rest of it stands in no registry: the file says it
+        sha256 = verify_weights(path, sha256)
+    return WeightsFile(source.name, sha256, path)
 
 
 def _named_source(backbone: Backbone, wanted: str | None) -> WeightsSource | None:
@@ -287,6 +322,23 @@ def _in_timm_order(state: dict[str, Any], network: torch.nn.Module) -> dict[str,
     return dict(zip(names, state.values(), strict=False))
 
 
+def _xception() -> torch.nn.Module:
+    import timm
+
+    network: torch.nn.Module = timm.create_model("legacy_xception", pretrained=False, num_classes=0)
+    return network
+
+
+def _in_timm_shape(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
+    """Other collections call the classifier ``last_linear``, and older files have the kernels of
+    1 x 1 as matrices."""
+    return {
+        key: value[..., None, None] if "pointwise" in key and value.dim() == 2 else value
+        for key, value in state.items()
+        if not key.startswith(("fc.", "last_linear."))
+    }
+
+
 #: Where the 3:4 of product photographs is kept, EfficientNet and ResNet lose nothing against the
 #: square and are 1.4 times as fast; no crop, since it cuts a quarter off such a photograph.
 register(
@@ -353,6 +405,21 @@ register(
         ),
         architecture=_efficientnet_lite("2"),
         adapt=_in_timm_order,
+    )
+)
+# 299 pixels and (x - 127.5) / 127.5, as in Keras: https://arxiv.org/abs/1610.02357. Of its file's
+# sha256 only the beginning is published, in the file's name.
+register(
+    Backbone(
+        name="xception",
+        title="Xception",
+        dimension=2048,
+        input_size=(299, 224),
+        mean=(127.5, 127.5, 127.5),
+        std=(127.5, 127.5, 127.5),
+        weights=(TimmWeights("IMAGENET1K_TF", "43020ad28", "legacy_xception"),),
+        architecture=_xception,
+        adapt=_in_timm_shape,
     )
 )
 

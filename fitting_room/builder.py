@@ -16,17 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from PIL import Image
 
+from fitting_room import appearance
+from fitting_room.appearance import APPEARANCE
+from fitting_room.calibration import Calibration
 from fitting_room.catalogue import Catalogue
-from fitting_room.embedder import Embedder
+from fitting_room.embedder import Embedder, Features
+from fitting_room.head import Head
 from fitting_room.images import ImageLimits, ImageRejected, open_image
 from fitting_room.index import (
     PCA,
     Index,
     IndexUnusable,
     ReductionError,
+    build_lock,
     require_replaceable,
     restore,
     write_index,
@@ -40,6 +45,8 @@ PCA_SAMPLE = 20_000
 #: sample it was learned from (and that was not the full sample).
 PCA_OUTGROWN = 2
 BLOCK = 8_192
+#: What a likeness is worth is measured anew once the catalogue has grown or shrunk by this share.
+CALIBRATION_OUTGROWN = 0.1
 #: Rejected pictures that the manifest names; all are counted.
 MAX_FAILURES_NAMED = 1_000
 
@@ -54,7 +61,9 @@ class BuildError(Exception):
 class BuildSummary:
     """What a build did. ``items`` are in the index; ``failed`` pictures could not be used,
     ``reused`` embeddings came from an earlier build; ``images_per_second`` counts what was
-    embedded now over the time that took. ``failures`` names pictures and reasons."""
+    embedded now over the time that took. ``failures`` names pictures and reasons. ``head`` says
+    what became of a head that the earlier index had: ``"kept"``, ``"dropped"`` (it does not fit
+    the new embeddings) or ``"none"``."""
 
     items: int
     dropped: int
@@ -65,6 +74,7 @@ class BuildSummary:
     seconds: float
     images_per_second: float
     reused: int
+    head: str = "none"
     failures: tuple[tuple[str, str], ...] = ()
 
 
@@ -86,9 +96,8 @@ def build_index(
     folder = folder.resolve()  # through a link: what it points to is replaced, not the link
     require_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
-        with lock.acquire(timeout=0):
+        with build_lock(folder).acquire(timeout=0):
             restore(folder)
             for left in folder.parent.glob(f".{folder.name}.new-*"):
                 shutil.rmtree(left, ignore_errors=True)  # by a build that was killed
@@ -124,8 +133,11 @@ class _Build:
         self.started = time.perf_counter()
         identity = embedder.selection.identity
         self.journal = Journal(
-            folder.with_name(f".{folder.name}.journal"), identity, embedder.dimension
+            folder.with_name(f".{folder.name}.journal"),
+            {**identity, "appearance": appearance.VERSION},
+            embedder.dimension + APPEARANCE,
         )
+        self.had_head = False
         self.old = self._usable_old_index()
         self.images = catalogue.items["image"].tolist()
         self.digests: list[str | None] = [None] * len(catalogue)
@@ -138,6 +150,7 @@ class _Build:
         """The index that is there, if its embeddings may stand in the new one."""
         try:
             old = Index.open(self.folder)
+            self.had_head = old.head is not None
             old.require(self.embedder.selection.identity)
             if "digest" not in old.items or "signature" not in old.items:
                 return None
@@ -178,6 +191,7 @@ class _Build:
             seconds=round(time.perf_counter() - self.started, 3),
             images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
             reused=len(found) - embedded,
+            head="kept" if self._head else "dropped" if self.had_head else "none",
             failures=tuple(self._failures_by_id()),
         )
 
@@ -225,7 +239,7 @@ class _Build:
                         self.origin[item], self.row[item] = self.known[digest]
                     else:
                         self.origin[item] = _JOURNAL
-                        self.row[item] = self.journal.append(digest, outcome)
+                        self.row[item] = self.journal.append(digest, _as_row(outcome))
                         embedded += 1
                 stage.advance()
         finally:
@@ -241,25 +255,40 @@ class _Build:
             return None
         return open_image(data, name=name, limits=self.limits)
 
+    @property
+    def _head(self) -> Head | None:
+        """The earlier index's head, which fits as long as its embeddings stand."""
+        return None if self.old is None else self.old.head
+
+    def _calibration(self, count: int) -> Calibration | None:
+        """What is known of the worth of a likeness, while the catalogue is about the same."""
+        if self.old is None or abs(count - len(self.old)) > CALIBRATION_OUTGROWN * len(self.old):
+            return None
+        return self.old.calibration
+
     def _write(self, found: np.ndarray) -> None:
         pca, reduce = self._reduction(found)
         items = self.catalogue.items.iloc[found].reset_index(drop=True)
         items.insert(3, "digest", pd.Series([self.digests[i] for i in found], dtype="str"))
         stage = Stage("Writing the index", len(found), "item", self.listener)
 
-        def blocks() -> Iterator[np.ndarray]:
+        def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for start in range(0, len(found), BLOCK):
-                yield reduce(found[start : start + BLOCK])
+                block = found[start : start + BLOCK]
+                yield reduce(block), self._appearances(block)
                 stage.advance(len(found[start : start + BLOCK]))
 
         report = self.catalogue.report
         failures = [{"id": i, "reason": r} for i, r in self._failures_by_id()]
         write_index(
             self.folder,
-            vectors=blocks(),
+            blocks=blocks(),
             items=items,
             dimension=pca.dimension if pca else self.embedder.dimension,
             pca=pca,
+            head=self._head,
+            calibrated=self._calibration(len(found)),
+            previous=None if self.old is None else self.old.calibration,
             manifest={
                 "identity": self.embedder.selection.identity,
                 "chosen_because": self.embedder.selection.why,
@@ -301,7 +330,7 @@ class _Build:
         already."""
         dimension = reduction.dimension if reduction else self.embedder.dimension
         result = np.empty((len(items), dimension), np.float32)
-        for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.rows)):
+        for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self._journal_rows)):
             inside = self.origin[items] == origin
             if inside.any():
                 vectors = fetch(self.row[items[inside]])
@@ -310,6 +339,26 @@ class _Build:
                 result[inside] = vectors
         return result
 
+    def _appearances(self, items: np.ndarray) -> np.ndarray:
+        """What the pictures of some items look like, uint8 ``(len(items), APPEARANCE)``."""
+        result = np.empty((len(items), APPEARANCE), np.uint8)
+        inside = self.origin[items] == _OLD
+        if inside.any():
+            assert self.old is not None  # noqa: S101  (rows of it were handed out)
+            result[inside] = self.old.appearances[self.row[items[inside]]]
+        if not inside.all():
+            rows = self.journal.rows(self.row[items[~inside]])
+            result[~inside] = rows[:, -APPEARANCE:].astype(np.uint8)
+        return result
+
+    def _journal_rows(self, rows: np.ndarray) -> np.ndarray:
+        return self.journal.rows(rows)[:, :-APPEARANCE]
+
     def _old_rows(self, rows: np.ndarray) -> np.ndarray:
         assert self.old is not None  # noqa: S101  (rows of it were handed out)
         return np.asarray(self.old.vectors[rows])
+
+
+def _as_row(features: Features) -> np.ndarray:
+    """Features as one row of the journal: the embedding, then the appearance."""
+    return np.concatenate([features.embeddings[0], features.appearance.astype(np.float32)])

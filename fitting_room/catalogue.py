@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fitting_room.picture_store import FolderStore, PictureStore, ZipStore
@@ -436,3 +437,15 @@ def _checked(catalogue: Catalogue) -> Catalogue:
             "with one picture per id, or folders of pictures."
         )
     return catalogue
+
+
+def held_out(ids: pd.Series, every: int) -> np.ndarray:
+    """Which items a fixed protocol keeps back from everything that is learned, bool ``(N,)``: those
+    whose id is a multiple of ``every``, or whose id's CRC-32 is where it is no whole number."""
+    return np.array([_number(str(value)) % every == 0 for value in ids], dtype=bool)
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""The command line: ``fitting-room build | search | info | fetch | serve``.
+"""The command line: ``fitting-room build | search | train | evaluate | info | fetch | serve``.
 
 Exit status: 0 when what was asked for was done (for ``search``: for at least one picture), 2 for
 wrong usage, 130 when stopped with Ctrl-C, 1 otherwise. Errors go to stderr, without a traceback.
@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,40 @@ from fitting_room.backbones import AUTO, backbone_names
 from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import ENGINES, EngineError
+from fitting_room.evaluation import (
+    DEFAULT_COLUMNS,
+    MAPPING_COLUMN,
+    RESULTS,
+    EvaluationError,
+    QuestionError,
+)
 from fitting_room.images import SUFFIXES, ImageRejected
-from fitting_room.index import FilterError, Index, IndexUnusable, ReductionError
+from fitting_room.index import (
+    COSINE,
+    METRICS,
+    SILHOUETTE_SHARE,
+    FilterError,
+    Index,
+    IndexUnusable,
+    Ranking,
+    ReductionError,
+    write_head,
+)
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import HOME, Settings, SettingsError
+from fitting_room.training import LOSSES, TrainingError, TrainingOptions, check_options, train
 from fitting_room.weights import BackboneError
 
 _EXPECTED = (
-    BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError,
-    fetch.FetchError,
+    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable, OSError,
+    TrainingError, fetch.FetchError,
 )  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+class UsageError(ValueError):
+    """Arguments that do not go together."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,12 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options, settings)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        _complain("stopped. What is done is kept: the same command goes on from there.")
+        kept = " What is done is kept: the same command goes on from there."
+        _complain("stopped." + (kept if options.run is _build else ""))
         return INTERRUPTED
     except BrokenPipeError:  # `fitting-room search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except (FilterError, ReductionError, SettingsError) as error:
+    except (FilterError, QuestionError, ReductionError, SettingsError, UsageError) as error:
         _complain(str(error))
         return USAGE
     except _EXPECTED as error:
@@ -85,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         "--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file'
     )
     build.add_argument("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
+    build.add_argument("--input-size", type=_input_size, metavar="HxW",
+                       help="height and width of the network's input")  # fmt: skip
     build.add_argument("--engine", choices=ENGINES, help="what runs the network (auto)")
     build.add_argument("--json", action="store_true", help="print a summary as JSON")
     build.set_defaults(run=_build)
@@ -98,8 +123,21 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE",
                         help="only items with this value; repeat for more")  # fmt: skip
     search.add_argument("--weights", metavar="FILE", help="local weights that made the index")
+    _add_ranking(search)
     search.add_argument("--json", action="store_true", help="one JSON line a picture")
     search.set_defaults(run=_search)
+
+    learn = commands.add_parser(
+        "train", help="teach an index what its catalogue's labels mean", description=_train.__doc__
+    )
+    _add_training(learn)
+    learn.set_defaults(run=_train)
+
+    judge = commands.add_parser(
+        "evaluate", help="measure how good the answers are", description=_evaluate.__doc__
+    )
+    _add_evaluation(judge)
+    judge.set_defaults(run=_evaluate)
 
     info = commands.add_parser(
         "info", help="say what an index holds and check it", description=_info.__doc__
@@ -124,11 +162,114 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_training(learn: argparse.ArgumentParser) -> None:
+    usual = TrainingOptions()
+    learn.add_argument("catalogue", type=Path, nargs="?", help="the catalogue of the index")
+    learn.add_argument("--index", type=Path, required=True, help="folder of the index")
+    learn.add_argument("--columns", type=_names, default=usual.columns, metavar="A,B,C",
+                       help=f"columns to learn ({','.join(usual.columns)})")  # fmt: skip
+    learn.add_argument("--holdout", type=_positive, metavar="N",
+                       help="keep items whose id is a multiple of N back")  # fmt: skip
+    learn.add_argument("--photographs", type=Path, metavar="DIR",
+                       help="class folders of photographs to learn from too")  # fmt: skip
+    learn.add_argument("--mapping", type=Path, metavar="FILE",
+                       help="JSON: class of photographs -> values of the catalogue")  # fmt: skip
+    learn.add_argument("--mapping-column", default=usual.mapping_column, metavar="COLUMN",
+                       help=f"column of those values ({usual.mapping_column})")  # fmt: skip
+    learn.add_argument("--loss", choices=list(LOSSES), default=usual.loss,
+                       help=f"what is minimised ({usual.loss})")  # fmt: skip
+    learn.add_argument("--epochs", type=_positive, default=usual.epochs, metavar="N",
+                       help=f"passes through the catalogue at most ({usual.epochs})")  # fmt: skip
+    learn.add_argument("--seed", type=_whole, default=0, help="the same one gives the same (0)")
+    learn.add_argument("--finetune-blocks", type=_whole, default=0, metavar="N",
+                       help="fine-tune the last N blocks of the network first (0)")  # fmt: skip
+    learn.add_argument("--save-weights", type=Path, metavar="FILE",
+                       help="where fine-tuned weights go, .safetensors")  # fmt: skip
+    learn.add_argument("--finetune-epochs", type=_positive, default=usual.finetune_epochs,
+                       metavar="N", help=f"passes of it ({usual.finetune_epochs})")  # fmt: skip
+    learn.add_argument("--weights", metavar="FILE", help="local weights that made the index")
+    learn.add_argument("--remove", action="store_true", help="forget what was learned")
+    learn.add_argument("--json", action="store_true", help="print a summary as JSON")
+
+
+def _add_evaluation(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument("queries", type=Path, help="a catalogue in any form, or a .csv of pictures "
+                       "(first column `picture`) and expected labels")  # fmt: skip
+    judge.add_argument("--index", type=Path, required=True, help="folder of the index")
+    judge.add_argument("-k", type=_positive, default=RESULTS, help=f"results of each ({RESULTS})")
+    judge.add_argument("--columns", type=_names, metavar="A,B,C",
+                       help=f"what must be right ({','.join(DEFAULT_COLUMNS)})")  # fmt: skip
+    judge.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE",
+                       help="only items with this value may be found; repeat for more")  # fmt: skip
+    judge.add_argument("--holdout", type=_positive, metavar="N",
+                       help="ask about items whose id is a multiple of N")  # fmt: skip
+    judge.add_argument("--mapping", type=Path, metavar="FILE",
+                       help="JSON: class folder of a query -> values that answer it")  # fmt: skip
+    judge.add_argument("--mapping-column", metavar="COLUMN",
+                       help=f"column of those values ({MAPPING_COLUMN})")  # fmt: skip
+    judge.add_argument("--copies", type=_positive, metavar="N",
+                       help="see whether changed copies of N items find them, too")  # fmt: skip
+    judge.add_argument("--report", type=Path, metavar="FILE",
+                       help="write the worst queries to a page, .html or .md")  # fmt: skip
+    judge.add_argument("--seed", type=_whole, default=0, help="of intervals and copies (0)")
+    judge.add_argument("--weights", metavar="FILE", help="local weights that made the index")
+    _add_ranking(judge)
+    judge.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_ranking(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--colour", type=_weight, metavar="W",
+                        help="weight of colour, from 0 to 1 (the index's own)")  # fmt: skip
+    parser.add_argument("--plain", action="store_true", help="do without what was trained")
+    parser.add_argument("--metric", choices=METRICS, default=COSINE,
+                        help="how embeddings are compared (cosine)")  # fmt: skip
+    parser.add_argument("--silhouette", type=_weight, default=SILHOUETTE_SHARE, metavar="S",
+                        help="share of the silhouette in shape, from 0 to 1, between studio "
+                        f"pictures without what was trained ({SILHOUETTE_SHARE:g})")  # fmt: skip
+
+
+def _ranking(options: argparse.Namespace) -> Ranking:
+    return Ranking(
+        colour=options.colour,
+        trained=not options.plain,
+        metric=options.metric,
+        silhouette=options.silhouette,
+    )
+
+
 def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return number
+
+
+def _whole(text: str) -> int:
+    return 0 if text.strip("0") == "" and text else _positive(text)
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return weight
+
+
+def _input_size(text: str) -> tuple[int, int]:
+    height, times, width = text.lower().partition("x")
+    if not times:
+        raise argparse.ArgumentTypeError(f"{text!r}: write HEIGHTxWIDTH, as in 320x240")
+    return _positive(height), _positive(width)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: write column names with commas between")
+    return names
 
 
 def _build(options: argparse.Namespace, settings: Settings) -> int:
@@ -142,6 +283,7 @@ def _build(options: argparse.Namespace, settings: Settings) -> int:
             options.index,
             backbone=options.backbone,
             weights=options.weights,
+            input_size=options.input_size,
             pca=options.pca,
             settings=settings,
             listener=progress,
@@ -153,6 +295,11 @@ def _build(options: argparse.Namespace, settings: Settings) -> int:
     _say(f"Network: {selection.backbone.title} ({selection.weights.name}): {selection.why}.")
     if selection.advice:
         _say(f"To get the default network: {selection.advice}")
+    if summary.head == "dropped":
+        _say(
+            "What was trained before does not fit this network and is gone. Train again with: "
+            f"fitting-room train {options.catalogue} --index {options.index}"
+        )
     for item, reason in summary.failures[:20]:
         _say(f"Skipped {item}: {reason}")
     if len(summary.failures) > 20:
@@ -180,7 +327,9 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     room = FittingRoom.open(options.index, settings)
     answered = 0
     found_any = False
-    for path, matches in room.search_many(_pictures(options.pictures), options.n, where):
+    for path, matches in room.search_many(
+        _pictures(options.pictures), options.n, where, ranking=_ranking(options)
+    ):
         found_any = True
         if isinstance(matches, ImageRejected):
             _complain(f"{path}: {matches.reason}")
@@ -227,6 +376,128 @@ def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> No
         print(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {match.name}")
 
 
+def _train(options: argparse.Namespace, settings: Settings) -> int:
+    """Learn from a catalogue's labels which items belong together, so that its index answers by
+    them. The network stays as it is, unless blocks of it are fine-tuned first."""
+    if options.remove:
+        return _forget(options)
+    if options.catalogue is None:
+        raise UsageError("train: name the catalogue to learn from, or --remove what was learned.")
+    if options.weights:
+        settings = replace(settings, weights=options.weights)
+    chosen = TrainingOptions(
+        columns=options.columns,
+        holdout=options.holdout,
+        photographs=options.photographs,
+        mapping=options.mapping,
+        mapping_column=options.mapping_column,
+        loss=options.loss,
+        epochs=options.epochs,
+        seed=options.seed,
+        finetune_blocks=options.finetune_blocks,
+        save_weights=options.save_weights,
+        finetune_epochs=options.finetune_epochs,
+    )
+    try:
+        check_options(chosen)
+    except TrainingError as error:
+        raise UsageError(str(error)) from error
+    with _TerminalProgress() as progress:
+        summary = train(
+            options.catalogue, options.index, chosen, settings=settings, listener=progress
+        )
+    if summary.skipped:
+        _say(f"{summary.skipped:,} photographs could not be used.")
+    if options.json:
+        print(json.dumps(asdict(summary)))
+        return 0
+    learned_from = f"{summary.items:,} items"
+    if summary.photographs:
+        learned_from += f" and {summary.photographs:,} photographs"
+    print(
+        f"Learned from {learned_from} in {summary.seconds:.1f} s; epoch {summary.best_epoch} of "
+        f"{summary.epochs} was the best. {options.index} uses it from now on."
+    )
+    print(_validation_in_words(summary.validation))
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    had_one = Index.open(options.index).head is not None
+    if had_one:
+        write_head(options.index, None)
+    if options.json:
+        print(json.dumps({"removed": had_one}))
+    else:
+        print(f"{options.index}: " + ("what was learned is gone." if had_one else "nothing to do."))
+    return 0
+
+
+def _validation_in_words(validation: Mapping[str, float]) -> str:
+    """How many of the first four answers to items that were kept back are right, before and
+    after."""
+    names = [name.removesuffix("_after") for name in validation if name.endswith("_after")]
+    width = max((len(name) for name in names), default=0)
+    lines = ["Right among the first four answers to items that were kept back:"]
+    for name in names:
+        before, after = validation.get(f"{name}_before"), validation[f"{name}_after"]
+        was = "" if before is None else f"  (before: {before:.3f})"
+        lines.append(f"  {name:{width}}  {after:.3f}{was}")
+    return "\n".join(lines)
+
+
+def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    """Ask an index about pictures of which the right answers are known, and print how many of the
+    first results are right. Without --holdout, a picture is never its own answer."""
+    from fitting_room import evaluation, evaluation_report
+
+    where = _where(options.where)
+    if options.mapping_column and not options.mapping:
+        raise UsageError("--mapping-column goes with --mapping FILE.")
+    if options.mapping and options.columns:
+        raise UsageError(
+            "--columns and --mapping do not go together: the mapping says what counts."
+        )
+    if options.report:
+        evaluation_report.check_report(options.report)
+    if options.weights:
+        settings = replace(settings, weights=options.weights)
+    mapping = None
+    if options.mapping:
+        column = options.mapping_column or MAPPING_COLUMN
+        mapping = evaluation.read_mapping(options.mapping, column)
+    room = FittingRoom.open(options.index, settings)
+    queries = evaluation.load_queries(options.queries, mapping)
+    asked: dict[str, Any] = {
+        "k": options.k,
+        "where": where,
+        "holdout": options.holdout,
+        "ranking": _ranking(options),
+        "seed": options.seed,
+    }
+    copies = None
+    with _TerminalProgress() as progress:
+        found = evaluation.evaluate(
+            room, queries, columns=options.columns, listener=progress, **asked
+        )
+        if options.copies:
+            copies = evaluation.find_copies(room, options.copies, listener=progress, **asked)
+    for remark in evaluation_report.remarks(found):
+        _say(remark)
+    for name, reason in found.rejected[:20]:
+        _say(f"Skipped {name}: {reason}")
+    if len(found.rejected) > 20:
+        _say(f"... and {len(found.rejected) - 20:,} more.")
+    if options.report:
+        evaluation_report.write_report(options.report, room, queries, found, copies)
+        _say(f"The worst queries are in {options.report}.")
+    if options.json:
+        print(json.dumps({**found.as_dict(), "copies": copies and copies.as_dict()}))
+    else:
+        print(evaluation_report.in_words(found, copies))
+    return 0
+
+
 def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Say what an index holds, what made it and what was left out, and check its files against
     their checksums."""
@@ -253,6 +524,7 @@ def _manifest_in_words(index: Index) -> str:
         f"network     {identity['backbone']}, weights {identity['weights']} "
         f"(sha256 {identity['weights_sha256'][:12]}): {manifest['chosen_because']}",
         f"embeddings  {index.dimension} numbers each{reduction}",
+        *_head_in_words(index),
         f"built       {manifest['created']}, {size / 2**20:.1f} MiB, checksums are right",
         _report_in_words(index),
     ]
@@ -262,6 +534,31 @@ def _manifest_in_words(index: Index) -> str:
     if manifest.get("advice"):
         lines.append(f"To get the default network: {manifest['advice']}")
     return "\n".join(lines)
+
+
+def _head_in_words(index: Index) -> list[str]:
+    """What an index's head learned, if it has one. Of its record nothing is certain but that it
+    is there."""
+    if index.head is None:
+        return []
+    record = index.head.record
+    items, photographs = record.get("items"), record.get("photographs")
+    learned_from = f"{items:,} items" if type(items) is int else "some items"
+    if type(photographs) is int and photographs:
+        learned_from += f" and {photographs:,} photographs"
+    lines = [
+        f"trained     on {learned_from}: {', '.join(index.head.columns)}; "
+        f"{index.head.dimension} numbers each"
+    ]
+    if record.get("holdout") is not None:
+        lines.append(f"            evaluate it with --holdout {record['holdout']}")
+    validation = record.get("validation")
+    if isinstance(validation, dict) and {"all_before", "all_after"} <= set(validation):
+        lines.append(
+            f"            right in all of them: {validation['all_before']:.3f} of the first four "
+            f"answers before, {validation['all_after']:.3f} after"
+        )
+    return lines
 
 
 def _report_in_words(index: Index) -> str:

@@ -1,4 +1,4 @@
-"""Pictures -> embeddings: float32 unit vectors ``(N, D)``.
+"""Pictures -> embeddings, float32 unit vectors ``(N, D)``, and the rest of what is compared.
 
 Reading and decoding run in the same threads as inference, a batch to a thread: while one thread
 waits for the disk or unpacks a JPEG, the others compute, and no more batches than threads (and a
@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
+from fitting_room import appearance
 from fitting_room.backbones import AUTO, Selection, select
 from fitting_room.engines import Engine, make_engine
 from fitting_room.images import ImageRejected
@@ -24,9 +26,35 @@ from fitting_room.progress import Listener, ignore
 
 T = TypeVar("T")
 
-#: What became of one source of a stream: its embedding, the reason it has none, or ``None`` where
-#: the loader had nothing to embed.
-Outcome = np.ndarray | ImageRejected | None
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What is compared of one picture: ``embeddings`` float32 ``(V, D)``, a unit row for each view
+    of it (one, but for a photograph that is asked about), and ``appearance`` uint8
+    ``(APPEARANCE,)`` of :func:`fitting_room.appearance.describe`."""
+
+    embeddings: np.ndarray
+    appearance: np.ndarray
+
+    @property
+    def studio(self) -> bool:
+        """Whether the picture has a plain ground rather than surroundings."""
+        return bool(self.appearance[appearance.STUDIO])
+
+
+#: What became of one source of a stream: its features, the reason it has none, or ``None`` where
+#: the loader had nothing to look at.
+Outcome = Features | ImageRejected | None
+
+#: The views of a photograph that is asked about: the share of its width and height around the
+#: middle, whether that is cut to the 3:4 of product photographs, and whether it is mirrored.
+#: Chosen by evaluation: docs/relevance.md.
+VIEWS: tuple[tuple[float, bool, bool], ...] = (
+    (1.0, False, False),
+    (1.0, True, False),
+    (0.85, True, True),
+    (0.85, False, True),
+)
 
 
 class Embedder:
@@ -42,6 +70,7 @@ class Embedder:
         backbone: str = AUTO,
         weights: str | None = None,
         *,
+        input_size: tuple[int, int] | None = None,
         engine: str = "auto",
         precision: str = "f32",
         cache: Path | None = None,
@@ -49,7 +78,9 @@ class Embedder:
         listener: Listener = ignore,
     ) -> Embedder:
         """Choose a network (see :func:`fitting_room.backbones.select`) and start it."""
-        selection = select(backbone, weights, timeout=timeout, listener=listener)
+        selection = select(
+            backbone, weights, input_size=input_size, timeout=timeout, listener=listener
+        )
         return cls(selection, make_engine(selection, kind=engine, precision=precision, cache=cache))
 
     @property
@@ -66,20 +97,39 @@ class Embedder:
             rows.append(self.engine(np.stack([prepare(image, size) for image in batch])))
         return normalise(np.concatenate(rows))
 
+    def describe(self, images: Sequence[Image.Image], *, views: bool = False) -> list[Features]:
+        """Features of upright RGB pictures. With ``views``, photographs are looked at in several
+        cuts (:func:`views_of`)."""
+        looks = [appearance.describe(image) for image in images]
+        parts = [
+            views_of(image) if views and not look[appearance.STUDIO] else [image]
+            for image, look in zip(images, looks, strict=True)
+        ]
+        embeddings = self.embed([view for part in parts for view in part])
+        ends = np.cumsum([len(part) for part in parts])
+        return [
+            Features(embeddings[end - len(part) : end], look)
+            for end, part, look in zip(ends, parts, looks, strict=True)
+        ]
+
     def stream(
-        self, sources: Iterable[T], load: Callable[[T], Image.Image | None]
+        self,
+        sources: Iterable[T],
+        load: Callable[[T], Image.Image | None],
+        *,
+        views: bool = False,
     ) -> Iterator[tuple[T, Outcome]]:
-        """Load and embed any number of sources, in their order, with bounded memory.
+        """Load and describe any number of sources, in their order, with bounded memory.
 
         ``load`` runs in a worker thread. It may raise :class:`ImageRejected`, which becomes the
-        source's outcome, or answer ``None`` when there is nothing to embed.
+        source's outcome, or answer ``None`` when there is nothing to look at.
         """
         workers = self.engine.streams + 1  # one reads while the others compute
         waiting: deque[Future[list[tuple[T, Outcome]]]] = deque()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
         try:
             for batch in _batches(sources, self.engine.batch_size):
-                waiting.append(pool.submit(self._embed_batch, batch, load))
+                waiting.append(pool.submit(self._describe_batch, batch, load, views))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -88,12 +138,11 @@ class Embedder:
             # Left early (Ctrl-C, an error, a reader that stopped): what has not begun never will.
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _embed_batch(
-        self, batch: Sequence[T], load: Callable[[T], Image.Image | None]
+    def _describe_batch(
+        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool
     ) -> list[tuple[T, Outcome]]:
-        size = self.selection.backbone.input_size
         outcomes: list[Outcome] = []
-        pixels: list[np.ndarray] = []
+        images: list[Image.Image] = []
         places: list[int] = []
         for source in batch:
             try:
@@ -103,11 +152,10 @@ class Embedder:
                 continue
             if image is not None:
                 places.append(len(outcomes))
-                pixels.append(prepare(image, size))
+                images.append(image)
             outcomes.append(None)
-        if pixels:
-            for place, vector in zip(places, normalise(self.engine(np.stack(pixels))), strict=True):
-                outcomes[place] = vector
+        for place, features in zip(places, self.describe(images, views=views), strict=True):
+            outcomes[place] = features
         return list(zip(batch, outcomes, strict=True))
 
 
@@ -115,6 +163,22 @@ def _batches(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
     iterator = iter(values)
     while batch := tuple(islice(iterator, size)):
         yield batch
+
+
+def views_of(image: Image.Image) -> list[Image.Image]:
+    """A photograph in the cuts of :data:`VIEWS`: the whole, and less and less of its
+    surroundings."""
+    return [_view(image, *view) for view in VIEWS]
+
+
+def _view(image: Image.Image, share: float, upright: bool, mirrored: bool) -> Image.Image:
+    width, height = image.width * share, image.height * share
+    if upright:
+        width, height = min(width, height * 3 / 4), min(height, width * 4 / 3)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = tuple(round(edge) for edge in (left, top, left + width, top + height))
+    view = image.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
+    return ImageOps.mirror(view) if mirrored else view
 
 
 def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:

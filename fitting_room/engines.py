@@ -141,7 +141,7 @@ class OpenVINOEngine:
         self.streams = max(1, len(_affinity()))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        size = self.batch_size if len(pixels) >= self.batch_size // 2 else 1
+        size = self.batch_size if len(pixels) > self.batch_size // 2 else 1
         parts = []
         for start in range(0, len(pixels), size):
             part = pixels[start : start + size]
@@ -188,6 +188,7 @@ def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
 
     if cache is None:
         return _convert(selection)
+    # Another input size is another entry: a conversion fixes the paddings that depend on it.
     key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
     folder = cache / f"{selection.backbone.name}-{key[:16]}"
     if _is_whole(folder):

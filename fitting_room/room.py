@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,23 +15,30 @@ from PIL import Image
 from fitting_room.backbones import select_again
 from fitting_room.builder import BuildSummary, build_index
 from fitting_room.catalogue import NAME_COLUMNS, CatalogueError, load_catalogue, open_store
-from fitting_room.embedder import Embedder
+from fitting_room.embedder import Embedder, Features
 from fitting_room.engines import make_engine
 from fitting_room.images import ImageLimits, ImageRejected, open_image
-from fitting_room.index import Hits, Index, Where
+from fitting_room.index import Hits, Index, Ranking, Where
 from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.settings import Settings
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
+#: Below this worth of the best match nothing is close.
+LEAST_WORTH = 0.35
+#: Folded results are looked for among at most this many times as many hits.
+MOST_FOLDED = 32
 P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An item of the catalogue and its cosine similarity to the query, -1 to 1.
+    """An item of the catalogue and its likeness to the query, -1 to 1.
 
+    ``worth`` is how often items this much alike were of the query's kind, 0 to 1, as measured on
+    the catalogue itself (:mod:`fitting_room.calibration`), or ``None`` where it was not measured.
+    ``others`` are the ids of items folded into this one, since they look all but the same.
     ``path`` is the picture's place on disk, ``image`` its name within the catalogue;
     ``attributes`` are the catalogue's columns that have a value for the item, in their order.
     """
@@ -41,6 +48,8 @@ class Match:
     path: str
     image: str
     attributes: dict[str, str]
+    worth: float | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -96,6 +105,7 @@ class FittingRoom:
         *,
         backbone: str | None = None,
         weights: str | None = None,
+        input_size: tuple[int, int] | None = None,
         pca: int | None = None,
         settings: Settings | None = None,
         listener: Listener = ignore,
@@ -111,6 +121,7 @@ class FittingRoom:
         embedder = Embedder.load(
             backbone or settings.backbone,
             weights or settings.weights,
+            input_size=input_size,
             engine=settings.engine,
             precision=settings.precision,
             cache=settings.engines_folder,
@@ -145,20 +156,71 @@ class FittingRoom:
         """Embeddings of pictures, float32 ``(len(pictures), D)``. Raises ``ImageRejected``."""
         return self.embedder.embed([self.open_picture(picture) for picture in pictures])
 
+    def describe(self, pictures: Sequence[Picture]) -> list[Features]:
+        """Features of pictures that are asked about. A photograph, with surroundings instead of a
+        plain ground, is looked at in several cuts where the catalogue's pictures come from a
+        studio. Raises ``ImageRejected``."""
+        opened = [self.open_picture(picture) for picture in pictures]
+        return self.embedder.describe(opened, views=self.index.mostly_studio)
+
+    def describe_many(self, pictures: Iterable[P]) -> Iterator[tuple[P, Features | ImageRejected]]:
+        """:meth:`describe` for any number of pictures, in their order, with bounded memory and all
+        processors at work. A picture that cannot be used is answered with the reason."""
+        stream = self.embedder.stream(pictures, self.open_picture, views=self.index.mostly_studio)
+        for picture, outcome in stream:
+            if outcome is not None:
+                yield picture, outcome
+
     def search(
-        self, query: Picture | np.ndarray, n: int = 12, where: Where | None = None
+        self,
+        query: Picture | Features | np.ndarray,
+        n: int = 12,
+        where: Where | None = None,
+        *,
+        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+        fold: bool = False,
     ) -> list[Match]:
-        """The ``n`` items most similar to a picture, or to an embedding of :meth:`embed`, best
-        first.
+        """The ``n`` items most similar to a picture, or to what :meth:`describe` or :meth:`embed`
+        told of it, best first.
 
         ``where`` narrows the catalogue: ``{"gender": ["Women", "Girls"], "season": "Summer"}``.
-        Raises ``ImageRejected`` for an unusable picture and ``FilterError`` for an unknown column.
+        ``ranking`` says how likeness is measured. With ``fold``, items that look all but the same
+        are one match, the best of them, which names the ``others``. Raises ``ImageRejected`` for
+        an unusable picture and ``FilterError`` for an unknown column.
         """
-        vector = query if isinstance(query, np.ndarray) else self.embed([query])[0]
-        return self.matches(self.index.search(vector, n, where)[0])
+        if isinstance(query, np.ndarray):
+            asked: Sequence[Features] | np.ndarray = query
+        else:
+            asked = [query if isinstance(query, Features) else self.describe([query])[0]]
+        studio = not isinstance(asked, list) or asked[0].studio
+        if not fold:
+            hits = self.index.search(asked, n, where, ranking=ranking)[0]
+            return self.matches(hits, ranking, studio=studio)
+        wanted = n
+        while True:
+            hits = self.index.search(asked, wanted, where, ranking=ranking)[0]
+            groups = self.index.near_duplicates(hits)
+            # One group more than asked for: the last one is then known to be complete.
+            if len(groups) > n or len(hits) < wanted or wanted >= MOST_FOLDED * n:
+                break
+            wanted *= 2
+        best = np.array([group[0] for group in groups[:n]], np.int64)
+        kept = Hits(hits.rows[best], hits.similarities[best])
+        ids = self.index.items["id"]
+        return [
+            replace(match, others=tuple(str(ids.iloc[hits.rows[place]]) for place in group[1:]))
+            for match, group in zip(
+                self.matches(kept, ranking, studio=studio), groups, strict=False
+            )
+        ]
 
     def search_many(
-        self, pictures: Iterable[P], n: int = 12, where: Where | None = None
+        self,
+        pictures: Iterable[P],
+        n: int = 12,
+        where: Where | None = None,
+        *,
+        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
     ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
         """:meth:`search` for any number of pictures, in their order, with bounded memory and all
         processors at work. A picture that cannot be used is answered with the reason.
@@ -167,21 +229,39 @@ class FittingRoom:
         """
         if where:
             self.index.mask(where)
-        for picture, outcome in self.embedder.stream(pictures, self.open_picture):
-            if isinstance(outcome, np.ndarray):
-                yield picture, self.search(outcome, n, where)
-            elif outcome is not None:
+        for picture, outcome in self.describe_many(pictures):
+            if isinstance(outcome, Features):
+                yield picture, self.search(outcome, n, where, ranking=ranking)
+            else:
                 yield picture, outcome
 
-    def matches(self, hits: Hits) -> list[Match]:
-        """Hits of the index with what the catalogue says of them."""
+    def matches(
+        self,
+        hits: Hits,
+        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+        *,
+        studio: bool = True,
+    ) -> list[Match]:
+        """Hits of the index with what the catalogue says of them, and what a likeness of that
+        ``ranking`` is worth to a picture from a studio or to a photograph."""
         found = self.index.items.iloc[hits.rows]
         return [
-            self._match(row, float(similarity))
+            self._match(
+                row, float(similarity), self.index.worth(float(similarity), ranking, studio=studio)
+            )
             for row, similarity in zip(found.to_dict("records"), hits.similarities, strict=True)
         ]
 
-    def _match(self, row: dict[Hashable, Any], similarity: float) -> Match:
+    def far(self, matches: Sequence[Match], query: Features | None = None) -> bool:
+        """Whether nothing in the catalogue is close to ``query``, of which ``matches`` are the
+        answer: it is a photograph of something else altogether, or even the best match is of a
+        likeness that was seldom right."""
+        if query is not None and self.index.unlike_all(query):
+            return True
+        best = max((match.worth for match in matches if match.worth is not None), default=None)
+        return best is not None and best < LEAST_WORTH
+
+    def _match(self, row: dict[Hashable, Any], similarity: float, worth: float | None) -> Match:
         image = str(row["image"])
         columns = self.attributes
         attributes = {
@@ -189,7 +269,7 @@ class FittingRoom:
             for column, value in row.items()
             if column in columns and not pd.isna(value)
         }
-        return Match(str(row["id"]), similarity, self._path(image), image, attributes)
+        return Match(str(row["id"]), similarity, self._path(image), image, attributes, worth)
 
     def _path(self, image: str) -> str:
         try:

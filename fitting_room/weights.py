@@ -7,6 +7,7 @@ import hashlib
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +42,9 @@ class WeightsSource(Protocol):
     def name(self) -> str: ...
 
     @property
-    def sha256(self) -> str: ...
+    def sha256(self) -> str:
+        """In hex, as a whole or, where no more of it is published, its first digits."""
+        ...
 
     def find(self) -> Path | None:
         """The file on this machine, or ``None``. Never touches the network."""
@@ -53,17 +56,14 @@ class WeightsSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TorchvisionWeights:
-    """Weights that torchvision downloads into torch's own cache, shared with other programs."""
+class _DownloadedWeights(ABC):
+    """Weights that are downloaded into torch's own cache, shared with other programs."""
 
     name: str
     sha256: str
-    enum: str  # torchvision's name of the weights, "ResNet50_Weights.IMAGENET1K_V1"
 
-    def _url(self) -> str:
-        import torchvision
-
-        return str(torchvision.models.get_weight(self.enum).url)
+    @abstractmethod
+    def _url(self) -> str: ...
 
     def _file(self) -> Path:
         import torch
@@ -74,13 +74,45 @@ class TorchvisionWeights:
         return self._file() if self._file().is_file() else None
 
     def download(self, timeout: float, listener: Listener) -> Path:
+        url, file = self._url(), self._file()
         try:
-            return _download(self._url(), self._file(), self.sha256, timeout, listener)
+            return _download(url, file, self.sha256, timeout, listener)
         except WeightsUnavailable as error:
             raise WeightsUnavailable(
-                f"{error} To use them all the same, download {self._url()} with any browser and "
-                f"put it at {self._file()}, or name it with --weights; then build again."
+                f"{error} To use them all the same, download {url} with any browser and "
+                f"put it at {file}, or name it with --weights; then build again."
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class TorchvisionWeights(_DownloadedWeights):
+    """Weights whose home torchvision knows."""
+
+    enum: str  # torchvision's name of the weights, "ResNet50_Weights.IMAGENET1K_V1"
+
+    def _url(self) -> str:
+        import torchvision
+
+        return str(torchvision.models.get_weight(self.enum).url)
+
+
+@dataclass(frozen=True, slots=True)
+class TimmWeights(_DownloadedWeights):
+    """Weights whose home timm knows."""
+
+    model: str  # timm's name of the network, "legacy_xception"
+
+    def _url(self) -> str:
+        import timm
+
+        known = timm.get_pretrained_cfg(self.model)
+        url = known.url if known else None
+        if not isinstance(url, str):  # another version of timm may have moved them
+            raise WeightsUnavailable(
+                f"timm {timm.__version__} does not say where the weights {self.name} of "
+                f"{self.model} can be downloaded. Name a file with --weights."
+            )
+        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +164,11 @@ class _DownloadBar:
 
 
 def _download(url: str, target: Path, sha256: str, timeout: float, listener: Listener) -> Path:
-    """Fetch, check and put in place as a whole. Neither a dead name server nor a stalled
-    connection holds it longer than ``timeout`` seconds, which no timeout of a socket covers:
-    so it runs in a thread that is left behind when it gives no sign of life."""
+    """Fetch, check and put in place as a whole. ``sha256`` is the whole or its first digits.
+
+    Neither a dead name server nor a stalled connection holds it longer than ``timeout`` seconds,
+    which no timeout of a socket covers: so it runs in a thread that is left behind when it gives no
+    sign of life."""
     import pooch
     import requests
 
@@ -142,17 +176,23 @@ def _download(url: str, target: Path, sha256: str, timeout: float, listener: Lis
     latest: list[Progress] = []
     bar = _DownloadBar(latest.append)
     failure: list[Exception] = []
+    download = pooch.HTTPDownloader(progressbar=bar, timeout=timeout)
+
+    def download_and_check(url: str, file: str, pooch: object) -> None:
+        download(url, file, pooch)
+        verify_weights(Path(file), sha256)
 
     def fetch() -> None:
         try:
+            # Its own check knows a whole sha256 only. What a downloader refuses it deletes.
             pooch.retrieve(
                 url,
-                known_hash=f"sha256:{sha256}",
+                known_hash=None,
                 fname=target.name,
                 path=target.parent,
-                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=timeout),
+                downloader=download_and_check,
             )
-        except (requests.RequestException, OSError, ValueError) as error:
+        except (requests.RequestException, OSError, ValueError, BackboneError) as error:
             failure.append(error)
 
     pooch.get_logger().setLevel("WARNING")
@@ -166,7 +206,7 @@ def _download(url: str, target: Path, sha256: str, timeout: float, listener: Lis
         if thread.is_alive() and time.monotonic() - bar.last_sign > timeout:
             raise WeightsUnavailable(f"{target.name}: no answer within {timeout:g} seconds.")
     if failure:
-        if isinstance(failure[0], ValueError):  # pooch: the hash does not match
+        if isinstance(failure[0], BackboneError):
             raise WeightsUnavailable(f"{target.name}: the download arrived damaged.")
         raise WeightsUnavailable(f"{target.name}: the download failed (no connection?).")
     return target
@@ -179,14 +219,16 @@ def local_file(path: Path) -> WeightsFile:
     return WeightsFile(path.name, sha256_of(path), path.resolve())
 
 
-def verify_weights(path: Path, sha256: str) -> None:
-    """Raise :class:`BackboneError` unless the file's sha256 is the expected one."""
+def verify_weights(path: Path, sha256: str) -> str:
+    """The file's sha256. Raises :class:`BackboneError` unless it is the expected one, or begins
+    with what is known of that."""
     found = sha256_of(path)
-    if found != sha256:
+    if not found.startswith(sha256):
         raise BackboneError(
             f"{path}: the weights are damaged or not the published ones (sha256 {found[:12]}..., "
             f"expected {sha256[:12]}...). Delete the file to have it downloaded again."
         )
+    return found
 
 
 def sha256_of(path: Path) -> str:

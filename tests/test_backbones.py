@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ from fitting_room.weights import (
 from tests.conftest import DEMO
 
 V1_FILE, V2_FILE = "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
+XCEPTION_FILE = "xception-43020ad28.pth"
 
 
 def demo_pixels(count: int, size: tuple[int, int]) -> np.ndarray:
@@ -48,26 +50,44 @@ def demo_pixels(count: int, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-@functools.cache
-def random_resnet50() -> dict[str, torch.Tensor]:
-    """The state dict of torchvision's ResNet50 with random weights. Its batch norms have seen
-    pictures: without that, all features of a random network point the same way."""
+def random_state(
+    make: Callable[[], torch.nn.Module], size: tuple[int, int]
+) -> dict[str, torch.Tensor]:
+    """The state dict of a network with random weights. Its batch norms have seen pictures of
+    ``size``: without that, all features of a random network point the same way."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = torchvision.models.resnet50(weights=None)
+        network = make()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
-    pixels = torch.from_numpy(demo_pixels(16, (112, 84))).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(demo_pixels(16, size)).permute(0, 3, 1, 2)
     with torch.no_grad():
         network.train()(pixels.float() / 64 - 2)
     return network.state_dict()
+
+
+@functools.cache
+def random_resnet50() -> dict[str, torch.Tensor]:
+    return random_state(torchvision.models.resnet50, (112, 84))
+
+
+@functools.cache
+def random_xception() -> dict[str, torch.Tensor]:
+    return random_state(lambda: timm.create_model("legacy_xception"), (75, 56))
 
 
 @pytest.fixture(scope="module")
 def resnet50_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
     torch.save(random_resnet50(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def xception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "xception.pth"
+    torch.save(random_xception(), path)
     return path
 
 
@@ -88,7 +108,7 @@ def tiny_backbone() -> Backbone:
 
 def in_torch_cache(name: str, content: bytes | Path) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Path):
         path.symlink_to(content)
     else:
@@ -268,6 +288,169 @@ def test_lite0_from_timms_own_file_is_the_same_network(tmp_path: Path) -> None:
     torch.testing.assert_close(features, lite0_features(pixels))
 
 
+# --- xception ---------------------------------------------------------------------------------
+
+
+def timm_features(pixels: np.ndarray) -> torch.Tensor:
+    """What timm's own Xception says before its classifier, normalised as timm says it."""
+    network = timm.create_model("legacy_xception")
+    network.load_state_dict(random_xception())
+    published = timm.get_pretrained_cfg("legacy_xception")
+    assert published is not None
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = torchvision.transforms.functional.normalize(images, published.mean, published.std)
+    network.eval()
+    with torch.inference_mode():
+        return network.forward_head(network.forward_features(images), pre_logits=True)
+
+
+def as_before_torch_0_4(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Kernels of 1 x 1 as matrices, no counters in the batch norms, the classifier's other name."""
+    return {
+        key.replace("fc.", "last_linear."): value.flatten(1) if "pointwise" in key else value
+        for key, value in state.items()
+        if not key.endswith("num_batches_tracked")
+    }
+
+
+XCEPTION_FORMS = {form: FORMS[form] for form in ("pth", "safetensors")} | {
+    "of old": (".pth", lambda state, path: torch.save(as_before_torch_0_4(state), path))
+}
+
+
+@pytest.mark.parametrize("form", XCEPTION_FORMS)
+def test_xception_from_a_local_file_is_timms_without_its_classifier(
+    tmp_path: Path, form: str
+) -> None:
+    ending, save = XCEPTION_FORMS[form]
+    path = tmp_path / f"mine{ending}"
+    save(random_xception(), path)
+    selection = select("xception", weights=str(path))
+    pixels = demo_pixels(2, (96, 72))
+    with torch.inference_mode():
+        features = selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
+    assert features.shape == (2, selection.backbone.dimension) == (2, 2048)
+    torch.testing.assert_close(features, timm_features(pixels), rtol=1e-3, atol=1e-4)
+    path.unlink()
+
+
+def test_xception_looks_at_as_many_lines_as_it_was_trained_on() -> None:
+    published = timm.get_pretrained_cfg("legacy_xception")
+    assert published is not None
+    height, width = get_backbone("xception").input_size
+    assert height == published.input_size[1]
+    assert width / height == pytest.approx(3 / 4, abs=0.01)
+
+
+def test_xception_without_weights_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(WeightsUnavailable) as caught:
+        select("xception", timeout=0.3)
+    target = Path(torch.hub.get_dir()) / "checkpoints" / XCEPTION_FILE
+    for named in ("https://", str(target), "--weights"):
+        assert named in str(caught.value)
+    assert not target.exists()
+
+
+def test_weights_whose_home_timm_forgot_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: None)
+    with pytest.raises(WeightsUnavailable, match=r"legacy_xception.*--weights"):
+        select("xception")
+
+
+def xception_of(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
+    """The published weights of xception are for one test those whose sha256 begins so."""
+    source = replace(get_backbone("xception").weights[0], sha256=digits)
+    with_weights(monkeypatch, "xception", source)
+
+
+def test_xceptions_weights_in_torchs_cache_are_known_by_their_whole_sha256(
+    xception_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sha256_of(xception_file)
+    xception_of(monkeypatch, whole[:9])
+    cached = in_torch_cache(XCEPTION_FILE, xception_file)
+    made_by = select("xception")
+    assert made_by.weights == WeightsFile("IMAGENET1K_TF", whole, cached)
+    assert made_by.identity["weights_sha256"] == whole
+    again = select_again(made_by.identity)
+    assert again.identity == made_by.identity
+    assert again.backbone.module(again.weights) is not None
+
+
+def test_a_file_in_torchs_cache_that_begins_otherwise_is_not_used() -> None:
+    in_torch_cache(XCEPTION_FILE, b"half of it")
+    with pytest.raises(BackboneError, match=f"{XCEPTION_FILE}.*43020ad28.*[Dd]elete"):
+        select("xception")
+
+
+def test_an_index_tells_weights_apart_that_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files whose sha256 has the same first digit, which is all that is published of it."""
+    contents = [bytes([number]) for number in range(256)]
+    digests = [hashlib.sha256(content).hexdigest() for content in contents]
+    other = next(n for n in range(1, 256) if digests[n][0] == digests[0][0])
+    xception_of(monkeypatch, digests[0][0])
+    cached = in_torch_cache(XCEPTION_FILE, contents[0])
+    identity = select("xception").identity
+    cached.write_bytes(contents[other])
+    again = select_again(identity)
+    assert again.identity == identity
+    with pytest.raises(BackboneError, match=digests[other][:12]):
+        again.backbone.module(again.weights)
+
+
+# --- the input's size -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(32, 32), (1024, 1024), (299, 224), (224, 299)])
+def test_a_size_of_ones_own_is_all_that_changes(size: tuple[int, int]) -> None:
+    usual = select("efficientnet_lite0")
+    chosen = select("efficientnet_lite0", input_size=size)
+    assert chosen.backbone.input_size == size
+    assert chosen.backbone == replace(usual.backbone, input_size=size)
+    assert chosen.weights == usual.weights
+    assert chosen.identity != usual.identity
+    preprocessing = usual.backbone.preprocessing | {"input_size": list(size)}
+    assert chosen.identity == usual.identity | {"preprocessing": preprocessing}
+
+
+def test_the_usual_size_named_is_the_usual_network() -> None:
+    usual = select("efficientnet_lite0")
+    named = select("efficientnet_lite0", input_size=usual.backbone.input_size)
+    assert named.identity == usual.identity
+
+
+IMPOSSIBLE_SIZES = [
+    (31, 224), (224, 31), (1025, 224), (224, 1025), (0, 0), (-224, 168), (10**400, 224),
+    (224.0, 168.0), (224, 168.5), (True, True), ("224", "168"), (None, None), ([224], [168]),
+    (), (224,), (224, 168, 3), 224, "224x168", "ab", None, {"height": 224, "width": 168},
+    {224: 1, 168: 2}, float("nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", IMPOSSIBLE_SIZES, ids=lambda size: repr(size)[:20])
+def test_an_impossible_size_is_refused(size: Any) -> None:
+    with pytest.raises(BackboneError, match=r"efficientnet_lite0.* 32 to 1024") as caught:
+        get_backbone("efficientnet_lite0").with_input_size(size)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["resnet50", "xception", "auto"])
+def test_an_impossible_size_is_refused_before_anything_is_downloaded(name: str) -> None:
+    with pytest.raises(BackboneError, match="32 to 1024") as caught:
+        select(name, input_size=(16, 12))
+    assert not isinstance(caught.value, WeightsUnavailable)
+
+
+def test_auto_gives_whatever_network_it_takes_the_size() -> None:
+    selection = select("auto", input_size=(256, 192), timeout=0.3)
+    assert selection.backbone.name == "efficientnet_lite0"
+    assert selection.backbone.input_size == (256, 192)
+    in_torch_cache(V1_FILE, b"V1")
+    selection = select("auto", input_size=(256, 192))
+    assert selection.backbone.name == "resnet50"
+    assert selection.backbone.input_size == (256, 192)
+
+
 # --- choosing -------------------------------------------------------------------------------
 
 
@@ -349,10 +532,48 @@ def test_the_network_of_an_index_is_found_again_without_its_weights() -> None:
         selection.backbone.module(selection.weights)
 
 
-def test_changed_preprocessing_is_refused() -> None:
-    identity = select("efficientnet_lite0").identity
-    identity["preprocessing"] = identity["preprocessing"] | {"input_size": [224, 224]}
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resize": "centre-crop"},
+        {"reduced_to": 256},
+        {"mean": [0, 0, 0]},
+        {"std": None},
+        {"new": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+@pytest.mark.parametrize("size", [None, (256, 192)])
+def test_changed_preprocessing_is_refused(
+    change: dict[str, Any], size: tuple[int, int] | None
+) -> None:
+    identity = select("efficientnet_lite0", input_size=size).identity
+    changed = identity | {"preprocessing": identity["preprocessing"] | change}
     with pytest.raises(BackboneError, match="preprocessing"):
+        select_again(changed)
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [None, {}, [], "pad-white-bicubic", {"resize": "pad-white-bicubic"}]
+)
+def test_preprocessing_that_makes_no_sense_is_refused(preprocessing: Any) -> None:
+    identity = select("efficientnet_lite0").identity | {"preprocessing": preprocessing}
+    with pytest.raises(BackboneError, match="preprocessing"):
+        select_again(identity)
+
+
+def test_the_size_of_an_index_is_restored() -> None:
+    made_by = select("efficientnet_lite0", input_size=(256, 192))
+    again = select_again(json.loads(json.dumps(made_by.identity)))
+    assert again.backbone == made_by.backbone
+    assert again.identity == made_by.identity
+
+
+@pytest.mark.parametrize("size", IMPOSSIBLE_SIZES, ids=lambda size: repr(size)[:20])
+def test_an_index_of_an_impossible_size_is_refused(size: Any) -> None:
+    identity = select("efficientnet_lite0").identity
+    identity["preprocessing"]["input_size"] = list(size) if isinstance(size, tuple) else size
+    with pytest.raises(BackboneError, match="32 to 1024"):
         select_again(identity)
 
 
@@ -367,6 +588,44 @@ def test_local_weights_of_an_index_must_be_named_and_be_the_same(
     with pytest.raises(BackboneError, match="not the weights that made the index"):
         select_again(identity, str(other))
     assert select_again(identity, str(resnet50_file)).identity == identity
+
+
+def test_local_weights_of_an_index_may_be_renamed(resnet50_file: Path, tmp_path: Path) -> None:
+    identity = select("resnet50", weights=str(resnet50_file)).identity
+    renamed = tmp_path / "renamed.pth"
+    renamed.symlink_to(resnet50_file)
+    again = select_again(identity, str(renamed))
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
+
+
+@pytest.mark.parametrize("digits", [9, 64])
+def test_published_weights_of_an_index_may_lie_anywhere(
+    xception_file: Path, monkeypatch: pytest.MonkeyPatch, digits: int
+) -> None:
+    """As where they were brought by hand: torch's cache never had them."""
+    xception_of(monkeypatch, sha256_of(xception_file)[:digits])
+    identity = select("xception", weights=str(xception_file)).identity
+    again = select_again(identity, str(xception_file))
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
+    # Not named, they are looked for in torch's cache, when they are needed.
+    unnamed = select_again(identity)
+    assert unnamed.identity == identity
+    with pytest.raises(BackboneError, match=r"xception.*--weights"):
+        unnamed.backbone.module(unnamed.weights)
+
+
+@pytest.mark.parametrize("file", ["V2", "other.pth"])
+def test_other_weights_that_are_named_do_not_hide_those_of_an_index(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.pth").write_bytes(b"weights of another index")
+    identity = select("efficientnet_lite0").identity
+    again = select_again(identity, file)
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,13 @@ from fitting_room import cli
 from fitting_room.backbones import select
 from fitting_room.index import MANIFEST, Index
 from fitting_room.progress import Progress
+from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
+from fitting_room.training import TrainingOptions, TrainingSummary
 from tests.conftest import COLOURS, picture_bytes
+from tests.test_evaluation import taught
 
+COMMANDS = ["build", "search", "train", "evaluate", "info", "fetch", "serve"]
 SUMMARY_KEYS = {
     "items",
     "dropped",
@@ -31,6 +35,7 @@ SUMMARY_KEYS = {
     "seconds",
     "images_per_second",
     "reused",
+    "head",
 }
 
 
@@ -86,8 +91,6 @@ def goods(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def index(goods: Path, settings: Settings) -> Path:
     """The index of that shop, which no test changes."""
-    from fitting_room.room import FittingRoom
-
     FittingRoom.build(goods, goods.parent / "index", settings=settings)
     return goods.parent / "index"
 
@@ -132,6 +135,26 @@ def test_build_without_the_default_network_says_how_to_get_it(
     assert "resnet50-0676ba61.pth" in ran.err
     info = run("info", "--index", tmp_path / "index")
     assert "resnet50-0676ba61.pth" in info.out
+
+
+def test_build_at_another_input_size(run: Any, goods: Path, tmp_path: Path) -> None:
+    ran = run("build", goods, "--index", tmp_path / "index", "--input-size", "96x64", "--json")
+    assert ran.status == 0, ran.err
+    assert Index.open(tmp_path / "index").identity["preprocessing"]["input_size"] == [96, 64]
+    query = goods / "images" / "2.jpg"
+    ran = run("search", query, "--index", tmp_path / "index", "-n", 1, "--json")
+    assert ran.lines[0]["matches"][0]["similarity"] == pytest.approx(1, abs=1e-4)
+
+
+def test_build_says_when_what_was_learned_is_gone(
+    run: Any, goods: Path, index: Path, tmp_path: Path, settings: Settings
+) -> None:
+    copied = shutil.copytree(index, tmp_path / "copied")
+    taught(FittingRoom.open(copied, settings))
+    ran = run("build", goods, "--index", copied, "--json")
+    assert (ran.lines[0]["head"], "Train again" in ran.err) == ("kept", False)
+    ran = run("build", goods, "--index", copied, "--input-size", "96x64", "--json")
+    assert (ran.lines[0]["head"], "Train again" in ran.err) == ("dropped", True)
 
 
 def test_build_with_pca_reduces(run: Any, goods: Path, tmp_path: Path) -> None:
@@ -198,9 +221,14 @@ def test_ctrl_c_stops_a_build_and_keeps_what_is_done(
             if progress.unit == "picture" and progress.done == 6:
                 signal.raise_signal(signal.SIGINT)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(cli, "_TerminalProgress", Interrupted)
-        ran = run("build", goods, "--index", tmp_path / "index", "--json")
+    # Who was started in the background of a shell begins deaf to Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(cli, "_TerminalProgress", Interrupted)
+            ran = run("build", goods, "--index", tmp_path / "index", "--json")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (ran.status, ran.out) == (130, "")
     assert "goes on from there" in ran.err
     again = run("build", goods, "--index", tmp_path / "index", "--json")
@@ -251,6 +279,20 @@ def test_search_takes_every_picture_of_a_folder_and_below(
         ("c.jpeg", "3"),
         ("5.jpg", "5"),
     ]
+
+
+def test_search_measures_likeness_as_asked(run: Any, goods: Path, index: Path) -> None:
+    def likeness(*arguments: object) -> list[float]:
+        query = goods / "images" / "1.jpg"
+        ran = run("search", query, "--index", index, "--json", *arguments)
+        assert ran.status == 0
+        return [match["similarity"] for match in ran.lines[0]["matches"]]
+
+    usual, shape, colour = likeness(), likeness("--colour", 0), likeness("--colour", "1.0")
+    assert len({tuple(usual), tuple(shape), tuple(colour)}) == 3
+    assert colour[-1] < 0.1 < shape[-1]  # red is not at all like any other of these colours
+    assert likeness("--metric", "jaccard", "--colour", 0) != shape
+    assert likeness("--plain") == usual  # there is nothing trained to do without
 
 
 def test_search_goes_on_after_a_bad_picture(run: Any, goods: Path, index: Path) -> None:
@@ -401,6 +443,197 @@ def test_names_that_the_terminal_cannot_show_do_not_stop_a_search(
             assert json.loads(lines[0])["matches"][0]["id"] == "1"
 
 
+# --- train ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(index: Path, tmp_path: Path) -> Path:
+    """The shop's index, to be changed."""
+    return shutil.copytree(index, tmp_path / "copied")
+
+
+def test_train_teaches_the_index_and_remove_takes_it_away(
+    run: Any, goods: Path, copied: Path
+) -> None:
+    command = ["train", goods, "--index", copied, "--columns", "gender", "--epochs", 1]
+    ran = run(*command)
+    assert ran.status == 0, ran.err
+    assert "Learned from 9 items in " in ran.out
+    assert "epoch 1 of 1 was the best" in ran.out
+    assert "gender" in ran.out
+    assert Index.open(copied).head is not None
+    info = run("info", "--index", copied)
+    assert "trained     on 9 items: gender" in info.out
+    query = goods / "images" / "1.jpg"
+    plain = run("search", query, "--index", copied, "--plain", "--json").lines
+    assert run("search", query, "--index", copied, "--json").lines != plain
+    gone = run("train", "--index", copied, "--remove")
+    assert (gone.status, gone.out) == (0, f"{copied}: what was learned is gone.\n")
+    assert Index.open(copied).head is None
+    assert run("search", query, "--index", copied, "--json").lines == plain
+    again = run("train", goods, "--index", copied, "--remove", "--json")
+    assert (again.status, again.lines) == (0, [{"removed": False}])
+
+
+def test_train_passes_on_what_was_asked_for(
+    run: Any, goods: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def learn(catalogue: Path, index: Path, options: TrainingOptions, **_: Any) -> TrainingSummary:
+        asked.append((catalogue, index, options))
+        return TrainingSummary(7, 3, 2, 5, 4, 1.5, {"all_before": 0.5, "all_after": 0.75}, "supcon")
+
+    monkeypatch.setattr(cli, "train", learn)
+    mapping, weights = copied / "m.json", copied / "w.safetensors"
+    command = [
+        "train", goods, "--index", copied, "--columns", "gender, baseColour", "--holdout", 10,
+        "--photographs", goods, "--mapping", mapping, "--loss", "supcon", "--epochs", 6,
+        "--seed", 0, "--finetune-blocks", 2, "--save-weights", weights, "--finetune-epochs", 1,
+    ]  # fmt: skip
+    ran = run(*command, "--json")
+    assert ran.status == 0
+    assert ran.lines[0]["validation"] == {"all_before": 0.5, "all_after": 0.75}
+    assert "2 photographs could not be used" in ran.err
+    assert asked == [
+        (
+            goods,
+            copied,
+            TrainingOptions(
+                columns=("gender", "baseColour"),
+                holdout=10,
+                photographs=goods,
+                mapping=mapping,
+                loss="supcon",
+                epochs=6,
+                finetune_blocks=2,
+                save_weights=weights,
+                finetune_epochs=1,
+            ),
+        )
+    ]
+    words = run(*command).out
+    assert "7 items and 3 photographs" in words
+    assert "0.750  (before: 0.500)" in words
+    run("train", goods, "--index", copied)
+    assert asked[-1] == (goods, copied, TrainingOptions())
+
+
+def test_train_that_cannot_be_done_says_why(
+    run: Any, goods: Path, copied: Path, tmp_path: Path
+) -> None:
+    for status, arguments in (
+        (2, ["train", "--index", copied]),
+        (2, ["train", goods, "--index", copied, "--photographs", goods]),
+        (2, ["train", goods, "--index", copied, "--finetune-blocks", 2]),
+        (1, ["train", goods, "--index", tmp_path / "nowhere"]),
+        (1, ["train", tmp_path / "nowhere", "--index", copied]),
+        (1, ["train", goods, "--index", copied, "--columns", "season"]),
+        (1, ["train", "--index", tmp_path / "nowhere", "--remove"]),
+    ):
+        ran = run(*arguments)
+        assert (ran.status, ran.out) == (status, ""), arguments
+        assert ran.err.strip()
+
+
+# --- evaluate ---------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_one_json_object(run: Any, goods: Path, index: Path) -> None:
+    ran = run("evaluate", goods, "--index", index, "--copies", 3, "--json")
+    assert ran.status == 0, ran.err
+    (told,) = ran.lines
+    assert set(told) == {
+        "settings", "counts", "metrics", "classes", "copies", "leak", "seconds"
+    }  # fmt: skip
+    assert set(told["metrics"]) == {"baseColour", "gender", "all"}
+    assert told["metrics"]["baseColour"]["without_relevant"] == 10  # ten items of ten colours
+    assert told["counts"]["queries"] == told["counts"]["gallery"] == 10
+    assert told["copies"]["items"] == 3
+    assert told["leak"] is False
+    assert told["settings"]["k"] == 4
+    assert run("evaluate", goods, "--index", index, "--json").lines[0]["copies"] is None
+
+
+def test_evaluate_in_words_is_a_table(run: Any, goods: Path, index: Path) -> None:
+    ran = run("evaluate", goods, "--index", index, "-k", 2, "--columns", "gender", "--holdout", 2)
+    assert ran.status == 0, ran.err
+    for named in ("5 queries, 5 items to be found", "precision@2", "mAP@2", "gender", "Men"):
+        assert named in ran.out
+
+
+def test_evaluate_takes_a_table_a_filter_and_a_ranking(
+    run: Any, goods: Path, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "street" / "shirt").mkdir(parents=True)
+    shutil.copy(goods / "images" / "2.jpg", tmp_path / "street" / "shirt" / "a.jpg")
+    (tmp_path / "table.csv").write_text("picture,gender\nstreet/shirt/a.jpg,Men\nb.jpg,Men\n")
+    where = ["--where", "gender=Men", "--colour", 1, "--metric", "jaccard", "--plain"]
+    ran = run("evaluate", tmp_path / "table.csv", "--index", index, *where, "--json")
+    assert ran.status == 0, ran.err
+    assert "Skipped b.jpg: The file cannot be read" in ran.err
+    (told,) = ran.lines
+    assert told["counts"] == {
+        "queries": 1, "gallery": 5, "rejected": 1, "unlabelled": 0, "identical": 0
+    }  # fmt: skip
+    assert told["metrics"]["gender"]["precision"]["value"] == 1
+    (tmp_path / "mapping.json").write_text('{"shirt": ["Women"]}')
+    mapping = ["--mapping", tmp_path / "mapping.json", "--mapping-column", "gender"]
+    ran = run("evaluate", tmp_path / "street", "--index", index, *mapping, *where[:2], "--json")
+    assert ran.lines[0]["metrics"]["class"]["precision"]["value"] == 0
+
+
+@pytest.mark.parametrize("name", ["worst.html", "worst.md"])
+def test_evaluate_writes_a_report(
+    run: Any, goods: Path, index: Path, tmp_path: Path, name: str
+) -> None:
+    report = tmp_path / name
+    ran = run("evaluate", goods, "--index", index, "--report", report)
+    assert ran.status == 0, ran.err
+    assert str(report) in ran.err
+    assert "Red shïrt" in report.read_text("utf-8")
+
+
+def test_evaluate_says_when_the_figures_flatter(
+    run: Any, goods: Path, copied: Path, settings: Settings
+) -> None:
+    taught(FittingRoom.open(copied, settings), holdout=5)
+    for holdout, leak in ((5, False), (3, True)):
+        ran = run("evaluate", goods, "--index", copied, "--holdout", holdout, "--json")
+        assert ran.status == 0, ran.err
+        assert ran.lines[0]["leak"] is leak
+        assert ("flatter" in ran.err) is leak
+    ran = run("evaluate", goods, "--index", copied, "--holdout", 3, "--plain", "--json")
+    assert ran.lines[0]["leak"] is False
+
+
+def test_an_evaluation_that_cannot_be_done_says_why(
+    run: Any, goods: Path, index: Path, tmp_path: Path
+) -> None:
+    base = ["evaluate", goods, "--index", index]
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text('{"a": ["b"]}')
+    for status, arguments in (
+        (2, [*base, "--columns", "season"]),
+        (2, [*base, "--where", "season=Summer"]),
+        (2, [*base, "--where", "season"]),
+        (2, [*base, "-k", 10**9]),
+        (2, [*base, "--report", tmp_path / "report.pdf"]),
+        (2, [*base, "--mapping-column", "gender"]),
+        (2, [*base, "--mapping", mapping, "--columns", "gender"]),
+        (1, [*base, "--mapping", mapping]),
+        (1, [*base, "--mapping", tmp_path / "nowhere.json"]),
+        (1, [*base, "--report", tmp_path / "nowhere" / "report.html"]),
+        (1, [*base, "--where", "gender=Dogs"]),
+        (1, [*base, "--holdout", 1000]),
+        (1, ["evaluate", tmp_path / "nowhere", "--index", index]),
+        (1, ["evaluate", goods, "--index", tmp_path / "nowhere"]),
+    ):
+        ran = run(*arguments)
+        assert (ran.status, ran.out) == (status, ""), arguments
+        assert ran.err.startswith("fitting-room: "), arguments
+
+
 # --- info -------------------------------------------------------------------------------------
 
 
@@ -493,6 +726,23 @@ def test_info_on_a_manifest_that_makes_no_sense_is_no_crash(
         ["search", "a.jpg", "--index", "i", "-n", "0"],
         ["search", "a.jpg", "--index", "i", "-n", "-3"],
         ["search", "a.jpg", "--index", "i", "-n", "1.5"],
+        ["search", "a.jpg", "--index", "i", "--colour", "1.1"],
+        ["search", "a.jpg", "--index", "i", "--colour", "nan"],
+        ["search", "a.jpg", "--index", "i", "--colour", "red"],
+        ["search", "a.jpg", "--index", "i", "--metric", "euclid"],
+        ["build", "shop", "--index", "i", "--input-size", "224"],
+        ["build", "shop", "--index", "i", "--input-size", "0x224"],
+        ["build", "shop", "--index", "i", "--input-size", "224x168x3"],
+        ["train", "shop"],
+        ["train", "shop", "--index", "i", "--loss", "none"],
+        ["train", "shop", "--index", "i", "--columns", "a,,b"],
+        ["train", "shop", "--index", "i", "--seed", "-1"],
+        ["evaluate", "shop"],
+        ["evaluate", "--index", "i"],
+        ["evaluate", "shop", "--index", "i", "-k", "0"],
+        ["evaluate", "shop", "--index", "i", "--holdout", "0"],
+        ["evaluate", "shop", "--index", "i", "--columns", ""],
+        ["evaluate", "shop", "--index", "i", "--copies", "some"],
         ["info"],
         ["fetch", "everything"],
         ["serve", "--port", "none"],
@@ -532,7 +782,7 @@ def test_a_bad_setting_is_status_2_and_named(
     assert value in ran.err or f"FITTING_ROOM_{variable}" in ran.err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["build", "--help"], ["search", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([c, "--help"] for c in COMMANDS)])
 def test_help_is_for_people(run: Any, arguments: list[str]) -> None:
     ran = run(*arguments)
     assert ran.status == 0

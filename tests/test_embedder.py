@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.embedder import Embedder, normalise, prepare
+from fitting_room.embedder import Embedder, Features, normalise, prepare
 from fitting_room.engines import EngineError
 from fitting_room.images import ImageRejected, open_image
 from fitting_room.settings import Settings
@@ -81,7 +81,8 @@ def test_a_stream_embeds_what_embed_embeds_in_order(embedder: Embedder, count: i
     numbers, outcomes = [], []
     for number, outcome in embedder.stream(range(count), coloured):
         numbers.append(number)
-        outcomes.append(outcome)
+        assert isinstance(outcome, Features)
+        outcomes.append(outcome.embeddings)
     assert numbers == list(range(count))
     expected = embedder.embed([coloured(i) for i in range(count)])
     np.testing.assert_allclose(np.reshape(outcomes, (count, 4)), expected, atol=1e-6)
@@ -115,7 +116,8 @@ def test_a_rejected_picture_is_its_own_outcome_and_the_stream_goes_on(embedder: 
             assert outcome.reason == f"number {number} is bad"
         else:
             expected = embedder.embed([coloured(number)])[0]
-            np.testing.assert_allclose(outcome, expected, atol=1e-6)
+            assert isinstance(outcome, Features)
+            np.testing.assert_allclose(outcome.embeddings[0], expected, atol=1e-6)
 
 
 def test_what_has_nothing_to_embed_is_none_and_costs_the_network_nothing(
@@ -189,8 +191,10 @@ def test_one_embedder_serves_several_streams_at_once(embedder: Embedder) -> None
     second = embedder.stream(range(100, 140), coloured)
     pairs = list(zip(first, second, strict=True))
     assert [(a, b) for (a, _), (b, _) in pairs] == [(i, i + 100) for i in range(40)]
-    for (a, vector), _ in pairs:
-        np.testing.assert_allclose(vector, embedder.embed([coloured(a)])[0], atol=1e-6)
+    for (a, outcome), _ in pairs:
+        assert isinstance(outcome, Features)
+        expected = embedder.embed([coloured(a)])
+        np.testing.assert_allclose(outcome.embeddings, expected, atol=1e-6)
 
 
 # --- the way to the network's input -----------------------------------------------------------

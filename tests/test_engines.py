@@ -18,7 +18,7 @@ from fitting_room.embedder import normalise
 from fitting_room.engines import Engine, EngineError, make_engine
 from fitting_room.settings import Settings
 from fitting_room.weights import BackboneError, WeightsFile, sha256_of
-from tests.test_backbones import demo_pixels, random_resnet50
+from tests.test_backbones import demo_pixels, random_resnet50, random_xception
 
 
 def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -74,6 +74,29 @@ def test_openvino_agrees_with_torch_on_resnet50(tmp_path: Path) -> None:
     assert cosines(found, expected).min() >= 0.999
     # Agreement means something only where the features of two pictures differ by more.
     assert cosines(expected[:-1], expected[1:]).max() < 0.99
+
+
+def test_openvino_agrees_with_torch_on_xception(tmp_path: Path) -> None:
+    path = tmp_path / "xception.pth"
+    torch.save(random_xception(), path)
+    selection = select("xception", weights=str(path))
+    pixels = demo_pixels(4, selection.backbone.input_size)
+    found = make_engine(selection, kind="openvino")(pixels)
+    expected = make_engine(selection, kind="torch")(pixels)
+    path.unlink()
+    assert found.shape == (4, 2048)
+    assert cosines(found, expected).min() >= 0.999
+    assert cosines(expected[:-1], expected[1:]).max() < 0.99
+
+
+def test_openvino_agrees_with_torch_at_another_size(settings: Settings, lite0: Engine) -> None:
+    """Beside the usual size in the cache, whose conversion must not be taken: its paddings are
+    those of its size, and at this one they would make the cosine 0.999."""
+    selection = select("efficientnet_lite0", input_size=(97, 75))
+    pixels = demo_pixels(4, (97, 75))
+    found = make_engine(selection, kind="openvino", cache=settings.engines_folder)(pixels)
+    expected = make_engine(selection, kind="torch")(pixels)
+    assert cosines(found, expected).min() >= 0.9999
 
 
 def test_bf16_is_a_little_less_exact_and_no_more(settings: Settings, pixels: np.ndarray) -> None:
@@ -220,6 +243,20 @@ def test_another_preprocessing_is_another_entry_of_the_cache(
 ) -> None:
     other = replace(tiny, backbone=replace(tiny.backbone, mean=(0.0, 0.0, 0.0)))
     assert np.abs(openvino_engine(other, cache)(small) - expected).max() > 0.01
+
+
+def test_two_sizes_of_a_network_share_a_cache(
+    tiny: Selection, small: np.ndarray, cache: Path, expected: np.ndarray
+) -> None:
+    large = replace(tiny, backbone=tiny.backbone.with_input_size((40, 33)))
+    pixels = demo_pixels(3, (40, 33))
+    expected_large = make_engine(large, kind="torch")(pixels)
+    assert_same(openvino_engine(large, cache)(pixels), expected_large)
+    assert len(list(cache.iterdir())) == 2
+    # Now both are read from it.
+    assert_same(openvino_engine(without_weights(tiny), cache)(small), expected)
+    assert_same(openvino_engine(without_weights(large), cache)(pixels), expected_large)
+    assert len(list(cache.iterdir())) == 2
 
 
 def _cut(path: Path) -> None:

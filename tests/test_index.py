@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fitting_room import index as index_module
+from fitting_room.appearance import APPEARANCE
 from fitting_room.embedder import normalise
+from fitting_room.head import Head
 from fitting_room.index import (
+    APPEARANCES,
     ITEMS,
     MANIFEST,
     PCA,
@@ -63,15 +66,30 @@ def description(count: int) -> dict[str, Any]:
     }
 
 
+def looks(count: int) -> np.ndarray:
+    """Appearances of which nothing is known."""
+    return np.zeros((count, APPEARANCE), np.uint8)
+
+
+def with_looks(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for block in blocks:
+        yield block, looks(len(block))
+
+
 def write(
-    folder: Path, vectors: np.ndarray, items: pd.DataFrame | None = None, pca: PCA | None = None
+    folder: Path,
+    vectors: np.ndarray,
+    items: pd.DataFrame | None = None,
+    pca: PCA | None = None,
+    head: Head | None = None,
 ) -> Index:
     write_index(
         folder,
-        vectors=iter(np.array_split(vectors, 3)),
+        blocks=with_looks(np.array_split(vectors, 3)),
         items=table(len(vectors)) if items is None else items,
         dimension=vectors.shape[1],
         pca=pca,
+        head=head,
         manifest=description(len(vectors)),
     )
     return Index.open(folder)
@@ -79,7 +97,8 @@ def write(
 
 def in_memory(vectors: np.ndarray, items: pd.DataFrame | None = None) -> Index:
     items = table(len(vectors)) if items is None else items
-    return Index(Path("memory"), {"dimension": vectors.shape[1]}, vectors, items, None)
+    manifest = {"dimension": vectors.shape[1], "calibration": None, "counts": {"studio": 0}}
+    return Index(Path("memory"), manifest, vectors, looks(len(vectors)), items, None)
 
 
 def random_rows(seed: int, count: int, dimension: int) -> np.ndarray:
@@ -116,7 +135,7 @@ def test_a_written_index_leaves_nothing_beside_it(tmp_path: Path) -> None:
         write(tmp_path / "index", random_rows(0, 5, 3))
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == sorted(
-        [VECTORS, ITEMS, MANIFEST]
+        [VECTORS, APPEARANCES, ITEMS, MANIFEST]
     )
 
 
@@ -458,7 +477,7 @@ def test_a_manifest_with_another_file_size_is_refused(made: Path, size: Any) -> 
         Index.open(made)
 
 
-@pytest.mark.parametrize("version", [0, 2, 99, "1.1", None])
+@pytest.mark.parametrize("version", [0, 1, 99, "1.1", None])
 def test_an_index_of_another_format_version_is_refused(made: Path, version: Any) -> None:
     change_manifest(made, lambda m: m.update(format_version=version))
     with pytest.raises(IndexUnusable, match="format"):
@@ -624,10 +643,11 @@ def test_a_reader_never_sees_parts_of_two_builds(tmp_path: Path) -> None:
             number += 1
             write_index(
                 folder,
-                vectors=iter([build_number(number)[0]]),
+                blocks=with_looks([build_number(number)[0]]),
                 items=build_number(number)[1],
                 dimension=16,
                 pca=None,
+                head=None,
                 manifest=description(8),
             )
             begun.set()

@@ -23,6 +23,7 @@ from fitting_room.backbones import (
 from fitting_room.progress import Progress, ignore
 from fitting_room.weights import (
     BackboneError,
+    TimmWeights,
     TorchvisionWeights,
     WeightsUnavailable,
 )
@@ -141,6 +142,7 @@ def test_weights_of_another_network_are_refused(resnet50_file: Path) -> None:
         ("resnet50", lite0),
         ("efficientnet_lite2", lite0),
         ("efficientnet_lite0", resnet50_file),
+        ("xception", resnet50_file),
     ):
         with pytest.raises(BackboneError, match=name):
             get_backbone(name).module(local(path))
@@ -154,6 +156,9 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 # --- downloads ------------------------------------------------------------------------------
+
+
+Downloaded = TorchvisionWeights | TimmWeights
 
 
 class _Server:
@@ -205,13 +210,17 @@ def server(connection: None) -> Iterator[_Server]:
     thread.join()
 
 
-@pytest.fixture
-def source(server: _Server, monkeypatch: pytest.MonkeyPatch) -> TorchvisionWeights:
+@pytest.fixture(params=["a whole sha256", "its beginning"])
+def source(
+    request: pytest.FixtureRequest, server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> Downloaded:
     """Weights whose home is the test's server, and the only ones that resnet50 has."""
     server.content = np.random.default_rng(0).bytes(300_000)
     digest = hashlib.sha256(server.content).hexdigest()
-    source = TorchvisionWeights("LOCAL_V1", digest, "unused")
-    monkeypatch.setattr(TorchvisionWeights, "_url", lambda self: server.url)
+    source: Downloaded = TorchvisionWeights("LOCAL_V1", digest, "unused")
+    if request.param == "its beginning":
+        source = TimmWeights("LOCAL_V1", digest[:9], "unused")
+    monkeypatch.setattr(type(source), "_url", lambda self: server.url)
     with_weights(monkeypatch, "resnet50", source)
     return source
 
@@ -228,19 +237,20 @@ def finish_downloads() -> None:
 
 
 def test_weights_are_downloaded_once_into_torchs_cache(
-    server: _Server, source: TorchvisionWeights, monkeypatch: pytest.MonkeyPatch
+    server: _Server, source: Downloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     selection = select("auto")
     assert selection.backbone.name == "resnet50"
     assert selection.weights.path is not None
     assert selection.weights.path.read_bytes() == server.content
+    assert selection.weights.sha256 == hashlib.sha256(server.content).hexdigest()
     assert torch_cache() == ["weights.pth"]
     monkeypatch.setattr(requests, "get", lambda *_, **__: pytest.fail("downloaded again"))
     assert select("resnet50").weights == selection.weights
 
 
 def test_a_download_reports_its_progress_in_the_thread_that_asked(
-    server: _Server, source: TorchvisionWeights
+    server: _Server, source: Downloaded
 ) -> None:
     server.go_on.clear()
     told: list[Progress] = []
@@ -256,9 +266,7 @@ def test_a_download_reports_its_progress_in_the_thread_that_asked(
     assert told[0].unit == "B"
 
 
-def test_a_download_with_another_hash_leaves_nothing(
-    server: _Server, source: TorchvisionWeights
-) -> None:
+def test_a_download_with_another_hash_leaves_nothing(server: _Server, source: Downloaded) -> None:
     server.content = server.content[::-1]
     with pytest.raises(WeightsUnavailable, match=r"weights\.pth.*--weights"):
         select("resnet50")
@@ -266,18 +274,14 @@ def test_a_download_with_another_hash_leaves_nothing(
     assert select("auto").backbone.name == "efficientnet_lite0"
 
 
-def test_a_connection_that_breaks_off_leaves_nothing(
-    server: _Server, source: TorchvisionWeights
-) -> None:
+def test_a_connection_that_breaks_off_leaves_nothing(server: _Server, source: Downloaded) -> None:
     server.claimed_length = 2 * len(server.content)
     with pytest.raises(WeightsUnavailable):
         select("resnet50")
     assert torch_cache() == []
 
 
-def test_a_page_that_is_not_found_leaves_nothing(
-    server: _Server, source: TorchvisionWeights
-) -> None:
+def test_a_page_that_is_not_found_leaves_nothing(server: _Server, source: Downloaded) -> None:
     server.status = 404
     with pytest.raises(WeightsUnavailable):
         select("resnet50")
@@ -285,9 +289,7 @@ def test_a_page_that_is_not_found_leaves_nothing(
 
 
 @pytest.mark.timeout(30)
-def test_a_server_that_stalls_half_way_is_given_up(
-    server: _Server, source: TorchvisionWeights
-) -> None:
+def test_a_server_that_stalls_half_way_is_given_up(server: _Server, source: Downloaded) -> None:
     server.go_on.clear()
     with pytest.raises(WeightsUnavailable):
         select("resnet50", timeout=0.3)

@@ -1,6 +1,6 @@
 """How a picture comes in: dropped, chosen, taken with the webcam, or one of the samples.
 
-Whichever way, it is embedded once. What a session keeps of it is the embedding and a small
+Whichever way, it is embedded once. What a session keeps of it are its features and a small
 upright preview; the upload itself is let go.
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import cast
 
-import numpy as np
 import streamlit as st
+from PIL import Image
 
+from fitting_room.embedder import Features
 from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
+from fitting_room.index import Ranking
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.ui.resources import data_uri
@@ -21,15 +24,19 @@ from fitting_room.ui.resources import data_uri
 UPLOAD, WEBCAM = "Picture", "Webcam"
 PREVIEW_SIZE = (640, 640)
 MAX_SAMPLES = 6
+#: Steps of 255 between the least and the greatest value that a blank picture may have.
+BLANK_CONTRAST = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A picture that was asked about: its name, a preview as a data URI, and its embedding."""
+    """A picture that was asked about: its name, a preview as a data URI, its features, and whether
+    it is far from everything in the catalogue."""
 
     name: str
     preview: str
-    vector: np.ndarray
+    features: Features
+    far: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,7 @@ class _Arrived:
 
     name: str
     data: bytes
+    from_camera: bool = False
 
 
 def ask(room: FittingRoom) -> Query | None:
@@ -99,8 +107,9 @@ def _take(widget: str) -> None:
     upload = st.session_state.get(_key(widget))
     if upload is None:
         return
-    name = "Webcam picture" if widget == "camera" else upload.name
-    st.session_state.arrived = _Arrived(name, upload.getvalue())
+    camera = widget == "camera"
+    name = "Webcam picture" if camera else upload.name
+    st.session_state.arrived = _Arrived(name, upload.getvalue(), from_camera=camera)
     st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
 
 
@@ -118,12 +127,32 @@ def _embed_arrived(room: FittingRoom) -> None:
     try:
         with st.spinner("Looking at your picture …"):
             image = room.open_picture(arrived.data)
-            vector = room.embed([image])[0]
-            st.session_state.query = Query(arrived.name, data_uri(image, PREVIEW_SIZE), vector)
+            if arrived.from_camera and _is_blank(image):
+                raise ImageRejected(
+                    "The camera showed nothing yet. Wait until its picture is there and try again."
+                )
+            features = room.describe([image])[0]
+            st.session_state.query = Query(
+                arrived.name, data_uri(image, PREVIEW_SIZE), features, _is_far(room, features)
+            )
         st.session_state.pop("refusal", None)
     except ImageRejected as rejected:
         st.session_state.refusal = f"{_plain(arrived.name)}: {rejected.reason}"
         st.session_state.pop("query", None)
+
+
+def _is_blank(image: Image.Image) -> bool:
+    """Whether a picture has one colour throughout, as a camera's has that is covered or has not
+    begun. A JPEG's blocks differ by a step or two."""
+    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
+    return all(high - low <= BLANK_CONTRAST for low, high in extremes)
+
+
+def _is_far(room: FittingRoom, features: Features) -> bool:
+    """Whether nothing in the whole catalogue is close, however it is narrowed and ranked. The head
+    is asked about photographs alone: in a drawing it sees one of the kinds it was taught."""
+    ranking = Ranking(trained=not features.studio)
+    return room.far(room.search(features, 1, ranking=ranking), features)
 
 
 def _show(asked: Query) -> None:

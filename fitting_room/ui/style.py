@@ -31,10 +31,17 @@ _CSS = """
 .fr-query { background: #fff; border-radius: .6rem; overflow: hidden; margin: 0;
   border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
 
+/* What a slider leads to at either end is said at once, and not only while it is touched. */
+.stSlider { padding-bottom: .5rem; }
+.stSlider [data-testid="stSliderTickBar"] { opacity: 1; }
+
 .fr-card { display: flex; flex-direction: column; height: 100%; margin: 0; }
 .fr-card .fr-picture { background: #fff; border-radius: .6rem; aspect-ratio: 3 / 4;
-  display: flex; align-items: center; justify-content: center; overflow: hidden;
-  border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+  position: relative; display: flex; align-items: center; justify-content: center;
+  overflow: hidden; border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.fr-card .fr-others { position: absolute; right: .4rem; bottom: .4rem; background: #fff;
+  color: #3d3632; font-size: .75rem; padding: .1rem .45rem; border-radius: 1rem;
+  border: 1px solid #cfc7c1; }
 .fr-card img { width: 100%; height: 100%; object-fit: contain; }
 .fr-card .fr-missing { color: #595049; font-size: .85rem; padding: 1rem; text-align: center; }
 .fr-card .fr-name { font-weight: 600; font-size: .95rem; line-height: 1.3; margin: .55rem 0 .1rem;
@@ -45,9 +52,9 @@ _CSS = """
   overflow-wrap: anywhere; }
 /* Names of one line or two: cards keep one height, and similarities one line. */
 .fr-card .fr-text { min-height: 5.6rem; }
-.fr-card .fr-similarity { display: flex; align-items: center; gap: .5rem; font-size: .82rem;
-  margin-top: .4rem; font-variant-numeric: tabular-nums; }
-.fr-card .fr-bar { flex: 1; height: 4px; border-radius: 2px; overflow: hidden;
+.fr-card .fr-similarity { display: flex; flex-direction: column; gap: .3rem; font-size: .82rem;
+  line-height: 1.3; margin-top: .4rem; font-variant-numeric: tabular-nums; }
+.fr-card .fr-bar { height: 4px; border-radius: 2px; overflow: hidden;
   background: color-mix(in srgb, currentColor 14%, transparent); }
 .fr-card .fr-bar span { display: block; height: 100%; background: var(--fr-accent); }
 
@@ -71,6 +78,7 @@ _CSS = """
 
 @media (max-width: 640px) {
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
+  .stMainBlockContainer .st-key-fr-heading { row-gap: .4rem; }
   .fr-card .fr-text { min-height: 4.2rem; }
   .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }
   .fr-query img { max-height: 11rem; }

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
+from tests.app.heads import headed_index
 from tests.conftest import DEMO, PROJECT
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -82,6 +83,16 @@ def serve(**settings: str | Path) -> Iterator[str]:
 def address(demo_room: FittingRoom, settings: Settings) -> Iterator[str]:
     """The page on the demo catalogue, its index built before."""
     with serve(cache=settings.cache, backbone=settings.backbone) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def headed_address(
+    demo_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The page on the demo catalogue with a head that knows its kinds."""
+    index = headed_index(demo_room.index, tmp_path_factory.mktemp("headed") / "index")
+    with serve(cache=settings.cache, backbone=settings.backbone, index=index) as url:
         yield url
 
 

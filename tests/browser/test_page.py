@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import WEBCAM_ITEM, serve
 from tests.conftest import DEMO, SAMPLES
 
 Visit = Callable[..., Page]
+Box = dict[str, float]
 
 
 def cards(page: Page):
@@ -36,6 +38,16 @@ def wait_until_drawn(page: Page) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
+def wait_for_other_cards(page: Page, before: list[str]) -> None:
+    """Until the gallery shows something else than ``before``, and all of it."""
+    page.wait_for_function(
+        "before => before !=="
+        " [...document.querySelectorAll('.fr-card')].map(card => card.dataset.id).join()",
+        arg=",".join(before),
+    )
+    wait_until_drawn(page)
+
+
 def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
     """Drop a file on the page's drop zone, as the browser tells a page about it."""
     files = page.evaluate_handle(
@@ -50,6 +62,21 @@ def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "ima
     zone = page.get_by_test_id("stFileUploaderDropzone")
     for event in ("dragenter", "dragover", "drop"):
         zone.dispatch_event(event, {"dataTransfer": files})
+
+
+def take_photo(page: Page) -> None:
+    """As a person would: once the camera's picture is to be seen and no longer a black frame."""
+    page.wait_for_function(
+        """() => {
+            const video = document.querySelector("video");
+            if (!video || video.readyState < 2) return false;
+            const canvas = new OffscreenCanvas(16, 12);
+            const context = canvas.getContext("2d");
+            context.drawImage(video, 0, 0, 16, 12);
+            return context.getImageData(0, 0, 16, 12).data.some((v, i) => i % 4 < 3 && v > 64);
+        }"""
+    )
+    page.get_by_role("button", name="Take photo").click()
 
 
 def lying(picture: Path) -> bytes:
@@ -69,7 +96,7 @@ def test_a_picture_dragged_in_finds_itself_first(visit: Visit, address: str):
     wait_for_answer(page)
     expect(cards(page)).to_have_count(12)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
-    expect(cards(page).first).to_contain_text("1.00")
+    expect(cards(page).first).to_contain_text("Very close")
 
 
 def test_the_file_dialog_takes_a_phone_picture_upright(visit: Visit, address: str):
@@ -87,13 +114,13 @@ def test_the_file_dialog_takes_a_phone_picture_upright(visit: Visit, address: st
 def test_the_webcam_finds_what_is_held_before_it(visit: Visit, address: str):
     page = visit(address)
     page.get_by_text("Webcam").click()
-    page.get_by_role("button", name="Take photo").click()
+    take_photo(page)
     wait_for_answer(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
     # And the camera is ready for the next one.
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
-    page.get_by_role("button", name="Take photo").click()
+    take_photo(page)
     wait_for_answer(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
 
@@ -104,7 +131,7 @@ def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: 
     wait_for_answer(page)
     expect(cards(page).first).to_contain_text("Red Dress")
     before = ids(page)
-    slider = page.get_by_role("slider")
+    slider = page.get_by_role("slider", name="How many")
     slider.focus()
     for _ in range(3):
         slider.press("ArrowRight")
@@ -117,6 +144,75 @@ def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: 
     assert ids(page) == before[:1]
     slider.press("End")
     expect(cards(page)).to_have_count(60)
+
+
+def test_from_shape_to_colour_by_keyboard(visit: Visit, address: str):
+    page = visit(address)
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    usual = ids(page)
+    slider = page.get_by_role("slider", name="Shape or colour")
+    for word in ("shape", "colour"):
+        expect(page.locator(".st-key-colour").get_by_text(word, exact=True)).to_be_visible()
+    slider.focus()
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "shape")
+    wait_for_other_cards(page, usual)
+    by_shape = ids(page)
+    expect(cards(page).first).to_contain_text("Dress")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "colour")
+    wait_for_other_cards(page, by_shape)
+    assert all(name.startswith("Red") for name in cards(page).locator(".fr-name").all_inner_texts())
+    # The picture is still there, and what was asked about.
+    expect(page.locator(".fr-query img")).to_be_visible()
+    expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
+
+
+def test_the_head_is_switched_off_and_on(visit: Visit, headed_address: str):
+    page = visit(headed_address)
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    trained = ids(page)
+    switch = page.get_by_role("switch", name="Trained on this catalogue")
+    expect(switch).to_be_checked()
+    page.get_by_text("Trained on this catalogue").click()
+    expect(switch).not_to_be_checked()
+    wait_for_other_cards(page, trained)
+    untrained = ids(page)
+    switch.focus()
+    switch.press("Space")
+    expect(switch).to_be_checked()
+    wait_for_other_cards(page, untrained)
+    assert ids(page) == trained
+    expect(page.locator(".fr-query img")).to_be_visible()
+
+
+def test_a_control_runs_the_gallery_alone(visit: Visit, address: str):
+    page = visit(address)
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    page.evaluate(
+        """() => {
+            window.sent = [];
+            const send = WebSocket.prototype.send;
+            WebSocket.prototype.send = function (data) {
+                new Response(data).arrayBuffer()
+                    .then(bytes => window.sent.push([...new Uint8Array(bytes)]));
+                return send.call(this, data);
+            };
+        }"""
+    )
+    before = ids(page)
+    page.get_by_role("slider", name="Shape or colour").press("End")
+    wait_for_other_cards(page, before)
+    page.get_by_text("Group look-alikes").click()
+    expect(page.get_by_role("switch", name="Group look-alikes")).not_to_be_checked()
+    wait_until_drawn(page)
+    asked = [BackMsg.FromString(bytes(message)) for message in page.evaluate("window.sent")]
+    reruns = [message.rerun_script for message in asked if message.HasField("rerun_script")]
+    assert len(reruns) >= 2
+    assert all(rerun.fragment_id for rerun in reruns)
 
 
 def test_a_sample_is_one_click_away_and_one_key_too(visit: Visit, address: str):
@@ -147,8 +243,8 @@ def test_cards_of_a_row_are_equally_high_and_pictures_not_stretched(visit: Visit
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_a_phone_needs_no_sideways_scrolling(visit: Visit, address: str, width: int):
-    page = visit(address, width=width, height=844, is_mobile=True, has_touch=True)
+def test_a_phone_needs_no_sideways_scrolling(visit: Visit, headed_address: str, width: int):
+    page = visit(headed_address, width=width, height=844, is_mobile=True, has_touch=True)
     expect(cards(page)).to_have_count(12)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
     wait_for_answer(page)
@@ -159,6 +255,9 @@ def test_a_phone_needs_no_sideways_scrolling(visit: Visit, address: str, width: 
     )
     assert wide == 0
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for key in ("n", "colour", "trained", "fold"):
+        box = page.locator(f".st-key-{key}").bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= width
     lefts = cards(page).evaluate_all(
         "cards => new Set(cards.map(c => Math.round(c.getBoundingClientRect().left))).size"
     )
@@ -207,14 +306,42 @@ def test_the_first_start_shows_progress_and_then_the_gallery(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_readable_in_light_and_dark(visit: Visit, address: str, scheme: str):
-    page = visit(address, color_scheme=scheme)
-    expect(cards(page)).to_have_count(12)
-    text, ground = page.evaluate(
-        "() => [getComputedStyle(document.querySelector('.fr-name')).color,"
-        " getComputedStyle(document.querySelector('.stApp')).backgroundColor]"
+def test_the_page_is_readable_in_light_and_dark(visit: Visit, headed_address: str, scheme: str):
+    page = visit(headed_address, color_scheme=scheme)
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    ground = colour_of(page, ".stApp", "backgroundColor")
+    for text in (".fr-name", ".fr-similarity", ".st-key-colour label", ".st-key-fold label"):
+        assert contrast(colour_of(page, text, "color"), ground) >= 7
+    assert contrast(colour_of(page, ".fr-bar span", "backgroundColor"), ground) >= 3
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_controls_do_not_overlap(visit: Visit, headed_address: str, width: int):
+    page = visit(headed_address, width=width)
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    parts = [".st-key-n [role=group]", ".st-key-colour [role=group]"]
+    parts += [f".st-key-{key} label" for key in ("n", "colour", "trained", "fold")]
+    parts += [".st-key-fr-heading h3", ".stPopover button", ".fr-card >> nth=0"]
+    parts += [f".st-key-{key} [data-testid=stSliderTickBar]" for key in ("n", "colour")]
+    boxes = [page.locator(part).first.bounding_box() for part in parts]
+    for one, first in zip(parts, boxes, strict=True):
+        for other, second in zip(parts, boxes, strict=True):
+            same = one.split()[0] == other.split()[0]
+            assert first and second
+            assert same or not overlap(first, second), (one, other)
+
+
+def overlap(first: Box, second: Box) -> bool:
+    return all(
+        first[start] < second[start] + second[size] and second[start] < first[start] + first[size]
+        for start, size in (("x", "width"), ("y", "height"))
     )
-    assert contrast(text, ground) >= 7
+
+
+def colour_of(page: Page, selector: str, of: str) -> str:
+    return str(page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{of}"))
 
 
 def contrast(first: str, second: str) -> float:

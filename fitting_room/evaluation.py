@@ -1,0 +1,1013 @@
+"""How good the answers are: precision, mean average precision, and whether a copy finds its
+original.
+
+A catalogue's own labels say what a right answer is: an item of the same kind, the same colour, for
+the same people. Photographs from elsewhere know only a class, and a mapping says which of the
+catalogue's kinds answer it. Every figure comes with the interval that it would lie in, 19 times out
+of 20, had other queries of the same sort been asked (bootstrap over queries, Efron 1979).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageEnhance, ImageOps
+
+from fitting_room.catalogue import (
+    _NOT_AVAILABLE,
+    CSV_NAME,
+    RESERVED_COLUMNS,
+    held_out,
+    load_catalogue,
+)
+from fitting_room.embedder import Features
+from fitting_room.images import ImageRejected
+from fitting_room.index import Hits, Index, Ranking, Where
+from fitting_room.picture_store import (
+    FolderStore,
+    PictureStore,
+    is_picture_name,
+    is_plain_name,
+)
+from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.room import FittingRoom
+
+#: Results of each query that are looked at where nobody said how many, and at most.
+RESULTS, MOST_RESULTS = 4, 1_000
+#: Columns that are judged where nobody named any: those of them that both sides have, and where
+#: there are none, the class folders.
+DEFAULT_COLUMNS = ("articleType", "baseColour", "gender")
+CLASS = "class"
+#: The name of what is right in all columns together.
+ALL = "all"
+#: Columns that a mapping's values are of where nobody said.
+MAPPING_COLUMN = "articleType"
+
+CONFIDENCE, RESAMPLES = 0.95, 2_000
+#: Numbers that one step of the bootstrap draws at most; bounds its memory to some dozen bytes each.
+DRAWN_AT_ONCE = 1_000_000
+#: Queries that are described before the index is asked about them, together.
+QUERIES_AT_ONCE = 256
+
+#: Bounds of files that come from anywhere.
+MAX_MAPPING_BYTES = 2**20
+MAX_TABLE_BYTES, MAX_TABLE_ROWS, MAX_TABLE_COLUMNS = 64 * 2**20, 1_000_000, 200
+#: What the first column of a table of pictures is called.
+PICTURE_COLUMNS = ("picture", "path")
+
+S = TypeVar("S")
+P = TypeVar("P", bytes, Image.Image)
+
+
+class EvaluationError(Exception):
+    """Nothing can be evaluated; the text says why and what to do."""
+
+
+class QuestionError(EvaluationError, ValueError):
+    """What was asked for makes no sense for these queries and this index: a column that is not
+    there, too many results."""
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+def precision_at_k(right: np.ndarray) -> np.ndarray:
+    """The share of right results among the first k, float ``(Q,)``.
+
+    ``right`` is bool ``(Q, k)``, best result first. A result that is missing, because the gallery
+    is smaller than k, is not right.
+    """
+    return np.asarray(right.mean(axis=1, dtype=np.float64))
+
+
+def average_precision_at_k(right: np.ndarray, relevant: np.ndarray) -> np.ndarray:
+    """Average precision among the first k results, float ``(Q,)``: the mean over queries is mAP@k.
+
+    ``right`` is bool ``(Q, k)``, best result first; ``relevant`` int ``(Q,)`` says how many right
+    answers the gallery has for each query. For one query it is
+    ``sum over ranks i that are right of (right results up to i) / i``, over
+    ``min(k, relevant)``, so that 1 is the best possible answer. A query without any right answer in
+    the gallery gets 0.
+    """
+    ranks = np.arange(1, right.shape[1] + 1)
+    sums = np.where(right, np.cumsum(right, axis=1) / ranks, 0.0).sum(axis=1)
+    best = np.minimum(relevant, right.shape[1])
+    return np.asarray(sums / np.maximum(best, 1))
+
+
+def hit_at_k(right: np.ndarray) -> np.ndarray:
+    """Whether at least one of the first k results is right, bool ``(Q,)``. ``right`` is bool
+    ``(Q, k)``."""
+    return np.asarray(right.any(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A mean over queries, and the 95 % bootstrap interval around it."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f}-{self.high:.3f})"
+
+
+def figures(values: np.ndarray, seed: int = 0) -> list[Figure]:
+    """The mean of each row of ``values``, float ``(F, Q)`` between 0 and 1, with its interval: the
+    percentile bootstrap over the ``Q`` queries, which are drawn for all rows alike. A single query
+    tells nothing about others, so its interval is everything."""
+    means = values.mean(axis=1)
+    low, high = np.zeros(len(values)), np.ones(len(values))
+    if values.shape[1] > 1:
+        from scipy import stats
+
+        result = stats.bootstrap(
+            (values,),
+            np.mean,
+            axis=1,
+            vectorized=True,
+            method="percentile",
+            confidence_level=CONFIDENCE,
+            n_resamples=RESAMPLES,
+            batch=max(1, DRAWN_AT_ONCE // values.size),
+            # The older of the two names of this argument, which all of its versions know.
+            random_state=np.random.default_rng(seed),
+        )
+        low, high = result.confidence_interval
+    return [Figure(*(float(v) for v in row)) for row in zip(means, low, high, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMeasure:
+    """How the queries with one ``value`` of a column fared."""
+
+    value: str
+    queries: int
+    precision: float
+    hit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How the queries that have a label fared. ``precision``, ``average_precision`` (mAP) and
+    ``hit`` (a right result among the first k) are those of :func:`precision_at_k`,
+    :func:`average_precision_at_k` and :func:`hit_at_k`. For ``without_relevant`` of the
+    ``queries`` the gallery has no right answer at all; they count as 0. ``classes``, the most
+    frequent first, is empty for all columns together."""
+
+    queries: int
+    precision: Figure
+    average_precision: Figure
+    hit: Figure
+    without_relevant: int
+    classes: tuple[ClassMeasure, ...] = ()
+
+
+# --- queries ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMapping:
+    """Which values of the gallery's ``column`` answer a class of queries, as read from
+    ``location``."""
+
+    location: Path
+    column: str
+    values: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queries:
+    """Pictures to ask about, and what is expected of the answers.
+
+    ``items`` is a table with the columns ``id``, ``image`` (the picture's name in ``store``) and
+    the expected labels, as text, missing where nothing is expected. With a ``mapping`` the label is
+    the column ``class`` and nothing else counts.
+    """
+
+    location: Path
+    store: PictureStore
+    items: pd.DataFrame
+    mapping: LabelMapping | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the columns that something may be expected in."""
+        return [str(c) for c in self.items.columns if c not in RESERVED_COLUMNS]
+
+
+def load_queries(location: str | Path, mapping: LabelMapping | None = None) -> Queries:
+    """Queries from a catalogue of any form, or from a csv of pictures and expected labels.
+
+    The first column of such a csv is ``picture`` or ``path``, relative to the csv's folder and
+    never outside it. Raises :class:`EvaluationError`, or ``CatalogueError`` for a catalogue that
+    cannot be read.
+    """
+    location = Path(location)
+    if location.suffix.lower() == ".csv" and location.name != CSV_NAME and location.is_file():
+        queries = Queries(
+            location.resolve(), FolderStore(location.parent), _read_table(location), mapping
+        )
+    else:
+        goods = load_catalogue(location)
+        queries = Queries(goods.location, goods.store, goods.items, mapping)
+    if mapping is not None:
+        _check_mapping(queries, mapping)
+    return queries
+
+
+def read_mapping(path: Path, column: str = MAPPING_COLUMN) -> LabelMapping:
+    """The values of ``column`` that answer each class, of a JSON file: an object of classes, each
+    with a list of values. Raises :class:`EvaluationError` when it is anything else."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_MAPPING_BYTES + 1)
+        if len(data) > MAX_MAPPING_BYTES:
+            raise ValueError(f"it is larger than {MAX_MAPPING_BYTES / 2**20:.0f} MB")
+        mapping = json.loads(data)
+        if not isinstance(mapping, dict) or not mapping:
+            raise ValueError("it is no object of classes")
+        for name, values in mapping.items():
+            sound = isinstance(values, list) and all(isinstance(value, str) for value in values)
+            if not sound or not values:
+                raise ValueError(f"the class {name!r:.60} has no list of values")
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or str(error)[:200]
+        raise EvaluationError(
+            f"{path}: the mapping cannot be read ({why}). Expected is JSON like "
+            '{"t-shirt": ["Tshirts", "Tops"]}.'
+        ) from error
+    return LabelMapping(path, column, {n: frozenset(values) for n, values in mapping.items()})
+
+
+def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:
+    if CLASS not in queries.labels:
+        raise EvaluationError(
+            f"{queries.location}: a mapping answers classes, and these queries have none. Put the "
+            f"pictures in folders named by their class, or name a column {CLASS!r}."
+        )
+    unknown = set(queries.items[CLASS].dropna()) - set(mapping.values)
+    if unknown:
+        raise EvaluationError(
+            f"{mapping.location}: says nothing of the class {min(unknown)!r:.60}. Add it, with the "
+            f"values of {mapping.column} that answer it, or take its pictures away."
+        )
+
+
+def _read_table(location: Path) -> pd.DataFrame:
+    try:
+        with location.open("rb") as file:
+            data = file.read(MAX_TABLE_BYTES + 1)
+        if len(data) > MAX_TABLE_BYTES:
+            raise EvaluationError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(
+            f"{location}: not in UTF-8. Save it as UTF-8 (CSV UTF-8 in Excel)."
+        ) from error
+    except OSError as error:
+        raise EvaluationError(f"{location}: cannot be read ({error.strerror}).") from error
+    first = text[: text.find("\n")] if "\n" in text else text
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    columns: list[str] = []
+    rows: list[list[str]] = []
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = _checked_columns(location, [cell.strip() for cell in cells])
+            elif len(rows) == MAX_TABLE_ROWS:
+                raise EvaluationError(f"{location}: more than {MAX_TABLE_ROWS:,} rows.")
+            else:
+                rows.append(_checked_row(location, reader.line_num, columns, cells))
+    except csv.Error as error:
+        raise EvaluationError(f"{location}: line {reader.line_num}: {error}.") from error
+    if not rows:
+        raise EvaluationError(f"{location}: no pictures are named.")
+    table = pd.DataFrame(rows, columns=["image", *columns[1:]], dtype="str")
+    labels = columns[1:]
+    table[labels] = table[labels].mask(table[labels].isin(_NOT_AVAILABLE))
+    table.insert(0, "id", table["image"])
+    return table
+
+
+def _checked_columns(location: Path, columns: list[str]) -> list[str]:
+    expected = f"Name the first column {PICTURE_COLUMNS[0]!r}, the others as the catalogue does."
+    if columns[0].lower() not in PICTURE_COLUMNS:
+        raise EvaluationError(
+            f"{location}: the first line does not begin with the column of pictures. {expected}"
+        )
+    labels = columns[1:]
+    if not labels:
+        raise EvaluationError(f"{location}: no expected labels beside the pictures. {expected}")
+    if len(columns) > MAX_TABLE_COLUMNS or len(set(columns)) < len(columns) or "" in columns:
+        raise EvaluationError(
+            f"{location}: the first line must name up to {MAX_TABLE_COLUMNS} different columns."
+        )
+    if taken := [column for column in labels if column in RESERVED_COLUMNS]:
+        raise EvaluationError(f"{location}: the column name {taken[0]!r} is reserved. Rename it.")
+    return columns
+
+
+def _checked_row(location: Path, line: int, columns: list[str], cells: list[str]) -> list[str]:
+    cells = [cell.strip() for cell in cells]
+    if len(cells) != len(columns):
+        raise EvaluationError(
+            f"{location}: line {line}: {len(cells)} cells where {len(columns)} columns are named. "
+            "Put quotes around a cell with a comma."
+        )
+    name = cells[0]
+    if not is_plain_name(name) or not _is_inside(location.parent, name):
+        raise EvaluationError(
+            f"{location}: line {line}: {name!r:.100} leads out of the table's folder. Name "
+            "pictures in the folder of the table or below, with / between the parts."
+        )
+    if not is_picture_name(name):
+        raise EvaluationError(f"{location}: line {line}: {name!r:.100} is no picture's name.")
+    return cells
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL byte, a circle of links
+        return False
+
+
+# --- what is right ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Test:
+    """What makes a result right. ``gallery``, int64 ``(N,)``, and ``queries``, ``(Q,)``, are codes
+    of labels, -1 where there is none; ``values`` are the labels of the queries' codes.
+    ``allowed`` are the gallery's codes that answer each code of a query, or ``None`` where codes
+    are the same on both sides."""
+
+    gallery: np.ndarray
+    queries: np.ndarray
+    values: Sequence[str] = ()
+    allowed: Sequence[np.ndarray] | None = None
+
+    def right(self, query: int, rows: np.ndarray) -> np.ndarray:
+        """Which rows of the index are right for a query that has a label, bool ``(len(rows),)``."""
+        wanted, found = self.queries[query], self.gallery[rows]
+        if self.allowed is None:
+            return np.asarray(found == wanted)
+        return np.isin(found, self.allowed[wanted])
+
+    def relevant(self, among: np.ndarray) -> np.ndarray:
+        """How many right answers there are for each code of a query, int ``(codes,)``. ``among``
+        is bool ``(N,)``."""
+        codes = self.gallery[among & (self.gallery >= 0)]
+        most = int(max(self.gallery.max(initial=-1), self.queries.max(initial=-1))) + 1
+        counts = np.bincount(codes, minlength=most)
+        if self.allowed is None:
+            return counts
+        return np.array([counts[codes].sum() for codes in self.allowed], np.int64)
+
+
+def _tests(index: Index, queries: Queries, columns: Sequence[str] | None) -> dict[str, _Test]:
+    if queries.mapping is not None:
+        if columns is not None:
+            raise QuestionError("Columns and a mapping do not go together: the mapping is judged.")
+        return {CLASS: _mapping_test(index, queries, queries.mapping)}
+    tests = {
+        column: _column_test(index.items[column], queries.items[column])
+        for column in _columns(index, queries, columns)
+    }
+    return {**tests, ALL: _together(list(tests.values()))}
+
+
+def _columns(index: Index, queries: Queries, columns: Sequence[str] | None) -> list[str]:
+    sides = [(str(index.folder), index.filter_columns), (str(queries.location), queries.labels)]
+    shared = [column for column in sides[0][1] if column in sides[1][1] and column != ALL]
+    if columns is None:
+        columns = [column for column in DEFAULT_COLUMNS if column in shared]
+        columns = columns or [column for column in (CLASS,) if column in shared]
+        if not columns:
+            raise QuestionError(
+                f"{queries.location}: none of the usual columns {', '.join(DEFAULT_COLUMNS)} is "
+                "both here and in the index. Name others with --columns: "
+                f"{', '.join(shared) or 'there are none, give a mapping'}."
+            )
+    for column in columns:
+        for place, there in sides:
+            if column not in there or column == ALL:
+                raise QuestionError(
+                    f"{place}: there is no column {column!r} to judge by. Queries and index share: "
+                    f"{', '.join(shared) or 'none'}."
+                )
+    if not columns:
+        raise QuestionError("Name at least one column to judge by.")
+    return list(dict.fromkeys(columns))
+
+
+def _column_test(gallery: pd.Series, queries: pd.Series) -> _Test:
+    both = pd.concat([gallery.astype("string"), queries.astype("string")])
+    codes, values = pd.factorize(both)
+    return _Test(
+        codes[: len(gallery)], codes[len(gallery) :], tuple(str(value) for value in values)
+    )
+
+
+def _together(tests: Sequence[_Test]) -> _Test:
+    """Right in every column at once. Who lacks a label in one is not asked, and never right."""
+    size = len(tests[0].gallery)
+    combined = np.concatenate([tests[0].gallery, tests[0].queries])
+    for test in tests[1:]:
+        codes = np.concatenate([test.gallery, test.queries])
+        missing = (combined < 0) | (codes < 0)
+        pairs = combined * (int(codes.max(initial=0)) + 1) + codes
+        combined = np.where(missing, -1, pd.factorize(pairs)[0])
+    return _Test(combined[:size], combined[size:])
+
+
+def _mapping_test(index: Index, queries: Queries, mapping: LabelMapping) -> _Test:
+    if mapping.column not in index.filter_columns:
+        raise QuestionError(
+            f"{index.folder}: there is no column {mapping.column!r} that a mapping could answer. "
+            f"The catalogue has: {', '.join(index.filter_columns)}."
+        )
+    gallery, kinds = pd.factorize(index.items[mapping.column].astype("string"))
+    asked, classes = pd.factorize(queries.items[CLASS].astype("string"))
+    allowed = [np.flatnonzero(kinds.isin(mapping.values[str(name)])) for name in classes]
+    return _Test(gallery, asked, tuple(str(name) for name in classes), allowed)
+
+
+# --- asking -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What the index answered to ``A`` queries. ``query`` ``(A,)`` are rows of ``Queries.items``;
+    ``rows`` int64 ``(A, k)`` rows of the index, best first, -1 where the gallery had no more;
+    ``similarities`` float32 ``(A, k)``. By column, ``asked`` bool ``(A,)`` says which queries have
+    a label there, and ``right`` bool ``(A, k)`` which of their results have it too."""
+
+    query: np.ndarray
+    rows: np.ndarray
+    similarities: np.ndarray
+    asked: Mapping[str, np.ndarray]
+    right: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """How good the answers to some queries were.
+
+    ``settings`` tells what was asked, as plain values. ``queries`` were answered from a ``gallery``
+    of so many items; ``rejected`` are the names of pictures that could not be used, and why;
+    ``unlabelled`` queries were not asked, since nothing is expected of their answers;
+    ``identical`` queries could be answered with the very same picture, byte for byte.
+
+    ``measures`` has one for each column that any query has a label in, and ``"all"`` (for which a
+    query must have all of the labels); with a mapping only ``"class"``. ``leak`` says that the
+    index's head was trained on items that were asked about, so that the figures flatter it; of
+    ``photographs`` that it was trained on nobody can tell whether they were among the queries.
+    """
+
+    settings: Mapping[str, Any]
+    queries: int
+    gallery: int
+    unlabelled: int
+    identical: int
+    rejected: tuple[tuple[str, str], ...]
+    measures: Mapping[str, Measure]
+    leak: bool
+    photographs: int
+    seconds: float
+    answers: Answers = field(repr=False)
+
+    @property
+    def k(self) -> int:
+        """How many results were looked at."""
+        return int(self.answers.rows.shape[1])
+
+    @property
+    def main(self) -> str:
+        """The measure that counts most: all columns together, or the mapping."""
+        return next(name for name in (ALL, *self.measures) if name in self.measures)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return {
+            "settings": dict(self.settings),
+            "counts": {
+                "queries": self.queries,
+                "gallery": self.gallery,
+                "rejected": len(self.rejected),
+                "unlabelled": self.unlabelled,
+                "identical": self.identical,
+            },
+            "metrics": {
+                name: {key: value for key, value in asdict(measure).items() if key != "classes"}
+                for name, measure in self.measures.items()
+            },
+            "classes": {
+                name: {
+                    one.value: {
+                        "queries": one.queries,
+                        "precision": one.precision,
+                        "hit": one.hit,
+                    }
+                    for one in measure.classes
+                }
+                for name, measure in self.measures.items()
+                if measure.classes
+            },
+            "leak": self.leak,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def evaluate(
+    room: FittingRoom,
+    queries: Queries,
+    *,
+    k: int = RESULTS,
+    columns: Sequence[str] | None = None,
+    where: Where | None = None,
+    holdout: int | None = None,
+    ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+    seed: int = 0,
+    listener: Listener = ignore,
+) -> Evaluation:
+    """Ask ``room`` about ``queries`` and count how many of the first ``k`` results are right.
+
+    ``columns`` are judged, each and all together; ``where`` narrows the gallery. With ``holdout``
+    the queries are the items of :func:`fitting_room.catalogue.held_out`, and those take no part in
+    the gallery although the index holds them. Without it, a query's own picture is not among its
+    answers: neither the item itself nor byte-identical copies of it.
+
+    Raises :class:`EvaluationError` when nothing can be asked, :class:`QuestionError` for columns
+    that are not there, and ``FilterError``.
+    """
+    started = time.perf_counter()
+    index = room.index
+    _check_results(k)
+    gallery = _gallery(index, where, holdout)
+    tests = _tests(index, queries, columns)
+    chosen = np.ones(len(queries), bool)
+    if holdout is not None:
+        chosen = held_out(queries.items["id"], holdout)
+        if not chosen.any():
+            raise EvaluationError(
+                f"{queries.location}: no item is held out by --holdout {holdout}. Take a smaller "
+                "number."
+            )
+    labelled = np.any([test.queries >= 0 for test in tests.values()], axis=0)
+    if not (chosen & labelled).any():
+        raise EvaluationError(
+            f"{queries.location}: no query has a label in {', '.join(n for n in tests if n != ALL)}"
+            ", so nothing can be judged."
+        )
+    course = _Course(room, queries, gallery, k, ranking, itself=holdout is not None)
+    course.run(np.flatnonzero(chosen & labelled), listener)
+    query = np.array(course.query, np.int64)
+    if not len(query):
+        name, reason = course.rejected[0]
+        raise EvaluationError(f"None of the pictures could be used. The first, {name}: {reason}")
+    rows = np.stack(course.rows)
+    asked = {name: test.queries[query] >= 0 for name, test in tests.items()}
+    right = {name: _right(test, query, rows) for name, test in tests.items()}
+    answers = Answers(query, rows, np.stack(course.similarities), asked, right)
+    return Evaluation(
+        settings={
+            "index": str(index.folder),
+            "queries": str(queries.location),
+            "network": str(index.identity["backbone"]),
+            "k": k,
+            "columns": None if queries.mapping else [name for name in tests if name != ALL],
+            "mapping": None if queries.mapping is None else str(queries.mapping.location),
+            "mapping_column": None if queries.mapping is None else queries.mapping.column,
+            "where": {} if where is None else {column: where[column] for column in where},
+            "holdout": holdout,
+            "metric": ranking.metric,
+            "silhouette": ranking.silhouette,
+            "trained": index.uses_head(ranking),
+            "trained_on_photographs": _photographs(index, ranking),
+            "colour": {
+                "studio": index.colour_weight(ranking),
+                "photograph": index.colour_weight(ranking, studio=False),
+            },
+            "seed": seed,
+        },
+        queries=len(query),
+        gallery=int(gallery.sum()),
+        unlabelled=int((chosen & ~labelled).sum()),
+        identical=course.identical,
+        rejected=tuple(course.rejected),
+        measures={
+            name: _measure(tests[name], answers, name, gallery, course.left_out, seed)
+            for name in tests
+            if asked[name].any()
+        },
+        leak=index.uses_head(ranking) and _was_trained_on(index, np.array(course.items, np.int64)),
+        photographs=_photographs(index, ranking),
+        seconds=time.perf_counter() - started,
+        answers=answers,
+    )
+
+
+def _check_results(k: int) -> None:
+    if not 1 <= k <= MOST_RESULTS:
+        raise QuestionError(f"-k {k}: a whole number from 1 to {MOST_RESULTS:,} is expected.")
+
+
+def _gallery(index: Index, where: Where | None, holdout: int | None) -> np.ndarray:
+    """Which items may be answered, bool ``(N,)``, some of them."""
+    if holdout is not None and holdout < 1:
+        raise QuestionError(f"--holdout {holdout}: a whole number above 0 is expected.")
+    gallery = index.mask(where or {})
+    if holdout is not None:
+        gallery &= ~held_out(index.items["id"], holdout)
+    if not gallery.any():
+        raise EvaluationError(
+            f"{index.folder}: nothing is left to be answered. Take another --where or --holdout."
+        )
+    return gallery
+
+
+def _right(test: _Test, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    right = np.zeros(rows.shape, bool)
+    for place in np.flatnonzero(test.queries[query] >= 0):
+        right[place] = test.right(query[place], rows[place]) & (rows[place] >= 0)
+    return right
+
+
+def _measure(
+    test: _Test,
+    answers: Answers,
+    name: str,
+    gallery: np.ndarray,
+    left_out: Sequence[np.ndarray],
+    seed: int,
+) -> Measure:
+    places = np.flatnonzero(answers.asked[name])
+    right = answers.right[name][places]
+    asked = answers.query[places]
+    codes = test.queries[asked]
+    relevant = test.relevant(gallery)[codes]
+    for number, (query, place) in enumerate(zip(asked.tolist(), places.tolist(), strict=True)):
+        relevant[number] -= np.count_nonzero(test.right(query, left_out[place]))
+    values = np.stack(
+        [precision_at_k(right), average_precision_at_k(right, relevant), hit_at_k(right)]
+    ).astype(np.float64)
+    precision, average_precision, hit = figures(values, seed)
+    return Measure(
+        queries=len(places),
+        precision=precision,
+        average_precision=average_precision,
+        hit=hit,
+        without_relevant=int(np.count_nonzero(relevant == 0)),
+        classes=_classes(test, codes, values[0], values[2]),
+    )
+
+
+def _classes(
+    test: _Test, codes: np.ndarray, precision: np.ndarray, hit: np.ndarray
+) -> tuple[ClassMeasure, ...]:
+    if not test.values:
+        return ()
+    counts = np.bincount(codes)
+    precisions = np.bincount(codes, precision)
+    hits = np.bincount(codes, hit)
+    order = np.lexsort([codes_in_order := np.arange(len(counts)), -counts])
+    return tuple(
+        ClassMeasure(
+            test.values[code],
+            int(counts[code]),
+            round(float(precisions[code] / counts[code]), 6),
+            round(float(hits[code] / counts[code]), 6),
+        )
+        for code in codes_in_order[order]
+        if counts[code]
+    )
+
+
+def _was_trained_on(index: Index, items: np.ndarray) -> bool:
+    """Whether the index's head learned from any of some items. ``items`` are rows."""
+    assert index.head is not None  # noqa: S101  (it is in use)
+    kept_back = index.head.record.get("holdout")
+    if not len(items):
+        return False
+    if type(kept_back) is not int or kept_back < 1:
+        return True
+    return not held_out(index.items["id"].iloc[items], kept_back).all()
+
+
+def _photographs(index: Index, ranking: Ranking) -> int:
+    if not index.uses_head(ranking) or index.head is None:
+        return 0
+    count = index.head.record.get("photographs")
+    return count if type(count) is int else 0
+
+
+class _Course:
+    """One course of questions: describes pictures, asks the index in batches and keeps, of each
+    query that could be answered, a few numbers only. ``left_out`` are the index's rows with the
+    query's own picture, which were kept out of its answers; ``identical`` counts the queries that
+    could be answered with their own picture; ``items`` are rows of the index that were asked about
+    themselves."""
+
+    def __init__(
+        self,
+        room: FittingRoom,
+        queries: Queries,
+        gallery: np.ndarray,
+        k: int,
+        ranking: Ranking,
+        *,
+        itself: bool,
+    ) -> None:
+        self.room, self.queries, self.k, self.ranking = room, queries, k, ranking
+        self.gallery = gallery
+        self.itself = itself  # whether a query's own picture may be among its answers
+        self.query: list[int] = []
+        self.rows: list[np.ndarray] = []
+        self.similarities: list[np.ndarray] = []
+        self.left_out: list[np.ndarray] = []
+        self.identical = 0
+        self.items: list[int] = []
+        self.rejected: list[tuple[str, str]] = []
+        table = room.index.items
+        self._ids = {str(item): row for row, item in enumerate(table["id"])}
+        self._same: Mapping[Any, Any] = (
+            table.groupby("digest", sort=False).indices if "digest" in table else {}
+        )
+
+    def run(self, rows: np.ndarray, listener: Listener) -> None:
+        """Ask about some rows of the queries."""
+        stage = Stage("Asking about pictures", len(rows), "picture", listener)
+        waiting: list[tuple[int, np.ndarray, Features]] = []
+        for (row, digest), outcome in described(self.room, self._pictures(rows, stage)):
+            if isinstance(outcome, Features):
+                waiting.append((row, self._with_picture(row, digest), outcome))
+            else:
+                self.rejected.append((self._name(row), outcome.reason))
+            if len(waiting) == QUERIES_AT_ONCE:
+                self._ask(waiting)
+                waiting = []
+            stage.advance()
+        self._ask(waiting)
+
+    def _name(self, row: int) -> str:
+        return str(self.queries.items["image"].iat[row])
+
+    def _pictures(self, rows: np.ndarray, stage: Stage) -> Iterator[tuple[tuple[int, str], bytes]]:
+        for row in rows.tolist():
+            try:
+                data = self.queries.store.read(self._name(row), self.room.limits.max_bytes)
+            except ImageRejected as rejected:
+                self.rejected.append((self._name(row), rejected.reason))
+                stage.advance()
+                continue
+            yield (row, hashlib.blake2b(data, digest_size=16).hexdigest()), data
+
+    def _with_picture(self, row: int, digest: str) -> np.ndarray:
+        """The index's rows with this very picture."""
+        same = np.asarray(self._same.get(digest, ()), np.int64)
+        own = self._ids.get(str(self.queries.items["id"].iat[row]))
+        if own is not None and own in same:
+            self.items.append(own)
+        return np.asarray(same[self.gallery[same]])
+
+    def _ask(self, waiting: Sequence[tuple[int, np.ndarray, Features]]) -> None:
+        if not waiting:
+            return
+        # So many more that k are left without the query's own picture.
+        more = 0 if self.itself else max(len(same) for _, same, _ in waiting)
+        hits = self.room.index.search(
+            [features for _, _, features in waiting],
+            self.k + more,
+            ranking=self.ranking,
+            exclude=None if self.gallery.all() else ~self.gallery,
+        )
+        for (row, same, _), found in zip(waiting, hits, strict=True):
+            left_out = same[:0] if self.itself else same
+            rows, similarities = _first(found, left_out, self.k)
+            self.query.append(row)
+            self.rows.append(rows)
+            self.similarities.append(similarities)
+            self.left_out.append(left_out)
+            self.identical += len(same) > len(left_out)
+
+
+def _first(hits: Hits, left_out: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first k hits that are not left out, filled up with -1 and 0."""
+    kept = np.flatnonzero(~np.isin(hits.rows, left_out))[:k]
+    rows, similarities = np.full(k, -1, np.int64), np.zeros(k, np.float32)
+    rows[: len(kept)] = hits.rows[kept]
+    similarities[: len(kept)] = hits.similarities[kept]
+    return rows, similarities
+
+
+def described(
+    room: FittingRoom, pictures: Iterable[tuple[S, P]]
+) -> Iterator[tuple[S, Features | ImageRejected]]:
+    """``room.describe_many`` for pictures that belong to something: what belongs to each, and what
+    became of it, in their order and with bounded memory."""
+    waiting: deque[S] = deque()
+
+    def without_tags() -> Iterator[P]:
+        for tag, picture in pictures:
+            waiting.append(tag)
+            yield picture
+
+    for _, outcome in room.describe_many(without_tags()):
+        yield waiting.popleft(), outcome
+
+
+def worst(evaluation: Evaluation, count: int) -> list[int]:
+    """Places in ``evaluation.answers`` of the queries with the worst precision, in the measure that
+    counts most, the worst first; of equal ones that whose wrong result looked most alike. Queries
+    without a wrong result are not among them."""
+    answers, name = evaluation.answers, evaluation.main
+    right = answers.right[name]
+    precision = precision_at_k(right)
+    wrong = np.where(right | (answers.rows < 0), -np.inf, answers.similarities).max(axis=1)
+    order = np.lexsort([-wrong, precision])
+    return [int(place) for place in order if answers.asked[name][place] and precision[place] < 1][
+        :count
+    ]
+
+
+# --- copies -----------------------------------------------------------------------------------
+
+
+def reencoded(image: Image.Image) -> Image.Image:
+    """Saved once more, as JPEG of quality 60."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=60)
+    with Image.open(buffer, formats=("JPEG",)) as copy:
+        return copy.convert("RGB")
+
+
+def cropped(image: Image.Image) -> Image.Image:
+    """4 % less on each side."""
+    width, height = image.size
+    x, y = round(0.04 * width), round(0.04 * height)
+    return image.crop((x, y, width - x, height - y))
+
+
+def brightened(image: Image.Image) -> Image.Image:
+    """15 % more light."""
+    return ImageEnhance.Brightness(image).enhance(1.15)
+
+
+def flipped(image: Image.Image) -> Image.Image:
+    """Left and right exchanged."""
+    return ImageOps.mirror(image)
+
+
+#: What becomes of pictures on their way around the world, by name.
+CHANGES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+    "reencoded": reencoded,
+    "cropped": cropped,
+    "brightened": brightened,
+    "flipped": flipped,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How often an item was the ``first`` result for a copy of its picture, and how often it was
+    ``among`` the first k."""
+
+    first: Figure
+    among: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """How often copies of ``items`` pictures found their original, for each of :data:`CHANGES`.
+    Pictures that could not be read are ``skipped``."""
+
+    items: int
+    skipped: int
+    k: int
+    changes: Mapping[str, Recall]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return asdict(self)
+
+
+def find_copies(
+    room: FittingRoom,
+    count: int,
+    *,
+    k: int = RESULTS,
+    where: Where | None = None,
+    holdout: int | None = None,
+    ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+    seed: int = 0,
+    listener: Listener = ignore,
+) -> Copies:
+    """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
+    catalogue, and see how often each finds its item. Items with the very same picture, byte for
+    byte, stand for each other: nothing can tell them apart.
+
+    ``where`` and ``holdout`` narrow the gallery as in :func:`evaluate`. Raises
+    :class:`EvaluationError` when nothing can be asked, and ``FilterError``.
+    """
+    _check_results(k)
+    gallery = _gallery(room.index, where, holdout)
+    rows = evenly(np.flatnonzero(gallery), count, seed)
+    pictures = _Originals(room, rows)
+    changes = {}
+    for name, change in CHANGES.items():
+        stage = Stage(f"Finding {name} copies", len(rows), "picture", listener)
+        first, among = pictures.recall(change, gallery, k, ranking, stage)
+        if not len(first):
+            raise EvaluationError(
+                f"{room.catalogue_location}: none of the catalogue's pictures could be read, so "
+                "there is nothing to copy."
+            )
+        changes[name] = Recall(*figures(np.stack([first, among]).astype(np.float64), seed))
+    return Copies(len(rows), len(pictures.skipped), k, changes)
+
+
+def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """``count`` of ``rows`` at even distances, from a start that ``seed`` draws; all of them where
+    there are no more."""
+    if count >= len(rows):
+        return rows
+    start = np.random.default_rng(seed).random()
+    return np.asarray(rows[((start + np.arange(count)) * len(rows) / count).astype(np.int64)])
+
+
+class _Originals:
+    """Items whose pictures are copied; ``skipped`` are those of unreadable pictures."""
+
+    def __init__(self, room: FittingRoom, rows: np.ndarray) -> None:
+        self.room, self.rows = room, rows
+        self.skipped: set[int] = set()
+        table = room.index.items
+        digests = table["digest"] if "digest" in table else table["id"]
+        self._digests = digests.to_numpy()
+
+    def recall(
+        self,
+        change: Callable[[Image.Image], Image.Image],
+        gallery: np.ndarray,
+        k: int,
+        ranking: Ranking,
+        stage: Stage,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each copy finds its original first, and among the first k, bool ``(C,)``."""
+        found: list[np.ndarray] = []
+        waiting: list[tuple[int, Features]] = []
+
+        def ask() -> None:
+            hits = self.room.index.search(
+                [features for _, features in waiting],
+                k,
+                ranking=ranking,
+                exclude=None if gallery.all() else ~gallery,
+            )
+            for (row, _), of_copy in zip(waiting, hits, strict=True):
+                same = self._digests[of_copy.rows] == self._digests[row]
+                found.append(np.array([same[0], same.any()]))
+            waiting.clear()
+
+        for row, outcome in described(self.room, self._copies(change)):
+            if isinstance(outcome, Features):
+                waiting.append((row, outcome))
+            else:
+                self.skipped.add(row)
+            if len(waiting) == QUERIES_AT_ONCE:
+                ask()
+            stage.advance()
+        ask()
+        first, among = np.array(found, bool).reshape(-1, 2).T
+        return first, among
+
+    def _copies(
+        self, change: Callable[[Image.Image], Image.Image]
+    ) -> Iterator[tuple[int, Image.Image]]:
+        for row in self.rows.tolist():
+            image = str(self.room.index.items["image"].iat[row])
+            try:
+                original = self.room.open_picture(self.room.picture(image), image)
+            except ImageRejected:
+                self.skipped.add(row)
+                continue
+            yield row, change(original)
