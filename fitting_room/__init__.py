@@ -3,7 +3,7 @@
 from fitting_room.catalogue import CatalogueError, load_catalogue
 from fitting_room.embedder import Features
 from fitting_room.images import ImageRejected, open_image
-from fitting_room.index import Ranking
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import Settings
 

@@ -26,18 +26,11 @@ from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder, Features
 from fitting_room.head import Head
 from fitting_room.images import ImageLimits, ImageRejected, open_image
-from fitting_room.index import (
-    PCA,
-    Index,
-    IndexUnusable,
-    ReductionError,
-    build_lock,
-    require_replaceable,
-    restore,
-    write_index,
-)
+from fitting_room.index import Index, write_index
+from fitting_room.index_files import IndexUnusable, build_lock, require_replaceable, restore
 from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.reduction import PCA, ReductionError
 
 #: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
 PCA_SAMPLE = 20_000

@@ -17,7 +17,8 @@ import numpy as np
 from fitting_room.embedder import Features
 
 if TYPE_CHECKING:
-    from fitting_room.index import Index, Ranking
+    from fitting_room.index import Index
+    from fitting_room.ranking import Ranking
 
 #: Columns that say what kind of thing an item is, the first that a catalogue has counts.
 KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
@@ -193,7 +194,7 @@ def _chance(index: Index, generator: np.random.Generator) -> float:
 def _measure_street(
     index: Index, photographs: Sequence[Photograph], *, trained: bool
 ) -> tuple[Curve, ...]:
-    from fitting_room.index import Ranking
+    from fitting_room.ranking import Ranking
 
     curves = []
     for weight in COLOUR_WEIGHTS:
@@ -228,7 +229,7 @@ def _askable(index: Index) -> np.ndarray:
 def _measure(
     index: Index, asked: np.ndarray, kinds: np.ndarray, *, trained: bool
 ) -> tuple[Curve, ...]:
-    from fitting_room.index import Ranking
+    from fitting_room.ranking import Ranking
 
     curves = []
     for weight in COLOUR_WEIGHTS:

@@ -33,18 +33,11 @@ from fitting_room.evaluation import (
     QuestionError,
 )
 from fitting_room.images import SUFFIXES, ImageRejected
-from fitting_room.index import (
-    COSINE,
-    METRICS,
-    SILHOUETTE_SHARE,
-    FilterError,
-    Index,
-    IndexUnusable,
-    Ranking,
-    ReductionError,
-    write_head,
-)
+from fitting_room.index import FilterError, Index, write_head
+from fitting_room.index_files import IndexUnusable
 from fitting_room.progress import Progress
+from fitting_room.ranking import COSINE, METRICS, SILHOUETTE_SHARE, Ranking
+from fitting_room.reduction import ReductionError
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import HOME, Settings, SettingsError
 from fitting_room.training import LOSSES, TrainingError, TrainingOptions, check_options, train

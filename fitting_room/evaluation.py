@@ -33,7 +33,7 @@ from fitting_room.catalogue import (
 )
 from fitting_room.embedder import Features
 from fitting_room.images import ImageRejected
-from fitting_room.index import Hits, Index, Ranking, Where
+from fitting_room.index import Index, Where
 from fitting_room.picture_store import (
     FolderStore,
     PictureStore,
@@ -41,6 +41,7 @@ from fitting_room.picture_store import (
     is_plain_name,
 )
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.ranking import Hits, Ranking
 from fitting_room.room import FittingRoom
 
 #: Results of each query that are looked at where nobody said how many, and at most.

@@ -18,9 +18,10 @@ from fitting_room.catalogue import NAME_COLUMNS, CatalogueError, load_catalogue,
 from fitting_room.embedder import Embedder, Features
 from fitting_room.engines import make_engine
 from fitting_room.images import ImageLimits, ImageRejected, open_image
-from fitting_room.index import Hits, Index, Ranking, Where
+from fitting_room.index import Index, Where
 from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.ranking import Hits, Ranking
 from fitting_room.settings import Settings
 
 #: A picture in any form that a query may take.

@@ -18,8 +18,10 @@ from fitting_room.builder import BuildError, BuildSummary, build_index
 from fitting_room.catalogue import load_catalogue
 from fitting_room.embedder import Embedder, normalise
 from fitting_room.images import ImageLimits
-from fitting_room.index import MANIFEST, VECTORS, Index, IndexUnusable, ReductionError
+from fitting_room.index import Index
+from fitting_room.index_files import MANIFEST, VECTORS, IndexUnusable
 from fitting_room.progress import Listener, Progress, ignore
+from fitting_room.reduction import ReductionError
 from tests.conftest import COLOURS, PROJECT, colour_embedder, picture_bytes
 
 

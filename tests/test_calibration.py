@@ -23,7 +23,9 @@ from fitting_room.calibration import (
     describe_share,
     fit,
 )
-from fitting_room.index import MANIFEST, Index, IndexUnusable, Ranking
+from fitting_room.index import Index
+from fitting_room.index_files import MANIFEST, IndexUnusable
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from tests.test_index import made as made_index  # noqa: F401  (a fixture)
 

@@ -16,7 +16,8 @@ import pytest
 
 from fitting_room import cli
 from fitting_room.backbones import select
-from fitting_room.index import MANIFEST, Index
+from fitting_room.index import Index
+from fitting_room.index_files import MANIFEST
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings

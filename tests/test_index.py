@@ -16,25 +16,22 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fitting_room import index as index_module
+from fitting_room import index_files
 from fitting_room.appearance import APPEARANCE
 from fitting_room.embedder import normalise
 from fitting_room.head import Head
-from fitting_room.index import (
+from fitting_room.index import FilterError, Index, write_index
+from fitting_room.index_files import (
     APPEARANCES,
     ITEMS,
     MANIFEST,
-    PCA,
     PCA_FILE,
     VECTORS,
-    FilterError,
-    Hits,
-    Index,
     IndexUnusable,
-    ReductionError,
-    _file_entry,
-    write_index,
+    file_entry,
 )
+from fitting_room.ranking import Hits
+from fitting_room.reduction import PCA, ReductionError
 
 IDENTITY = {
     "backbone": "resnet50",
@@ -424,7 +421,7 @@ def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) ->
 
 def forge(folder: Path, name: str) -> None:
     """Make the manifest agree with a file that was changed, as somebody hostile would."""
-    change_manifest(folder, lambda m: m["files"].update({name: _file_entry(folder / name)}))
+    change_manifest(folder, lambda m: m["files"].update({name: file_entry(folder / name)}))
 
 
 def put(folder: Path, text: str | bytes) -> None:
@@ -752,15 +749,15 @@ def test_a_damaged_index_is_replaced(made: Path) -> None:
 def test_an_index_is_replaced_by_two_renames_where_it_must_be(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_module, "_exchange", lambda *_: False)
+    monkeypatch.setattr(index_files, "_exchange", lambda *_: False)
     assert len(write(made, random_rows(2, 9, 5))) == 9
     assert [path.name for path in made.parent.iterdir()] == [made.name]
 
 
 def test_a_kill_between_the_two_renames_leaves_the_old_index_in_use(made: Path) -> None:
-    made.rename(index_module._previous(made))
+    made.rename(index_files.previous_place(made))
     assert len(Index.open(made)) == 12
-    index_module.restore(made)
+    index_files.restore(made)
     assert len(Index.open(made)) == 12
     assert [path.name for path in made.parent.iterdir()] == [made.name]
 

@@ -16,23 +16,18 @@ from hypothesis import strategies as st
 from fitting_room.appearance import APPEARANCE, COLOURS, SILHOUETTE, STUDIO
 from fitting_room.embedder import Features, normalise
 from fitting_room.head import APPEARANCE_INPUTS, Head
-from fitting_room.index import (
+from fitting_room.index import Index, write_head, write_index
+from fitting_room.index_files import HEAD_FILE, TRAINED, IndexUnusable, build_lock
+from fitting_room.ranking import (
     COLOUR_WEIGHT,
     COLOUR_WEIGHT_PHOTOGRAPH,
     COLOUR_WEIGHT_TRAINED,
     EMBEDDING_SHARE,
-    HEAD_FILE,
     JACCARD,
-    PCA,
     SILHOUETTE_SHARE,
-    TRAINED,
-    Index,
-    IndexUnusable,
     Ranking,
-    build_lock,
-    write_head,
-    write_index,
 )
+from fitting_room.reduction import PCA
 from tests.test_index import description, random_rows, table
 
 PLAIN = Ranking(colour=0.0, trained=False)

@@ -19,7 +19,8 @@ from fitting_room.builder import build_index
 from fitting_room.catalogue import CatalogueError, load_catalogue
 from fitting_room.embedder import Embedder
 from fitting_room.images import ImageLimits, ImageRejected
-from fitting_room.index import ITEMS, MANIFEST, FilterError, Index, IndexUnusable, _file_entry
+from fitting_room.index import FilterError, Index
+from fitting_room.index_files import ITEMS, MANIFEST, IndexUnusable, file_entry
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import Settings
 from fitting_room.weights import BackboneError
@@ -360,7 +361,7 @@ def test_a_hostile_picture_name_in_an_index_is_not_read(
     items.loc[0, "image"] = name
     items.to_parquet(folder / ITEMS, index=False)
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    manifest["files"][ITEMS] = _file_entry(folder / ITEMS)
+    manifest["files"][ITEMS] = file_entry(folder / ITEMS)
     (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     hostile = open_room(folder, embedder)
     (match,) = hostile.search(picture_bytes("red"), 1)

@@ -6,7 +6,7 @@ import re
 
 import streamlit as st
 
-from fitting_room.index import Ranking
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 
 MIN_MATCHES, MAX_MATCHES, DEFAULT_MATCHES = 1, 60, 12

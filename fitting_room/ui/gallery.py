@@ -9,7 +9,7 @@ import streamlit as st
 
 from fitting_room.calibration import describe_share
 from fitting_room.catalogue import NAME_COLUMNS
-from fitting_room.index import Hits
+from fitting_room.ranking import Hits
 from fitting_room.room import FittingRoom, Match
 from fitting_room.ui import controls, resources
 from fitting_room.ui.query import Query

@@ -16,7 +16,7 @@ from PIL import Image
 
 from fitting_room.embedder import Features
 from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
-from fitting_room.index import Ranking
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.ui.resources import data_uri

@@ -16,7 +16,7 @@ from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import EngineError
 from fitting_room.images import ImageRejected, open_image
-from fitting_room.index import IndexUnusable
+from fitting_room.index_files import IndexUnusable
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings, SettingsError

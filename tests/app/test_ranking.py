@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from fitting_room.calibration import describe_share
 from fitting_room.embedder import Embedder
-from fitting_room.index import Ranking
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from tests.app.conftest import cards, headings, ids, upload
 from tests.conftest import DEMO, SAMPLES

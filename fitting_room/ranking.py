@@ -1,0 +1,157 @@
+"""How likeness is measured: what is summed, with which weights, and how the best are found.
+
+A likeness is a weighted sum of parts, each a dot product of what an index holds of an item and what
+is known of the query. A weight is moved by computing sums anew, never an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitting_room.embedder import normalise
+
+#: How far a float32 score may be from the exact one: sums of some thousand products of unit
+#: vectors, each rounded to 2**-24.
+SCORE_ERROR = 4e-6
+#: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
+ROWS_AT_ONCE = 8_192
+
+COSINE, JACCARD = "cosine", "jaccard"
+METRICS = (COSINE, JACCARD)
+#: Share of the silhouette in the likeness of shape, between studio pictures and without a head.
+SILHOUETTE_SHARE = 0.3
+#: Share of the network's own embedding in the likeness of shape beside a head, which knows kinds
+#: and colours better but forgets what tells one item from its like: a copy finds its original.
+EMBEDDING_SHARE = 0.15
+#: Weight of colour where nobody chose one: without a head, which knows no colour of its own, and
+#: with one; and of photographs, whose light and surroundings make colours less sure. Chosen by
+#: evaluation, as the share above: docs/relevance.md.
+COLOUR_WEIGHT, COLOUR_WEIGHT_TRAINED, COLOUR_WEIGHT_PHOTOGRAPH = 0.12, 0.1, 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The result for one query: rows of the index and their cosine similarities, best first."""
+
+    rows: np.ndarray
+    similarities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How likeness is measured: ``(1 - colour) * shape + colour * likeness of the colours``.
+
+    ``colour`` is a weight from 0 to 1, or ``None`` for the index's own. Shape is the cosine of
+    what the head makes of the pictures, with a share of the network's own, where the index has a
+    head and ``trained`` is set. Otherwise it is the ``metric`` of the network's embeddings, with
+    the silhouette beside it where both pictures were taken in a studio; ``silhouette`` is its
+    share, from 0 to 1. ``metric`` is ``"cosine"``, or ``"jaccard"`` for the weighted Jaccard
+    similarity (Ruzicka 1958), which compares embeddings and therefore never the head's.
+    """
+
+    colour: float | None = None
+    trained: bool = True
+    metric: str = COSINE
+    silhouette: float = SILHOUETTE_SHARE
+
+    def __post_init__(self) -> None:
+        if self.colour is not None and not 0 <= self.colour <= 1:
+            raise ValueError("the weight of colour lies between 0 and 1")
+        if not 0 <= self.silhouette <= 1:
+            raise ValueError("the share of the silhouette lies between 0 and 1")
+        if self.metric not in METRICS:
+            raise ValueError(f"There is no metric {self.metric!r}. Known: {', '.join(METRICS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One summand of the likeness: ``rows`` ``(N, d)`` of the index, float32, or uint8 with a
+    ``scale`` for each row, and the ``queries`` ``(Q, d)`` with their weights already in them."""
+
+    rows: np.ndarray
+    queries: np.ndarray
+    scale: np.ndarray | None = None
+
+    def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
+        """Add this part's scores ``(queries, rows)`` for some of the queries."""
+        wanted = self.queries[queries]
+        for start in range(0, scores.shape[1], ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            chosen: slice | np.ndarray = block if rows is None else rows[block]
+            values = self.rows[chosen]
+            if self.scale is not None:
+                values = values.astype(np.float32)
+            # One query is a matrix-vector product, which reads the rows once and fastest.
+            part = (values @ wanted[0])[None] if len(wanted) == 1 else wanted @ values.T
+            if self.scale is not None:
+                part = part * self.scale[chosen]
+            scores[:, block] += part
+
+    def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
+        """The scores of some rows in float64, each summed in the same order: equal rows get equal
+        scores, which a matrix product does not promise, so that ties can be told."""
+        wanted = self.queries[query].astype(np.float64)
+        result = np.empty(len(rows), np.float64)
+        for start in range(0, len(rows), 1024):
+            block = slice(start, start + 1024)
+            result[block] = np.multiply(self.rows[rows[block]], wanted).sum(axis=1)
+        if self.scale is not None:
+            result *= self.scale[rows]
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class JaccardPart:
+    """The weighted Jaccard similarity of embeddings, averaged over the views of each query:
+    the sum of the lesser over the sum of the greater values. Embeddings after a PCA have negative
+    values; positive and negative parts then count as coordinates of their own. Either way it is
+    ``(a + b - d) / (a + b + d)`` with the two sums of absolute values and their city-block
+    distance ``d``, so that one pass over the rows does, a block at a time."""
+
+    rows: np.ndarray
+    views: Sequence[np.ndarray]
+    weights: np.ndarray
+
+    def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
+        step = max(1, ROWS_AT_ONCE * 64 // self.rows.shape[1])  # some 2 MB: stays in the cache
+        work = np.empty((step, self.rows.shape[1]), np.float32)
+        for start in range(0, scores.shape[1], step):
+            block = slice(start, start + step)
+            values = self.rows[block if rows is None else rows[block]]
+            sums = np.abs(values, out=work[: len(values)]).sum(axis=1)
+            for place, query in enumerate(range(*queries.indices(len(self.views)))):
+                for view in self.views[query]:
+                    np.subtract(values, view, out=work[: len(values)])
+                    distance = np.abs(work[: len(values)], out=work[: len(values)]).sum(axis=1)
+                    share = self.weights[query] / len(self.views[query])
+                    both = sums + np.abs(view).sum()
+                    scores[place, block] += share * (both - distance) / (both + distance)
+
+    def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
+        values = np.asarray(self.rows[rows], np.float64)
+        result = np.zeros(len(rows), np.float64)
+        for view in self.views[query].astype(np.float64):
+            both = np.abs(values).sum(axis=1) + np.abs(view).sum()
+            distance = np.abs(values - view).sum(axis=1)
+            result += (both - distance) / (both + distance) / len(self.views[query])
+        result *= self.weights[query]
+        return result
+
+
+def near_top(scores: np.ndarray, n: int) -> np.ndarray:
+    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once they are
+    computed exactly. Takes time linear in their number."""
+    if n >= len(scores):
+        return np.arange(len(scores))
+    least = np.partition(scores, len(scores) - n)[len(scores) - n]
+    return np.flatnonzero(scores >= least - SCORE_ERROR)
+
+
+def unit_bytes(rows: np.ndarray) -> np.ndarray:
+    return normalise(rows.astype(np.float32))
