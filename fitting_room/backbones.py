@@ -6,12 +6,12 @@ until a network is really made, so that names and figures are there at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fitting_room.images import WORKING_SIDE
 from fitting_room.progress import Listener, ignore
 from fitting_room.weights import (
     BackboneError,
@@ -37,6 +37,12 @@ IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 #: The name that stands for "the best network that can be had on this machine".
 AUTO = "auto"
 
+#: The shorter side, in pixels, that every picture keeps while it is opened, however small a
+#: network's input is: that of the descriptions of colours and silhouette.
+LEAST_WORKING_SIDE = 80
+#: The share of a picture's width and height in the smallest cut of it that is looked at.
+SMALLEST_CUT = 0.85
+
 #: The least and the most pixels of either side of a network's input.
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
 
@@ -48,7 +54,9 @@ class Backbone:
     ``input_size`` is (height, width) in pixels; pixel values 0 to 255 become
     ``(value - mean) / std`` by channel; ``dimension`` is the length of an embedding.
     ``architecture`` makes the network without its classifier and with random weights, and
-    ``adapt`` turns a published state dict into that network's own.
+    ``adapt`` turns a published state dict into that network's own. ``exact_until`` names the
+    module of it up to whose end 32 bits are used where the rest is computed in 16: the first layers
+    of some networks lose more of an embedding than all others together.
     """
 
     name: str
@@ -60,6 +68,14 @@ class Backbone:
     weights: tuple[WeightsSource, ...]
     architecture: Callable[[], torch.nn.Module]
     adapt: Callable[[dict[str, Any], torch.nn.Module], dict[str, Any]]
+    exact_until: str | None = None
+
+    @property
+    def working_side(self) -> int:
+        """The shorter side, in pixels, below which a picture is never reduced while it is opened
+        (:func:`fitting_room.images.open_image`): what the smallest cut of it needs to fill the
+        input. Catalogue and query must share it, since it leaves a trace in an embedding."""
+        return max(LEAST_WORKING_SIDE, math.ceil(min(self.input_size) / SMALLEST_CUT))
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -67,7 +83,7 @@ class Backbone:
         depends on, as plain values for a manifest."""
         return {
             "input_size": list(self.input_size),
-            "reduced_to": WORKING_SIDE,
+            "reduced_to": self.working_side,
             "resize": "pad-white-bicubic",
             "mean": [round(v, 4) for v in self.mean],
             "std": [round(v, 4) for v in self.std],
@@ -364,6 +380,7 @@ register(
         ),
         architecture=_resnet50,
         adapt=_without_fc,
+        exact_until="layer1",
     )
 )
 # (x - 127) / 128: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
@@ -385,6 +402,7 @@ register(
         ),
         architecture=_efficientnet_lite("0"),
         adapt=_in_timm_order,
+        exact_until="blocks.0",
     )
 )
 register(
@@ -405,6 +423,7 @@ register(
         ),
         architecture=_efficientnet_lite("2"),
         adapt=_in_timm_order,
+        exact_until="blocks.0",
     )
 )
 # 299 pixels and (x - 127.5) / 127.5, as in Keras: https://arxiv.org/abs/1610.02357. Of its file's

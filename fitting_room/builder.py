@@ -25,7 +25,7 @@ from fitting_room.calibration import Calibration
 from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder, Features
 from fitting_room.head import Head
-from fitting_room.images import ImageLimits, ImageRejected, open_image
+from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index, write_index
 from fitting_room.index_files import IndexUnusable, build_lock, require_replaceable, restore
 from fitting_room.journal import Journal
@@ -246,7 +246,7 @@ class _Build:
         self.digests[item] = digest
         if digest in self.known:
             return None
-        return open_image(data, name=name, limits=self.limits)
+        return self.embedder.open(data, name=name, limits=self.limits)
 
     @property
     def _head(self) -> Head | None:

@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fitting_room import appearance
-from fitting_room.backbones import AUTO, Selection, select
+from fitting_room.backbones import AUTO, SMALLEST_CUT, Selection, select
 from fitting_room.engines import Engine, make_engine
-from fitting_room.images import ImageRejected
+from fitting_room.images import DEFAULT_LIMITS, ImageLimits, ImageRejected, open_image
 from fitting_room.progress import Listener, ignore
+from fitting_room.resizing import fit, resized
 
 T = TypeVar("T")
 
@@ -52,8 +53,8 @@ Outcome = Features | ImageRejected | None
 VIEWS: tuple[tuple[float, bool, bool], ...] = (
     (1.0, False, False),
     (1.0, True, False),
-    (0.85, True, True),
-    (0.85, False, True),
+    (SMALLEST_CUT, True, True),
+    (SMALLEST_CUT, False, True),
 )
 
 
@@ -72,7 +73,7 @@ class Embedder:
         *,
         input_size: tuple[int, int] | None = None,
         engine: str = "auto",
-        precision: str = "f32",
+        precision: str = "auto",
         cache: Path | None = None,
         timeout: float = 5.0,
         listener: Listener = ignore,
@@ -87,25 +88,40 @@ class Embedder:
     def dimension(self) -> int:
         return self.selection.backbone.dimension
 
-    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Embeddings of upright RGB pictures, float32 ``(len(images), D)``, rows of length 1."""
+    def open(
+        self,
+        picture: bytes | Path | str | Image.Image,
+        *,
+        name: str | None = None,
+        limits: ImageLimits = DEFAULT_LIMITS,
+    ) -> Image.Image:
+        """A picture as it is to be looked at, upright, RGB and no larger than this network needs
+        (:func:`fitting_room.images.open_image`). Raises :class:`ImageRejected`."""
+        side = self.selection.backbone.working_side
+        return open_image(picture, name=name, limits=limits, side=side)
+
+    def embed(self, images: Sequence[Image.Image], *, fast: bool = False) -> np.ndarray:
+        """Embeddings of upright RGB pictures, float32 ``(len(images), D)``, rows of length 1.
+        ``fast`` is that of :func:`fitting_room.resizing.resized`."""
         if not images:
             return np.empty((0, self.dimension), np.float32)
         size = self.selection.backbone.input_size
         rows = []
         for batch in _batches(images, self.engine.batch_size):
-            rows.append(self.engine(np.stack([prepare(image, size) for image in batch])))
+            rows.append(self.engine(np.stack([prepare(image, size, fast=fast) for image in batch])))
         return normalise(np.concatenate(rows))
 
-    def describe(self, images: Sequence[Image.Image], *, views: bool = False) -> list[Features]:
+    def describe(
+        self, images: Sequence[Image.Image], *, views: bool = False, fast: bool = False
+    ) -> list[Features]:
         """Features of upright RGB pictures. With ``views``, photographs are looked at in several
-        cuts (:func:`views_of`)."""
-        looks = [appearance.describe(image) for image in images]
+        cuts (:func:`views_of`). ``fast`` is that of :func:`fitting_room.resizing.resized`."""
+        looks = [appearance.describe(image, fast=fast) for image in images]
         parts = [
             views_of(image) if views and not look[appearance.STUDIO] else [image]
             for image, look in zip(images, looks, strict=True)
         ]
-        embeddings = self.embed([view for part in parts for view in part])
+        embeddings = self.embed([view for part in parts for view in part], fast=fast)
         ends = np.cumsum([len(part) for part in parts])
         return [
             Features(embeddings[end - len(part) : end], look)
@@ -154,7 +170,9 @@ class Embedder:
                 places.append(len(outcomes))
                 images.append(image)
             outcomes.append(None)
-        for place, features in zip(places, self.describe(images, views=views), strict=True):
+        for place, features in zip(
+            places, self.describe(images, views=views, fast=True), strict=True
+        ):
             outcomes[place] = features
         return list(zip(batch, outcomes, strict=True))
 
@@ -181,22 +199,20 @@ def _view(image: Image.Image, share: float, upright: bool, mirrored: bool) -> Im
     return ImageOps.mirror(view) if mirrored else view
 
 
-def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
+def prepare(image: Image.Image, size: tuple[int, int], *, fast: bool = False) -> np.ndarray:
     """An RGB picture as the network's input: uint8 ``(H, W, 3)`` of ``size`` (height, width).
 
     The whole picture is kept in its own proportions and laid on white, the ground of product
-    photographs: nothing is cut off and nothing is stretched.
+    photographs: nothing is cut off and nothing is stretched. ``fast`` is that of
+    :func:`fitting_room.resizing.resized`.
     """
-    height, width = size
-    scale = min(width / image.width, height / image.height)
-    # At least one pixel: a strip of cloth is thin, not gone.
-    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    resized = image.resize(fitted, Image.Resampling.BICUBIC)
-    if fitted == (width, height):
-        return np.asarray(resized)
-    ground = Image.new("RGB", (width, height), "white")
-    ground.paste(resized, ((width - fitted[0]) // 2, (height - fitted[1]) // 2))
-    return np.asarray(ground)
+    pixels = resized(image, fit(image.size, size), fast=fast)
+    if pixels.shape[:2] == size:
+        return pixels
+    ground = np.full((*size, 3), 255, np.uint8)
+    top, left = ((whole - part) // 2 for whole, part in zip(size, pixels.shape[:2], strict=True))
+    ground[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return ground
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

@@ -16,18 +16,23 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from fitting_room.backbones import Selection
 from fitting_room.weights import BackboneError, sha256_of
 
+if TYPE_CHECKING:
+    import torch
+
 _log = logging.getLogger(__name__)
 
 ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
-PRECISIONS = ("f32", "bf16")
+#: ``auto`` takes 16 bits where the processor computes with them in hardware.
+PRECISIONS = ("auto", "f32", "bf16", "f16")
 
 
 class EngineError(Exception):
@@ -46,7 +51,7 @@ class Engine(Protocol):
 
 
 def make_engine(
-    selection: Selection, *, kind: str = "auto", precision: str = "f32", cache: Path | None = None
+    selection: Selection, *, kind: str = "auto", precision: str = "auto", cache: Path | None = None
 ) -> Engine:
     """The engine for a network: ``auto`` takes CUDA or MPS where there is one, else OpenVINO on
     the CPU, else torch on the CPU. ``cache`` is the folder for converted networks.
@@ -86,10 +91,11 @@ def _accelerator() -> str | None:
 
 
 class TorchEngine:
-    """The network as torch runs it, in channels-last layout."""
+    """The network as torch runs it, in channels-last layout. ``auto`` is 16 bits (f16, which keeps
+    three bits more than bf16) on CUDA and MPS, and 32 on the CPU."""
 
     def __init__(
-        self, selection: Selection, *, device: str = "cpu", precision: str = "f32"
+        self, selection: Selection, *, device: str = "cpu", precision: str = "auto"
     ) -> None:
         import torch
 
@@ -97,11 +103,13 @@ class TorchEngine:
             raise EngineError("CUDA was asked for, but torch sees no CUDA device.")
         if device == "mps" and not torch.backends.mps.is_available():
             raise EngineError("MPS was asked for, but torch sees no MPS device.")
+        if precision == "auto":
+            precision = "f32" if device == "cpu" else "f16"
         self.name = f"torch {device} {precision}"
         self.batch_size = 16 if device == "cpu" else 64
         self.streams = 1  # torch spreads one batch over all cores by itself
         self._device = torch.device(device)
-        self._bf16 = precision == "bf16"
+        self._short = {"bf16": torch.bfloat16, "f16": torch.float16}.get(precision)
         module = selection.backbone.module(selection.weights).to(self._device)
         self._module = module.to(memory_format=torch.channels_last)
 
@@ -110,7 +118,7 @@ class TorchEngine:
 
         with (
             torch.inference_mode(),
-            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16),
+            torch.autocast(self._device.type, dtype=self._short, enabled=self._short is not None),
         ):
             features = self._module(torch.from_numpy(pixels).to(self._device))
         return features.float().cpu().numpy()  # type: ignore[no-any-return]
@@ -125,18 +133,23 @@ class OpenVINOEngine:
     """
 
     def __init__(
-        self, selection: Selection, *, precision: str = "f32", cache: Path | None = None
+        self, selection: Selection, *, precision: str = "auto", cache: Path | None = None
     ) -> None:
         import openvino
 
+        self._core = openvino.Core()
+        if precision == "auto":
+            # AMX or AVX512-BF16; OpenVINO computes in bf16 elsewhere too, but slower than in f32.
+            capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            precision = "bf16" if "BF16" in capabilities else "f32"
         self.name = f"openvino {precision}"
-        self.batch_size = 8
+        # What a core's caches hold of the layers' outputs; more pictures at once are slower.
+        self.batch_size = 4
         self._precision = precision
         self._input_size = selection.backbone.input_size
-        self._core = openvino.Core()
         self._model = _converted(selection, self._core, cache)
         self._lock = threading.Lock()
-        self._compiled: dict[int, Any] = {}
+        self._compiled: dict[int, list[Any]] = {}
         self._local = threading.local()
         self.streams = max(1, len(_affinity()))
 
@@ -148,31 +161,57 @@ class OpenVINOEngine:
             padded = np.zeros((size, *pixels.shape[1:]), np.uint8) if len(part) < size else part
             if padded is not part:
                 padded[: len(part)] = part
-            request = self._request(size)
-            request.infer([np.ascontiguousarray(padded)], share_inputs=True)
-            parts.append(request.get_output_tensor(0).data[: len(part)].copy())
+            first, *others = self._requests(size)
+            first.infer([np.ascontiguousarray(padded)], share_inputs=True)
+            for request in others:
+                request.infer()
+            last = others[-1] if others else first
+            parts.append(last.get_output_tensor(0).data[: len(part)].copy())
         return np.concatenate(parts)
 
-    def _request(self, size: int) -> Any:
-        """An infer request of this thread's own; requests must not be shared."""
-        requests: dict[int, Any] = self._local.__dict__.setdefault("requests", {})
+    def _requests(self, size: int) -> list[Any]:
+        """Infer requests of this thread's own, one a part of the network, each reading what the one
+        before has written; requests must not be shared."""
+        requests: dict[int, list[Any]] = self._local.__dict__.setdefault("requests", {})
         if size not in requests:
-            requests[size] = self._compile(size).create_infer_request()
+            made = [compiled.create_infer_request() for compiled in self._compile(size)]
+            for before, after in pairwise(made):
+                after.set_input_tensor(before.get_output_tensor(0))
+            requests[size] = made
         return requests[size]
 
-    def _compile(self, size: int) -> Any:
+    def _compile(self, size: int) -> list[Any]:
         with self._lock:
             if size not in self._compiled:
-                self._model.reshape([size, *self._input_size, 3])
-                self._compiled[size] = self._core.compile_model(
-                    self._model,
-                    "CPU",
-                    {
-                        "PERFORMANCE_HINT": "LATENCY" if size == 1 else "THROUGHPUT",
-                        "INFERENCE_PRECISION_HINT": self._precision,
-                    },
-                )
+                model = self._model.clone()
+                model.reshape([size, *self._input_size, 3])
+                hint = "LATENCY" if size == 1 else "THROUGHPUT"
+                self._compiled[size] = [
+                    self._core.compile_model(
+                        part,
+                        "CPU",
+                        {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision},
+                    )
+                    for part, precision in _parts(model, self._precision)
+                ]
             return self._compiled[size]
+
+
+def _parts(model: Any, precision: str) -> list[tuple[Any, str]]:
+    """A converted network as models that are computed one after the other, each with its
+    precision: the first layers in 32 bits where they must be and the others are not."""
+    import openvino
+    from openvino import opset13
+
+    if precision == "f32" or len(model.outputs) == 1:
+        return [(openvino.Model([model.outputs[0]], model.get_parameters()), precision)]
+    rest = model.clone()
+    front = openvino.Model([model.outputs[1]], model.get_parameters())
+    seam = rest.outputs[1].get_node().input_value(0)
+    begin = opset13.parameter(seam.get_partial_shape(), seam.get_element_type())
+    for use in list(seam.get_target_inputs()):
+        use.replace_source_output(begin.output(0))
+    return [(front, "f32"), (openvino.Model([rest.outputs[0]], [begin]), precision)]
 
 
 def _affinity() -> range | set[int]:
@@ -189,7 +228,8 @@ def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
     if cache is None:
         return _convert(selection)
     # Another input size is another entry: a conversion fixes the paddings that depend on it.
-    key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
+    made_of = (selection.identity, openvino.__version__, selection.backbone.exact_until)
+    key = hashlib.sha256(repr(made_of).encode()).hexdigest()
     folder = cache / f"{selection.backbone.name}-{key[:16]}"
     if _is_whole(folder):
         try:
@@ -206,18 +246,42 @@ def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
 
 
 def _convert(selection: Selection) -> Any:
+    """The network in OpenVINO's form. Where its first layers may need another precision, what they
+    answer is a second output."""
     import warnings
 
     import openvino
     import torch
 
     module = selection.backbone.module(selection.weights)
+    if selection.backbone.exact_until is not None:
+        module = _with_seam(module, selection.backbone.exact_until)
     example = torch.zeros(2, *selection.backbone.input_size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         return openvino.convert_model(module, example_input=example)
+
+
+def _with_seam(module: torch.nn.Module, name: str) -> torch.nn.Module:
+    """``module`` with the output of one of its network's parts as a second output."""
+    import torch
+
+    class WithSeam(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+            self.seam: torch.Tensor | None = None
+            module.get_submodule(f"network.{name}").register_forward_hook(self._keep)
+
+        def _keep(self, *of_part: Any) -> None:
+            self.seam = of_part[-1]
+
+        def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+            return self.module(pixels), self.seam
+
+    return WithSeam().eval()
 
 
 _SUMS = "sha256.json"

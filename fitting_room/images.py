@@ -29,9 +29,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
 
-#: The shorter side, in pixels, below which a picture is never reduced while it is opened. More
-#: than twice the input of any backbone, so that reduction leaves no trace in an embedding. The
-#: value is part of the preprocessing: query and catalogue pictures must share it.
+#: The shorter side, in pixels, below which a picture that is to be shown is never reduced while it
+#: is opened.
 WORKING_SIDE = 512
 
 # What the many decoders raise on damaged input. OSError covers "truncated" and libtiff's errors.
@@ -72,14 +71,15 @@ def open_image(
     *,
     name: str | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
+    side: int = WORKING_SIDE,
 ) -> Image.Image:
     """Decode a picture to upright 8-bit RGB.
 
     ``source`` is the file's bytes, its path, or a picture that Pillow opened. EXIF orientation is
     applied; transparency is laid on white; greyscale, palette, CMYK and 16-bit pictures are
     converted; of an animation the first frame is taken. Pictures whose shorter side is at least
-    twice :data:`WORKING_SIDE` are reduced by a whole factor on the way, JPEG already inside its
-    decoder, so the result's shorter side is below ``2 * WORKING_SIDE`` or the picture's own.
+    twice ``side`` are reduced by a whole factor on the way, JPEG already inside its decoder, so
+    the result's shorter side is below ``2 * side`` or the picture's own.
 
     Raises :class:`ImageRejected` when the picture cannot be read, is too large or too small, is
     of another format or is damaged.
@@ -90,10 +90,10 @@ def open_image(
         with _rejecting(limits):
             if isinstance(source, Image.Image):
                 _check_size(source, limits)
-                return _to_upright_rgb(source)
+                return _to_upright_rgb(source, side)
             if isinstance(source, str | Path):
                 source = _read(Path(source), limits.max_bytes)
-            return _decode(source, limits)
+            return _decode(source, limits, side)
     except ImageRejected as rejected:
         raise ImageRejected(rejected.reason, name=name) from rejected.__cause__
 
@@ -111,7 +111,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
         raise ImageRejected(f"The file cannot be read ({why}).") from error
 
 
-def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
+def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
     if not data:
         raise ImageRejected("The file is empty. Choose another one.")
     if len(data) > limits.max_bytes:
@@ -122,8 +122,8 @@ def _decode(data: bytes, limits: ImageLimits) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _check_size(image, limits)
         if image.format in ("JPEG", "MPO"):
-            image.draft(None, (WORKING_SIDE, WORKING_SIDE))
-        return _to_upright_rgb(image)
+            image.draft(None, (side, side))
+        return _to_upright_rgb(image, side)
 
 
 @contextmanager
@@ -165,11 +165,11 @@ def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
     )
 
 
-def _to_upright_rgb(image: Image.Image) -> Image.Image:
+def _to_upright_rgb(image: Image.Image, side: int) -> Image.Image:
     image.load()
     # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
     orientation = _orientation(image)
-    image = _reduce(_to_8_bit(image))
+    image = _reduce(_to_8_bit(image), side)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
@@ -224,6 +224,6 @@ def _stretch_to_8_bit(values: np.ndarray) -> Image.Image:
     return Image.fromarray(scaled.astype(np.uint8))
 
 
-def _reduce(image: Image.Image) -> Image.Image:
-    factor = min(image.size) // WORKING_SIDE
+def _reduce(image: Image.Image, side: int) -> Image.Image:
+    factor = min(image.size) // side
     return image.reduce(factor) if factor > 1 else image

@@ -17,7 +17,7 @@ from fitting_room.builder import BuildSummary, build_index
 from fitting_room.catalogue import NAME_COLUMNS, CatalogueError, load_catalogue, open_store
 from fitting_room.embedder import Embedder, Features
 from fitting_room.engines import make_engine
-from fitting_room.images import ImageLimits, ImageRejected, open_image
+from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index, Where
 from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
@@ -150,8 +150,9 @@ class FittingRoom:
             return self._embedder
 
     def open_picture(self, picture: Picture, name: str | None = None) -> Image.Image:
-        """The picture upright and in RGB. Raises ``ImageRejected``."""
-        return open_image(picture, name=name, limits=self.limits)
+        """The picture as it is to be looked at: upright, in RGB, and no larger than the network
+        needs. Raises ``ImageRejected``."""
+        return self.embedder.open(picture, name=name, limits=self.limits)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Embeddings of pictures, float32 ``(len(pictures), D)``. Raises ``ImageRejected``."""

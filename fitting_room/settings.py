@@ -57,8 +57,9 @@ class Settings:
     weights: str | None = None
     #: ``auto``, ``openvino``, ``torch`` (on the CPU), ``cuda`` or ``mps``.
     engine: str = "auto"
-    #: ``f32`` or ``bf16``: quicker on processors that have it, a little less exact.
-    precision: str = "f32"
+    #: ``f32``, ``bf16`` or ``f16``: 16 bits are quicker on processors that have them and a little
+    #: less exact. ``auto`` takes them where they are.
+    precision: str = "auto"
     #: Seconds without progress after which a download of weights is given up.
     download_timeout: float = 5.0
     #: Limits of a picture: megabytes of the file and millions of pixels.

@@ -34,7 +34,7 @@ from fitting_room.calibration import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.catalogue import Catalogue, held_out, load_catalogue
 from fitting_room.embedder import Embedder, Features, normalise, views_of
 from fitting_room.head import APPEARANCE_INPUTS, Head, places_of, standardised
-from fitting_room.images import ImageLimits, ImageRejected, open_image
+from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index, write_head
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.ranking import Ranking
@@ -407,7 +407,7 @@ def photographs_from(
 def _asked(embedder: Embedder, found: Catalogue, name: str, limits: ImageLimits) -> Features | None:
     """A photograph as it is asked about, or ``None`` where it cannot be used."""
     try:
-        image = open_image(found.store.read(name, limits.max_bytes), name=name, limits=limits)
+        image = embedder.open(found.store.read(name, limits.max_bytes), name=name, limits=limits)
     except ImageRejected:
         return None
     return embedder.describe([image], views=True)[0]
@@ -416,7 +416,7 @@ def _asked(embedder: Embedder, found: Catalogue, name: str, limits: ImageLimits)
 def _embedded_views(
     embedder: Embedder, index: Index, found: Catalogue, name: str, limits: ImageLimits
 ) -> np.ndarray:
-    image = open_image(found.store.read(name, limits.max_bytes), name=name, limits=limits)
+    image = embedder.open(found.store.read(name, limits.max_bytes), name=name, limits=limits)
     vectors = embedder.embed(augmented(image))
     return (vectors if index.pca is None else index.pca(vectors)).astype(np.float16)
 

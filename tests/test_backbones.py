@@ -409,7 +409,10 @@ def test_a_size_of_ones_own_is_all_that_changes(size: tuple[int, int]) -> None:
     assert chosen.backbone == replace(usual.backbone, input_size=size)
     assert chosen.weights == usual.weights
     assert chosen.identity != usual.identity
-    preprocessing = usual.backbone.preprocessing | {"input_size": list(size)}
+    preprocessing = usual.backbone.preprocessing | {
+        "input_size": list(size),
+        "reduced_to": chosen.backbone.working_side,
+    }
     assert chosen.identity == usual.identity | {"preprocessing": preprocessing}
 
 

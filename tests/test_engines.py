@@ -94,7 +94,7 @@ def test_openvino_agrees_with_torch_at_another_size(settings: Settings, lite0: E
     those of its size, and at this one they would make the cosine 0.999."""
     selection = select("efficientnet_lite0", input_size=(97, 75))
     pixels = demo_pixels(4, (97, 75))
-    found = make_engine(selection, kind="openvino", cache=settings.engines_folder)(pixels)
+    found = openvino_engine(selection, settings.engines_folder)(pixels)
     expected = make_engine(selection, kind="torch")(pixels)
     assert cosines(found, expected).min() >= 0.9999
 
@@ -107,6 +107,30 @@ def test_bf16_is_a_little_less_exact_and_no_more(settings: Settings, pixels: np.
         found = engine(pixels[:4])
         assert found.dtype == np.float32
         assert cosines(found, exact).min() >= 0.98, kind
+
+
+@pytest.mark.parametrize("capabilities", [["FP32", "BF16"], ["FP32", "FP16", "INT8"]])
+def test_16_bits_are_chosen_where_the_processor_has_them(
+    tiny: Selection, monkeypatch: pytest.MonkeyPatch, capabilities: list[str]
+) -> None:
+    import openvino
+
+    monkeypatch.setattr(openvino.Core, "get_property", lambda *_: capabilities)
+    chosen = make_engine(tiny, kind="openvino").name.split()[-1]
+    assert chosen == ("bf16" if "BF16" in capabilities else "f32")
+
+
+def test_the_first_layers_are_computed_in_32_bits(tiny: Selection, small: np.ndarray) -> None:
+    """With the only convolution before the seam nothing is lost, without a seam what bf16 loses."""
+    exact = make_engine(tiny, kind="torch", precision="f32")(small)
+    errors = {}
+    for seam in (None, "0", "2"):
+        selection = replace(tiny, backbone=replace(tiny.backbone, exact_until=seam))
+        found = make_engine(selection, kind="openvino", precision="bf16")(small)
+        errors[seam] = float(np.abs(found - exact).max())
+    assert errors[None] > 1e-4
+    assert errors["0"] < errors[None]
+    assert errors["2"] < 1e-5
 
 
 # --- batches and threads ----------------------------------------------------------------------
@@ -212,7 +236,7 @@ def without_weights(selection: Selection) -> Selection:
 
 
 def openvino_engine(selection: Selection, cache: Path | None) -> Engine:
-    return make_engine(selection, kind="openvino", cache=cache)
+    return make_engine(selection, kind="openvino", precision="f32", cache=cache)
 
 
 def assert_same(found: np.ndarray, expected: np.ndarray) -> None:

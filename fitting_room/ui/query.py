@@ -126,12 +126,12 @@ def _embed_arrived(room: FittingRoom) -> None:
         return
     try:
         with st.spinner("Looking at your picture …"):
-            image = room.open_picture(arrived.data)
+            image = open_image(arrived.data, limits=room.limits)
             if arrived.from_camera and _is_blank(image):
                 raise ImageRejected(
                     "The camera showed nothing yet. Wait until its picture is there and try again."
                 )
-            features = room.describe([image])[0]
+            features = room.describe([arrived.data])[0]
             st.session_state.query = Query(
                 arrived.name, data_uri(image, PREVIEW_SIZE), features, _is_far(room, features)
             )
