@@ -97,6 +97,12 @@ class Embedder:
             rows.append(self.engine(np.stack([prepare(image, size) for image in batch])))
         return normalise(np.concatenate(rows))
 
+    def feature_maps(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """The network's last feature maps of upright RGB pictures, float32 ``(N, h, w, D)``. Their
+        mean over the ``h x w`` places, scaled to length 1, is the embedding."""
+        size = self.selection.backbone.input_size
+        return self.engine.feature_maps(np.stack([prepare(image, size) for image in images]))
+
     def describe(self, images: Sequence[Image.Image], *, views: bool = False) -> list[Features]:
         """Features of upright RGB pictures. With ``views``, photographs are looked at in several
         cuts (:func:`views_of`)."""
@@ -188,15 +194,25 @@ def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     photographs: nothing is cut off and nothing is stretched.
     """
     height, width = size
-    scale = min(width / image.width, height / image.height)
-    # At least one pixel: a strip of cloth is thin, not gone.
-    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    left, top, right, bottom = place_of(image, size)
+    fitted = right - left, bottom - top
     resized = image.resize(fitted, Image.Resampling.BICUBIC)
     if fitted == (width, height):
         return np.asarray(resized)
     ground = Image.new("RGB", (width, height), "white")
-    ground.paste(resized, ((width - fitted[0]) // 2, (height - fitted[1]) // 2))
+    ground.paste(resized, (left, top))
     return np.asarray(ground)
+
+
+def place_of(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where :func:`prepare` puts a picture: left, top, right and bottom within the network's input
+    of ``size`` (height, width)."""
+    height, width = size
+    scale = min(width / image.width, height / image.height)
+    # At least one pixel: a strip of cloth is thin, not gone.
+    fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    return left, top, left + fitted[0], top + fitted[1]
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

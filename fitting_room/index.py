@@ -282,6 +282,18 @@ class Index:
                 hits.append(Hits(near[best], np.clip(exact[best], -1.0, 1.0).astype(np.float32)))
         return hits
 
+    def likeness(
+        self,
+        query: Features,
+        rows: np.ndarray,
+        *,
+        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+    ) -> np.ndarray:
+        """The likeness of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
+        measures it."""
+        parts = self._parts([query], ranking)
+        return np.clip(sum((p.exact(rows, 0) for p in parts), np.zeros(len(rows))), -1, 1)
+
     def _parts(self, queries: Sequence[Features], ranking: Ranking) -> Sequence[Part | JaccardPart]:
         """What the likeness to some queries is the sum of."""
         views = [
