@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from fitting_room.ui import pages
+
 #: Colours derive from the theme's text colour, so that one sheet serves light and dark. Pictures
 #: stand on white in both: it is the ground of product photographs.
 _CSS = """
@@ -35,28 +37,17 @@ _CSS = """
 .stSlider { padding-bottom: .5rem; }
 .stSlider [data-testid="stSliderTickBar"] { opacity: 1; }
 
-.fr-card { display: flex; flex-direction: column; height: 100%; margin: 0; }
-.fr-card .fr-picture { background: #fff; border-radius: .6rem; aspect-ratio: 3 / 4;
-  position: relative; display: flex; align-items: center; justify-content: center;
-  overflow: hidden; border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.fr-card .fr-others { position: absolute; right: .4rem; bottom: .4rem; background: #fff;
-  color: #3d3632; font-size: .75rem; padding: .1rem .45rem; border-radius: 1rem;
-  border: 1px solid #cfc7c1; }
-.fr-card img { width: 100%; height: 100%; object-fit: contain; }
-.fr-card .fr-missing { color: #595049; font-size: .85rem; padding: 1rem; text-align: center; }
-.fr-card .fr-name { font-weight: 600; font-size: .95rem; line-height: 1.3; margin: .55rem 0 .1rem;
-  display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden;
-  overflow-wrap: anywhere; }
-.fr-card .fr-attributes { font-size: .82rem; line-height: 1.35; opacity: .78; margin: 0;
-  display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden;
-  overflow-wrap: anywhere; }
-/* Names of one line or two: cards keep one height, and similarities one line. */
-.fr-card .fr-text { min-height: 5.6rem; }
-.fr-card .fr-similarity { display: flex; flex-direction: column; gap: .3rem; font-size: .82rem;
-  line-height: 1.3; margin-top: .4rem; font-variant-numeric: tabular-nums; }
-.fr-card .fr-bar { height: 4px; border-radius: 2px; overflow: hidden;
-  background: color-mix(in srgb, currentColor 14%, transparent); }
-.fr-card .fr-bar span { display: block; height: 100%; background: var(--fr-accent); }
+.fr-query .fr-missing { display: block; color: #595049; padding: 2rem 1rem; text-align: center; }
+.st-key-fr-subjects .fr-query img { max-height: 8rem; }
+
+/* The head: the name on one side, the ways on the other. */
+.st-key-fr-head [data-testid="stPageLink"] a { padding: .3rem .8rem; border-radius: 2rem; }
+
+/* Filters: a wide sheet, values as pills, colours as swatches. */
+[data-testid="stPopoverBody"]:has([class*="st-key-filter-"]) { width: min(44rem, 94vw);
+  max-height: 75vh; }
+.st-key-fr-chips button { min-height: 2rem; padding: .1rem .7rem; }
+.st-key-fr-trail { margin-bottom: .2rem; }
 
 /* The whole sample picture is the button; its label stays for screen readers. */
 [class*="st-key-fr-sample-"] { position: relative; gap: 0; }
@@ -79,7 +70,6 @@ _CSS = """
 @media (max-width: 640px) {
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
   .stMainBlockContainer .st-key-fr-heading { row-gap: .4rem; }
-  .fr-card .fr-text { min-height: 4.2rem; }
   .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }
   .fr-query img { max-height: 11rem; }
   .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 8rem; }
@@ -98,8 +88,14 @@ def apply() -> None:
 
 
 def masthead() -> None:
-    """The page's name and what it does, in one sentence."""
-    st.html(
-        '<header class="fr-masthead"><h1>Fitting Room</h1>'
-        "<p>Show a picture of a garment. See what looks most like it.</p></header>"
-    )
+    """The page's name, what it does in one sentence, and the ways to its other parts."""
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute",
+        key="fr-head",
+    ):  # fmt: skip
+        st.html(
+            '<header class="fr-masthead"><h1>Fitting Room</h1>'
+            "<p>Show a picture of a garment. See what looks most like it.</p></header>",
+            width="content",
+        )
+        pages.ways()
