@@ -209,7 +209,7 @@ def _title(room: FittingRoom, step: Step) -> str:
     names = [known.name for s in step.subjects if (known := query.known(room, s)) is not None]
     title = names[0] if names else "A picture that is gone"
     if len(step.subjects) > 1:
-        title = f"{len(step.subjects)} pictures"
+        title = f"{len(step.subjects)} {'pictures, each' if step.apart else 'together'}"
     if step.crop is not None:
         title += ", a part"
     return title + (", less like others" if step.less else "")

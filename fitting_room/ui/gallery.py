@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
+from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,8 +18,8 @@ from fitting_room.ranking import Hits, Ranking
 from fitting_room.room import FittingRoom, Match
 from fitting_room.ui import actions, controls, media, resources, state
 from fitting_room.ui.components import component
-from fitting_room.ui.query import Asked, plain
-from fitting_room.ui.walk import of_items
+from fitting_room.ui.query import Asked, Kept
+from fitting_room.ui.walk import MOST_SUBJECTS, of_items
 
 #: What a card says below an item's name, where the catalogue has it; a catalogue with other
 #: columns shows its first ones.
@@ -26,6 +28,9 @@ ATTRIBUTES_ON_CARD = 4
 #: Above this weight of colour it is colours that a likeness tells of, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
+
+#: Answers that a session keeps: those of one question for each of its pictures.
+ANSWERS_KEPT = MOST_SUBJECTS
 
 Card = dict[str, Any]
 
@@ -66,16 +71,26 @@ def _catalogue(room: FittingRoom) -> None:
     if not len(rows):
         _nothing_found(named=browsing and bool(words))
         return
-    pages = -(-len(rows) // n)
-    page = 1
-    if browsing and pages > 1:
-        place = st.container()
-        page = min(int(st.session_state.get("page", 1)), pages)
-        with place:
-            page = st.pagination(pages, key="page", width="content")
+    page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
     chosen = rows[(page - 1) * n : page * n]
     matches = room.matches(Hits(chosen, np.zeros(len(chosen), np.float32)), None)
     cards(room, None, [card(m, f"0-{i}") for i, m in enumerate(matches)], "Catalogue")
+
+
+def _page(pages: int, what: str) -> int:
+    """Which of some pages is shown: the first one where something else is to be seen than before,
+    unless a link names another."""
+    if st.session_state.get("paged") != what:
+        st.session_state.paged = what
+        st.session_state.page = st.session_state.pop("asked_page", 1)
+        st.session_state.page_turn = st.session_state.get("page_turn", 0) + 1
+    if pages < 2:
+        st.session_state.page = 1
+        return 1
+    start = min(max(1, st.session_state.page), pages)
+    key = f"page-{st.session_state.page_turn}"
+    st.session_state.page = int(st.pagination(pages, default=start, key=key, width="content"))
+    return int(st.session_state.page)
 
 
 def _answer(room: FittingRoom, asked: Asked) -> None:
@@ -96,8 +111,15 @@ def _answer(room: FittingRoom, asked: Asked) -> None:
         _matches(room, asked, n, where, ranking, fold, "0")
         return
     for place, subject in enumerate(asked.subjects):
-        st.markdown(f"##### {plain(subject.name)}")
+        _section(place, subject)
         _matches(room, asked.alone(place), n, where, ranking, fold, str(place))
+
+
+def _section(place: int, subject: Kept) -> None:
+    name = escape(subject.name, quote=True)
+    address = media.address(subject.jpeg, f"section-{place}") if subject.jpeg else ""
+    picture = f'<img src="{address}" alt="">' if address else ""
+    st.html(f'<div class="fr-section">{picture}<h3>{name}</h3></div>')
 
 
 def _heading(asked: Asked) -> str:
@@ -123,15 +145,7 @@ def _matches(
             "These come nearest."
         )
     weight = room.index.colour_weight(ranking, studio=asked.studio)
-    matches = room.search(
-        asked.features,
-        n,
-        where,
-        ranking=ranking,
-        fold=fold,
-        less=asked.less,
-        without=asked.items,
-    )
+    matches = _found(room, asked, n, where, ranking, fold)
     # What was measured on garments says nothing of a picture that is none.
     bare = asked.far or weight > MOSTLY_COLOUR
     if not matches:
@@ -139,6 +153,38 @@ def _matches(
         return
     shown = [card(m, f"{place}-{i}", likeness(m, bare=bare)) for i, m in enumerate(matches)]
     cards(room, asked, shown, _heading(asked), f"gallery-{place}")
+
+
+def _found(
+    room: FittingRoom,
+    asked: Asked,
+    n: int,
+    where: dict[str, list[str]],
+    ranking: Ranking,
+    fold: bool,
+) -> list[Match]:
+    """The matches. The last answers are kept, so that what does not change them (a card's button,
+    fewer of them, the next sheet) does not search again."""
+    kept: OrderedDict[str, tuple[int, list[Match]]] = st.session_state.setdefault(
+        "answers", OrderedDict()
+    )
+    name = repr((room.index.manifest["build"], asked.step, where, ranking, fold))
+    count, matches = kept.get(name, (0, []))
+    if count < n:
+        matches = room.search(
+            asked.features,
+            n,
+            where,
+            ranking=ranking,
+            fold=fold,
+            less=asked.less,
+            without=asked.items,
+        )
+        kept[name] = (n, matches)
+    kept.move_to_end(name)
+    while len(kept) > ANSWERS_KEPT:
+        kept.popitem(last=False)
+    return matches[:n]
 
 
 def _nothing_found(*, named: bool) -> None:

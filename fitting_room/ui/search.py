@@ -22,7 +22,8 @@ def page() -> None:
             asking.show(room, asked)
         intake.samples()
     with answer_side:
-        for complaint in dict.fromkeys(state.complaints()):
-            st.warning(query.plain(complaint), icon=":material/link_off:")
+        if complaints := dict.fromkeys(state.complaints()):
+            said = " ".join(query.plain(complaint) for complaint in complaints)
+            st.warning(f"Not all of this link could be used. {said}", icon=":material/link_off:")
         asking.trail(room)
         gallery.show(room, asked)

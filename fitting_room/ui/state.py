@@ -121,6 +121,8 @@ def arrive(room: FittingRoom, offered: Mapping[str, Sequence[str]]) -> None:
     find = address.get("find", [""])[0][:MOST_LETTERS]
     st.session_state.find = find
     browsing = bool(find) or "browse" in address
+    st.session_state.asked_page = reader.number("page", range(1, 10_000), 1)
+    st.session_state.pop("paged", None)
     st.session_state.way = CATALOGUE_WAY if browsing else PICTURE_WAY
     set_where(
         {
@@ -166,6 +168,8 @@ def params() -> Params:
         found["spread"] = ["1"]
     if state.get("way") == CATALOGUE_WAY:
         found |= {"find": [state.find]} if state.get("find") else {"browse": ["1"]}
+        if state.get("page", 1) > 1:
+            found["page"] = [str(state.page)]
     for column, values in where().items():
         found[FILTER + column] = values
     return found

@@ -22,14 +22,15 @@ _CSS = """
   border: 1.5px dashed color-mix(in srgb, currentColor 45%, transparent); }
 .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 12rem; }
 [class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"]::before {
-  content: "Drop a picture here"; font-size: 1.05rem; font-weight: 600; }
+  content: "Drop or paste pictures here"; font-size: 1.05rem; font-weight: 600; }
 .st-key-fr-upload-again [data-testid="stFileUploaderDropzone"]::before {
-  content: "Drop another picture"; font-size: .95rem; }
+  content: "Drop or paste another picture"; font-size: .95rem; }
 /* Streamlit's line lists thirty endings; the help text of the element says it in words. */
 [class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzoneInstructions"],
 [class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"] > span + div { display: none; }
 
-.fr-query img { display: block; max-width: 100%; max-height: 25rem; margin: 0 auto; }
+.fr-query img { display: block; width: 100%; height: auto; max-height: 21rem; object-fit: contain;
+  margin: 0 auto; }
 .fr-query { background: #fff; border-radius: .6rem; overflow: hidden; margin: 0;
   border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
 
@@ -38,6 +39,10 @@ _CSS = """
 .stSlider [data-testid="stSliderTickBar"] { opacity: 1; }
 
 .fr-query .fr-missing { display: block; color: #595049; padding: 2rem 1rem; text-align: center; }
+.fr-section { display: flex; align-items: center; gap: .8rem; margin: .8rem 0 .2rem; }
+.fr-section img { height: 3.4rem; width: 2.6rem; object-fit: contain; background: #fff;
+  border-radius: .4rem; border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.fr-section h3 { font-size: 1.15rem; padding: 0; overflow-wrap: anywhere; }
 .st-key-fr-subjects .fr-query img { max-height: 8rem; }
 
 /* The head: the name on one side, the ways on the other. */
@@ -46,6 +51,7 @@ _CSS = """
 /* Filters: a wide sheet, values as pills, colours as swatches. */
 [data-testid="stPopoverBody"]:has([class*="st-key-filter-"]) { width: min(44rem, 94vw);
   max-height: 75vh; }
+.st-key-way button { padding-inline: .55rem; }
 .st-key-fr-chips button { min-height: 2rem; padding: .1rem .7rem; }
 .st-key-fr-trail { margin-bottom: .2rem; }
 
@@ -71,7 +77,7 @@ _CSS = """
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
   .stMainBlockContainer .st-key-fr-heading { row-gap: .4rem; }
   .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }
-  .fr-query img { max-height: 11rem; }
+  .stMainBlockContainer .fr-query img { max-height: 11rem; }
   .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"] { min-height: 8rem; }
 }
 </style>
