@@ -66,7 +66,8 @@ def _catalogue(room: FittingRoom) -> None:
     if browsing and words:
         st.subheader(f"{len(rows):,} found" if len(rows) else "Nothing found", anchor=False)
     else:
-        st.subheader("A glance at the catalogue", anchor=False)
+        title = "The catalogue" if browsing else "A glance at the catalogue"
+        st.subheader(title, anchor=False)
         rows = np.random.default_rng(len(room.index)).permutation(rows)
     if not len(rows):
         _nothing_found(named=browsing and bool(words))
@@ -82,12 +83,12 @@ def _page(pages: int, what: str) -> int:
     unless a link names another."""
     if st.session_state.get("paged") != what:
         st.session_state.paged = what
-        st.session_state.page = st.session_state.pop("asked_page", 1)
+        st.session_state.first_page = st.session_state.pop("asked_page", 1)
         st.session_state.page_turn = st.session_state.get("page_turn", 0) + 1
     if pages < 2:
         st.session_state.page = 1
         return 1
-    start = min(max(1, st.session_state.page), pages)
+    start = min(st.session_state.first_page, pages)
     key = f"page-{st.session_state.page_turn}"
     st.session_state.page = int(st.pagination(pages, default=start, key=key, width="content"))
     return int(st.session_state.page)

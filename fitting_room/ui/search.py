@@ -20,6 +20,8 @@ def page() -> None:
             st.error(refusal, icon=":material/image_not_supported:")
         if asked is not None:
             asking.show(room, asked)
+        elif state.walk().step:
+            st.info("That picture is not kept any more. Show it again.", icon=":material/history:")
         intake.samples()
     with answer_side:
         if complaints := dict.fromkeys(state.complaints()):
