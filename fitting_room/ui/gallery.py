@@ -64,10 +64,10 @@ def _catalogue(room: FittingRoom) -> None:
         mask = mask & room.named(words)
     rows = np.flatnonzero(mask)
     if browsing and words:
-        st.subheader(f"{len(rows):,} found" if len(rows) else "Nothing found", anchor=False)
+        st.header(f"{len(rows):,} found" if len(rows) else "Nothing found", anchor=False)
     else:
         title = "The catalogue" if browsing else "A glance at the catalogue"
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         rows = np.random.default_rng(len(room.index)).permutation(rows)
     if not len(rows):
         _nothing_found(named=browsing and bool(words))
@@ -100,7 +100,7 @@ def _answer(room: FittingRoom, asked: Asked) -> None:
     with many:
         n = controls.how_many()
     with heading:
-        st.subheader(_heading(asked), anchor=False)
+        st.header(_heading(asked), anchor=False)
         trained = controls.trained(room)
         fold = controls.fold()
     with colour:

@@ -16,6 +16,12 @@ _CSS = """
   margin: 0; line-height: 1.1; }
 .fr-masthead p { margin: .35rem 0 0; font-size: 1.05rem; opacity: .8; }
 
+.stMainBlockContainer h2 { font-size: 1.75rem; padding: .4rem 0; }
+/* Streamlit's captions fall short of a contrast of 4.5. */
+[data-testid="stCaptionContainer"] { opacity: 1; }
+[data-testid="stCaptionContainer"] p {
+  color: color-mix(in srgb, var(--fr-text) 76%, var(--fr-ground)); }
+
 /* One big place to drop a picture on, and a smaller one once a picture is there. */
 [class*="st-key-fr-upload"] [data-testid="stFileUploaderDropzone"] { flex-direction: column;
   justify-content: center; align-items: center; text-align: center; gap: .7rem;
@@ -86,11 +92,14 @@ _CSS = """
 
 def apply() -> None:
     """Put the style sheet into the page."""
-    accent = st.get_option("theme.light.primaryColor") or "#8a1c3c"
-    accent_on_dark = st.get_option("theme.dark.primaryColor") or "#f08ba5"
-    dark = st.context.theme.type == "dark"
-    colour = accent_on_dark if dark else accent
-    st.html(_CSS + f"<style>:root {{ --fr-accent: {colour}; }}</style>")
+    theme = "dark" if st.context.theme.type == "dark" else "light"
+    colours = {
+        "accent": st.get_option(f"theme.{theme}.primaryColor"),
+        "text": st.get_option(f"theme.{theme}.textColor"),
+        "ground": st.get_option(f"theme.{theme}.backgroundColor"),
+    }
+    variables = "".join(f"--fr-{name}: {value};" for name, value in colours.items() if value)
+    st.html(_CSS + f"<style>:root {{ {variables} }}</style>")
 
 
 def masthead() -> None:

@@ -63,7 +63,7 @@ def filter_of(page: AppTest, column: str) -> Any:
 
 
 def headings(page: AppTest) -> list[str]:
-    return [heading.value for heading in page.subheader]
+    return [heading.value for heading in page.header]
 
 
 def upload(
