@@ -16,6 +16,7 @@ import streamlit as st
 
 from fitting_room.room import FittingRoom, Match
 from fitting_room.ui import state
+from fitting_room.ui.components import sent
 from fitting_room.ui.query import Asked
 from fitting_room.ui.walk import of_items
 
@@ -52,7 +53,7 @@ def offered(asked: Asked | None) -> list[Action]:
 def act(room: FittingRoom, key: str) -> None:
     """A card's button was used: ``key`` is the gallery's, which says which one and of which item.
     What it says comes from a browser and is believed only as far as it names what there is."""
-    said = st.session_state[key].get("act")
+    said = sent(key, "act")
     if not isinstance(said, dict):
         return
     name, item = said.get("action"), said.get("id")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from fitting_room.room import FittingRoom
 from fitting_room.ui import media, query, state
-from fitting_room.ui.components import component
+from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import Asked, plain, short
 from fitting_room.ui.walk import PICTURE, Box, Step, Subject
 
@@ -114,7 +114,7 @@ def _less(room: FittingRoom, asked: Asked) -> None:
 
 
 def _choose_together() -> None:
-    apart = st.session_state.together == EACH
+    apart = st.session_state.get("together") == EACH
     state.ask_about(replace(state.walk().step, apart=apart))
 
 
@@ -160,12 +160,12 @@ def _crop(room: FittingRoom, asked: Asked, subject: Subject) -> None:
 
 def _take_box() -> None:
     state.acted()
-    sent = st.session_state["cropper"].get("box")
+    given = sent("cropper", "box")
     st.session_state.pop("cropping", None)
-    if sent == "cancel":
+    if not isinstance(given, str) or given == "cancel":
         return
     try:
-        box = Box.parse(sent) if isinstance(sent, str) else None
+        box = Box.parse(given)
     except ValueError:
         return
     _set_crop(box)
@@ -174,7 +174,9 @@ def _take_box() -> None:
 def _set_crop(box: Box | None) -> None:
     if box == Box(0, 0, 1000, 1000):
         box = None
-    state.ask_about(replace(state.walk().step, crop=box))
+    step = state.walk().step
+    if len(step.subjects) == 1:
+        state.ask_about(replace(step, crop=box))
 
 
 # --- the trail --------------------------------------------------------------------------------

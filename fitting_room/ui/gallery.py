@@ -95,7 +95,8 @@ def _page(pages: int, what: str) -> int:
 
 
 def _answer(room: FittingRoom, asked: Asked) -> None:
-    many, colour, filters = st.columns([3, 3, 2], gap="medium", vertical_alignment="center")
+    with st.container(key="fr-controls"):
+        many, colour, filters = st.columns([3, 3, 2], gap="medium", vertical_alignment="center")
     heading = st.container(horizontal=True, vertical_alignment="center", key="fr-heading")
     with many:
         n = controls.how_many()

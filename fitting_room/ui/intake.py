@@ -12,7 +12,7 @@ from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.ui import media, query, state
-from fitting_room.ui.components import component
+from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import Arrived
 
 MAX_SAMPLES = 6
@@ -55,7 +55,7 @@ def ways_in(room: FittingRoom) -> None:
             "Take a picture of the garment", key=_key("camera"), on_change=_take, args=("camera",)
         )
     else:
-        again = bool(state.walk().step)
+        again = bool(state.walk().step) or "arrived" in st.session_state
         with st.container(key="fr-upload-again" if again else "fr-upload-first"):
             st.file_uploader(
                 "Drop pictures here",
@@ -92,18 +92,18 @@ def _take(widget: str) -> None:
 
 
 def _take_pasted() -> None:
-    sent = st.session_state["paste"].get("picture")
+    given = sent("paste", "picture")
     state.acted()
-    if not isinstance(sent, dict):
+    if not isinstance(given, dict):
         return
-    if problem := sent.get("problem"):
+    if problem := given.get("problem"):
         st.session_state.refusal = [
             "The picture in the clipboard is too large to be sent. Save it and choose the file."
             if problem == "large"
             else "There is no picture in the clipboard. Copy one and paste again."
         ]
         return
-    data = _decoded(sent.get("data"))
+    data = _decoded(given.get("data"))
     if data is None:
         st.session_state.refusal = ["The clipboard sent something that is no picture."]
     else:

@@ -55,9 +55,12 @@ def acted() -> None:
 
 
 def ask_about(step: Step) -> None:
-    """Take a step of the walk and come back to the matches."""
+    """Take a step of the walk and come back to the matches; an empty one leads to the start."""
     acted()
-    walk().advance(step)
+    if step:
+        walk().advance(step)
+    else:
+        walk().back(-1)
     st.session_state.way = PICTURE_WAY
     st.session_state.pop("refusal", None)
 

@@ -79,7 +79,15 @@ _CSS = """
 
 .fr-nothing { padding: 2.5rem 1rem; text-align: center; }
 
+@media (hover: none) {
+  .st-key-fr-upload-first [data-testid="stFileUploaderDropzone"]::before {
+    content: "Your pictures"; }
+  .st-key-fr-upload-again [data-testid="stFileUploaderDropzone"]::before { content: "Another one"; }
+}
 @media (max-width: 640px) {
+  /* Both sliders in one row, so that the matches are not far. */
+  .st-key-fr-controls .stHorizontalBlock > .stColumn { min-width: 0; flex: 1 1 40%; }
+  .st-key-fr-controls .stHorizontalBlock > .stColumn:last-child { flex-basis: 100%; }
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
   .stMainBlockContainer .st-key-fr-heading { row-gap: .4rem; }
   .stMainBlockContainer { padding: 1.2rem 1rem 2rem; }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -33,3 +33,11 @@ def component(name: str) -> ComponentRenderer:
         js=_source(f"{name}.js"),
         isolate_styles=False,
     )
+
+
+def sent(key: str, event: str) -> Any:
+    """What the component of that key sent, within its callback: any value that JSON knows, from a
+    browser that may be anybody's. ``None`` too where the component was gone from the page before
+    its message came."""
+    state = st.session_state.get(key)
+    return None if state is None else state.get(event)
