@@ -66,6 +66,7 @@ from fitting_room.ranking import (
     Part,
     Ranking,
     near_top,
+    together,
     unit_bytes,
 )
 from fitting_room.reduction import PCA
@@ -234,6 +235,7 @@ class Index:
         *,
         ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
         exclude: np.ndarray | None = None,
+        likes: int | None = None,
     ) -> list[Hits]:
         """The ``n`` most similar items for each query, exactly.
 
@@ -241,10 +243,13 @@ class Index:
         else is known, so that colour has no weight (``D0`` is the embedding's dimension; the index
         applies its own PCA). Items that ``exclude``, bool ``(N,)``, marks are not answered. Fewer
         than ``n`` hits come back when the catalogue, or what the filter leaves of it, is smaller.
-        Of equally similar items the earlier one comes first.
+        Of equally similar items the earlier one comes first. With ``likes`` all queries are one
+        and have one answer: the first ``likes`` are wanted, the others are not
+        (:func:`fitting_room.ranking.together`).
 
-        Raises :class:`FilterError` for an unknown column and ``ValueError`` for ``n`` below 1 or
-        queries of another dimension.
+        Raises :class:`FilterError` for an unknown column and ``ValueError`` for ``n`` below 1,
+        queries of another dimension, or ``likes`` that are none of them or are compared with
+        another metric than the cosine.
         """
         if n < 1:
             raise ValueError("n must be at least 1")
@@ -252,6 +257,8 @@ class Index:
         if not asked:
             return []
         parts = self._parts(asked, ranking)
+        if likes is not None:
+            parts, asked = together(parts, likes), asked[:1]
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
