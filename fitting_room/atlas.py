@@ -36,6 +36,8 @@ EARLY_STEPS, STEPS, EXAGGERATION = 150, 350, 12.0
 FEWEST_FOR_TSNE = 30
 #: A point that is no landmark stands between this many landmarks.
 NEAREST_LANDMARKS = 4
+#: How far such a point is moved aside, at random, on a map that reaches from -1 to 1.
+ASIDE = 0.004
 #: Of the catalogue, the share that may have come or gone since the map was laid out; then it is
 #: laid out anew.
 OUTGROWN = 0.2
@@ -221,7 +223,9 @@ def _place(
         off = np.square(around - around[:, :1]).sum(axis=2)
         weight = weight * (off < 0.1**2)
         weight /= weight.sum(axis=1, keepdims=True)
-        result[start : start + step] = (weight[..., None] * around).sum(axis=1)
+        # Of many items between the same landmarks none should hide the others.
+        aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(some), 2))
+        result[start : start + step] = (weight[..., None] * around).sum(axis=1) + aside
         stage.advance(len(some))
     return result
 

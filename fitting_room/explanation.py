@@ -236,9 +236,7 @@ def _closeness(room: FittingRoom, row: int, features: Features, *, trained: bool
 
 
 def _percent(share: float) -> str:
-    if share > 0.99:
-        return "more than 99 %"
-    return f"{share:.0%}".replace("%", " %")
+    return f"{int(share * 100)} %"  # 99.9 % of them is not all of them
 
 
 def _note(room: FittingRoom, *, trained: bool) -> str:

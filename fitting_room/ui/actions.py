@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from fitting_room.room import FittingRoom, Match
-from fitting_room.ui import state
+from fitting_room.ui import state, takeaway, why
 from fitting_room.ui.components import sent
 from fitting_room.ui.query import Asked
 from fitting_room.ui.walk import of_items
@@ -42,6 +42,8 @@ ACTIONS: list[Action] = [
     Action(OPEN, "More like this", "picture"),
     Action(LESS, "Less like this", "corner", icon="thumb_down", asked=True),
     Action(MORE, "More like this", "row"),
+    Action("why", "Why?", "row", asked=True, take=why.show),
+    Action("take", "Save or share", "menu", icon="ios_share", take=takeaway.show),
 ]
 
 

@@ -16,7 +16,7 @@ from fitting_room.calibration import describe_share
 from fitting_room.catalogue import NAME_COLUMNS
 from fitting_room.ranking import Hits, Ranking
 from fitting_room.room import FittingRoom, Match
-from fitting_room.ui import actions, controls, media, resources, state
+from fitting_room.ui import actions, controls, media, resources, state, takeaway
 from fitting_room.ui.components import component
 from fitting_room.ui.query import Asked, Kept
 from fitting_room.ui.walk import MOST_SUBJECTS, of_items
@@ -155,6 +155,7 @@ def _matches(
         return
     shown = [card(m, f"{place}-{i}", likeness(m, bare=bare)) for i, m in enumerate(matches)]
     cards(room, asked, shown, _heading(asked), f"gallery-{place}")
+    takeaway.offer(room, asked, matches, place)
 
 
 def _found(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from fitting_room.ui import search, state
+from fitting_room.ui import about, atlas, search, state
 
 
 def chosen() -> Page:
@@ -13,6 +13,8 @@ def chosen() -> Page:
     every page."""
     parts = [
         Page(search.page, title="Search", icon=":material/search:", default=True),
+        Page(atlas.page, title="Map", icon=":material/scatter_plot:", url_path="map"),
+        Page(about.page, title="About", icon=":material/info:", url_path="about"),
     ]
     st.session_state.parts = parts
     return st.navigation(parts, position="hidden")

@@ -77,6 +77,25 @@ _CSS = """
 [class*="st-key-fr-sample-"]:focus-within .fr-sample { border-color: var(--fr-accent);
   box-shadow: 0 0 0 2px var(--fr-accent); }
 
+.fr-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1rem;
+  margin: 0 0 .5rem; }
+.stMainBlockContainer .fr-figures dt, .stMainBlockContainer .fr-figures dd { margin: 0; padding: 0; }
+.fr-figures dt { font-size: .85rem; }
+.fr-figures dd { font-size: 1.6rem; font-variant-numeric: tabular-nums; }
+
+/* Why: two pictures side by side, one below the other on a phone. */
+.fr-why { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem; }
+.fr-why figure { margin: 0; }
+.fr-why img { display: block; width: 100%; height: 20rem; object-fit: contain; background: #fff;
+  border-radius: .6rem; border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.fr-why figcaption { font-size: .85rem; margin-top: .4rem; overflow-wrap: anywhere; }
+.fr-why-sentence { font-size: 1.05rem; line-height: 1.5; margin: 0; }
+.fr-why-scale { display: flex; align-items: center; gap: .6rem; font-size: .82rem; }
+.fr-why-bar { flex: 0 1 9rem; height: .5rem; border-radius: .25rem;
+  background: linear-gradient(90deg, #0d088733, #7e03a8, #cc4778, #f89540, #f0f921); }
+.fr-take-label { font-size: .85rem; margin: 0; }
+@media (max-width: 640px) { .fr-why img { height: 13rem; } }
+
 .fr-nothing { padding: 2.5rem 1rem; text-align: center; }
 
 @media (hover: none) {
