@@ -2,18 +2,13 @@
 
 import streamlit as st
 
-from fitting_room.ui import gallery, query, resources, style
+from fitting_room.ui import pages, resources, style
 
 st.set_page_config(page_title="Fitting Room", page_icon=":material/styler:", layout="wide")
 style.apply()
 
+page = pages.chosen()
 style.masthead()
 room = resources.fitting_room()
-
-ask_side, answer_side = st.columns([1, 2.6], gap="large")
-with ask_side:
-    asked = query.ask(room)
-with answer_side:
-    gallery.show(room, asked)
-
+page.run()
 resources.colophon(room)

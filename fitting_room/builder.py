@@ -282,6 +282,7 @@ class _Build:
             head=self._head,
             calibrated=self._calibration(len(found)),
             previous=None if self.old is None else self.old.calibration,
+            listener=self.listener,
             manifest={
                 "identity": self.embedder.selection.identity,
                 "chosen_because": self.embedder.selection.why,

@@ -111,6 +111,12 @@ class Embedder:
             rows.append(self.engine(np.stack([prepare(image, size, fast=fast) for image in batch])))
         return normalise(np.concatenate(rows))
 
+    def feature_maps(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """The network's last feature maps of upright RGB pictures, float32 ``(N, h, w, D)``. Their
+        mean over the ``h x w`` places, scaled to length 1, is the embedding."""
+        size = self.selection.backbone.input_size
+        return self.engine.feature_maps(np.stack([prepare(image, size) for image in images]))
+
     def describe(
         self, images: Sequence[Image.Image], *, views: bool = False, fast: bool = False
     ) -> list[Features]:
@@ -206,13 +212,22 @@ def prepare(image: Image.Image, size: tuple[int, int], *, fast: bool = False) ->
     photographs: nothing is cut off and nothing is stretched. ``fast`` is that of
     :func:`fitting_room.resizing.resized`.
     """
-    pixels = resized(image, fit(image.size, size), fast=fast)
+    left, top, right, bottom = place_of(image, size)
+    pixels = resized(image, (right - left, bottom - top), fast=fast)
     if pixels.shape[:2] == size:
         return pixels
     ground = np.full((*size, 3), 255, np.uint8)
-    top, left = ((whole - part) // 2 for whole, part in zip(size, pixels.shape[:2], strict=True))
-    ground[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    ground[top:bottom, left:right] = pixels
     return ground
+
+
+def place_of(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where :func:`prepare` puts a picture: left, top, right and bottom within the network's input
+    of ``size`` (height, width)."""
+    height, width = size
+    fitted = fit(image.size, size)
+    left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    return left, top, left + fitted[0], top + fitted[1]
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

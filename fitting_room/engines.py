@@ -35,6 +35,9 @@ ENGINES = ("auto", "openvino", "torch", "cuda", "mps")
 PRECISIONS = ("auto", "f32", "bf16", "f16")
 
 
+NO_MAPS = "The network does not end in a mean over places, so it has no feature maps to show."
+
+
 class EngineError(Exception):
     """An engine was asked for that this machine does not have."""
 
@@ -48,6 +51,11 @@ class Engine(Protocol):
     streams: int
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray: ...
+
+    def feature_maps(self, pixels: np.ndarray) -> np.ndarray:
+        """The network's last feature maps, float32 ``(N, h, w, D)``: what its answer is the mean
+        of, over the ``h x w`` places."""
+        ...
 
 
 def make_engine(
@@ -112,6 +120,25 @@ class TorchEngine:
         self._short = {"bf16": torch.bfloat16, "f16": torch.float16}.get(precision)
         module = selection.backbone.module(selection.weights).to(self._device)
         self._module = module.to(memory_format=torch.channels_last)
+        self._seen = threading.local()
+        pools = [m for m in module.modules() if isinstance(m, torch.nn.AdaptiveAvgPool2d)]
+        if pools:
+            pools[-1].register_forward_pre_hook(self._see)
+
+    def _see(self, _: object, inputs: tuple[Any, ...]) -> None:
+        if getattr(self._seen, "wanted", False):
+            self._seen.maps = inputs[0]
+
+    def feature_maps(self, pixels: np.ndarray) -> np.ndarray:
+        self._seen.wanted, self._seen.maps = True, None
+        try:
+            self(pixels)
+            maps = self._seen.maps
+        finally:
+            self._seen.wanted, self._seen.maps = False, None
+        if maps is None:
+            raise EngineError(NO_MAPS)
+        return maps.permute(0, 2, 3, 1).float().cpu().numpy()  # type: ignore[no-any-return]
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         import torch
@@ -168,6 +195,36 @@ class OpenVINOEngine:
             last = others[-1] if others else first
             parts.append(last.get_output_tensor(0).data[: len(part)].copy())
         return np.concatenate(parts)
+
+    def feature_maps(self, pixels: np.ndarray) -> np.ndarray:
+        model = self._compile_maps()
+        parts = []
+        for picture in pixels:  # few are asked for: one by one, with all cores on each
+            request = model.create_infer_request()
+            request.infer([np.ascontiguousarray(picture[None])], share_inputs=True)
+            parts.append(request.get_output_tensor(0).data.transpose(0, 2, 3, 1).copy())
+        return np.concatenate(parts)
+
+    def _compile_maps(self) -> Any:
+        """The same network up to where it takes the mean over places; compiled when somebody
+        asks."""
+        import openvino
+
+        with self._lock:
+            if 0 not in self._compiled:
+                pooling = self._model.get_results()[0]
+                while pooling.get_type_name() in ("Result", "Reshape", "Squeeze"):
+                    pooling = pooling.input_value(0).get_node()
+                if pooling.get_type_name() != "ReduceMean":
+                    raise EngineError(NO_MAPS)
+                model = openvino.Model(
+                    [pooling.input_value(0)], self._model.get_parameters(), "feature maps"
+                ).clone()
+                model.reshape([1, *self._input_size, 3])
+                # Asked for now and then, and in 32 bits they are those of any precision.
+                options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+                self._compiled[0] = [self._core.compile_model(model, "CPU", options)]
+            return self._compiled[0][0]
 
     def _requests(self, size: int) -> list[Any]:
         """Infer requests of this thread's own, one a part of the network, each reading what the one

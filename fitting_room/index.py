@@ -3,8 +3,9 @@
 An index is a folder: ``vectors.npy`` (float32 unit rows, memory-mapped), ``appearances.npy``
 (what the pictures look like without a network, uint8), ``items.parquet`` (the catalogue's table,
 one row per vector), ``manifest.json`` (what made it, and a checksum for each file); where the
-vectors were reduced, ``pca.npz``; and where a head was trained, ``head.safetensors`` and
-``trained.npy``, the items as the head sees them. It is written under another name and put in place
+vectors were reduced, ``pca.npz``; where a head was trained, ``head.safetensors`` and
+``trained.npy``, the items as the head sees them; and ``map.npy``, the items' places on a map, which
+indexes from before there were maps do without. It is written under another name and put in place
 at once, so that a reader sees the old one or the new one and nothing between.
 """
 
@@ -21,7 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import Timeout
 
-from fitting_room import appearance, calibration
+from fitting_room import appearance, atlas, calibration
 from fitting_room.appearance import APPEARANCE, COLOURS, SILHOUETTE, STUDIO
 from fitting_room.embedder import Features, normalise
 from fitting_room.head import Head, HeadError
@@ -32,6 +33,7 @@ from fitting_room.index_files import (
     FORMAT_VERSION,
     HEAD_FILE,
     ITEMS,
+    MAP,
     PCA_FILE,
     TRAINED,
     VECTORS,
@@ -50,6 +52,7 @@ from fitting_room.index_files import (
     work_folder,
     write_manifest,
 )
+from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import (
     COLOUR_WEIGHT,
     COLOUR_WEIGHT_PHOTOGRAPH,
@@ -63,6 +66,7 @@ from fitting_room.ranking import (
     Part,
     Ranking,
     near_top,
+    together,
     unit_bytes,
 )
 from fitting_room.reduction import PCA
@@ -92,7 +96,8 @@ class Index:
     """An opened index. Immutable and safe to share between threads.
 
     ``vectors`` is float32 ``(N, D)`` with unit rows, ``appearances`` uint8 ``(N, APPEARANCE)``,
-    ``items`` the table of ``N`` items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them.
+    ``items`` the table of ``N`` items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them,
+    ``map`` float32 ``(N, 2)`` their places on a map, if there is one.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Index:
         pca: PCA | None,
         head: Head | None = None,
         trained: np.ndarray | None = None,
+        places: np.ndarray | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -114,6 +120,7 @@ class Index:
         self.pca = pca
         self.head = head
         self.trained = trained
+        self.map = places
         self.calibration = calibration.Calibration.from_manifest(manifest["calibration"])
         self._scales: dict[int, np.ndarray] = {}
 
@@ -148,7 +155,7 @@ class Index:
         if not {VECTORS, ITEMS, APPEARANCES} <= set(manifest["files"]):
             raise damaged(folder, "the manifest does not name all files")
         # Small files are read in full anyway, so they are checked in full.
-        for name in (ITEMS, PCA_FILE, HEAD_FILE):
+        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP):
             if name in manifest["files"]:
                 check_sum(folder, name, manifest)
         try:
@@ -160,6 +167,7 @@ class Index:
             if HEAD_FILE in manifest["files"]:
                 head = Head.load(folder / HEAD_FILE)
                 trained = mapped(folder, TRAINED, np.float32, (items_count, head.dimension))
+            places = _read_map(folder, items_count) if MAP in manifest["files"] else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
             raise damaged(folder, str(error)) from error
         if head is not None and head.input_dimension != dimension:
@@ -169,7 +177,7 @@ class Index:
         if pca is not None and pca.dimension != dimension:
             raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
         try:
-            return cls(folder, manifest, vectors, appearances, items, pca, head, trained)
+            return cls(folder, manifest, vectors, appearances, items, pca, head, trained, places)
         except (KeyError, ValueError) as error:
             raise damaged(folder, str(error)) from error
 
@@ -227,6 +235,7 @@ class Index:
         *,
         ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
         exclude: np.ndarray | None = None,
+        likes: int | None = None,
     ) -> list[Hits]:
         """The ``n`` most similar items for each query, exactly.
 
@@ -234,10 +243,13 @@ class Index:
         else is known, so that colour has no weight (``D0`` is the embedding's dimension; the index
         applies its own PCA). Items that ``exclude``, bool ``(N,)``, marks are not answered. Fewer
         than ``n`` hits come back when the catalogue, or what the filter leaves of it, is smaller.
-        Of equally similar items the earlier one comes first.
+        Of equally similar items the earlier one comes first. With ``likes`` all queries are one
+        and have one answer: the first ``likes`` are wanted, the others are not
+        (:func:`fitting_room.ranking.together`).
 
-        Raises :class:`FilterError` for an unknown column and ``ValueError`` for ``n`` below 1 or
-        queries of another dimension.
+        Raises :class:`FilterError` for an unknown column and ``ValueError`` for ``n`` below 1,
+        queries of another dimension, or ``likes`` that are none of them or are compared with
+        another metric than the cosine.
         """
         if n < 1:
             raise ValueError("n must be at least 1")
@@ -245,6 +257,8 @@ class Index:
         if not asked:
             return []
         parts = self._parts(asked, ranking)
+        if likes is not None:
+            parts, asked = together(parts, likes), asked[:1]
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
@@ -274,6 +288,18 @@ class Index:
                 best = np.argsort(-exact, kind="stable")[:n]
                 hits.append(Hits(near[best], np.clip(exact[best], -1.0, 1.0).astype(np.float32)))
         return hits
+
+    def likeness(
+        self,
+        query: Features,
+        rows: np.ndarray,
+        *,
+        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+    ) -> np.ndarray:
+        """The likeness of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
+        measures it."""
+        parts = self._parts([query], ranking)
+        return np.clip(sum((p.exact(rows, 0) for p in parts), np.zeros(len(rows))), -1, 1)
 
     def _parts(self, queries: Sequence[Features], ranking: Ranking) -> Sequence[Part | JaccardPart]:
         """What the likeness to some queries is the sum of."""
@@ -417,6 +443,13 @@ def _read_pca(folder: Path) -> PCA:
         return PCA(file["mean"], file["components"], int(file["fitted_on"]))
 
 
+def _read_map(folder: Path, items: int) -> np.ndarray:
+    places = mapped(folder, MAP, np.float32, (items, 2))
+    if not (np.abs(places) <= 1e3).all():  # written so that it is false of what is no number
+        raise ValueError(f"{MAP} holds other things than places")
+    return places
+
+
 def _in_words(identity: Mapping[str, Any]) -> str:
     return (
         f"{identity.get('backbone')} with weights {identity.get('weights')} "
@@ -438,6 +471,7 @@ def write_index(
     manifest: Mapping[str, Any],
     calibrated: calibration.Calibration | None = None,
     previous: calibration.Calibration | None = None,
+    listener: Listener = ignore,
 ) -> None:
     """Write an index and put it in place of ``folder`` as a whole.
 
@@ -477,7 +511,7 @@ def write_index(
             **manifest,
             "counts": {**manifest["counts"], "studio": studio},
         }
-        _complete(new, folder, full, head, calibrated, (), previous)
+        _complete(new, folder, full, head, calibrated, (), previous, listener)
 
 
 def write_head(
@@ -496,7 +530,7 @@ def write_head(
                 raise IndexUnusable(
                     f"{folder}: the head was trained on another index. Train again."
                 )
-            for name in set(old.manifest["files"]) - {HEAD_FILE, TRAINED}:
+            for name in set(old.manifest["files"]) - {HEAD_FILE, TRAINED, MAP}:
                 link(old.folder / name, new / name)
             if head is not None:
                 _write_trained(new, head, old.vectors, old.appearances, old.items)
@@ -526,8 +560,9 @@ def _complete(
     calibrated: calibration.Calibration | None,
     photographs: Sequence[calibration.Photograph] = (),
     previous: calibration.Calibration | None = None,
+    listener: Listener = ignore,
 ) -> None:
-    """Add the manifest to an index's files in ``new`` and put them in place of ``folder``."""
+    """Add the map and the manifest to an index's files in ``new``, put in place of ``folder``."""
     full = {
         **manifest,
         "build": uuid.uuid4().hex,
@@ -537,7 +572,9 @@ def _complete(
             path.name: file_entry(path) for path in sorted(new.iterdir()) if path.name in FILES
         },
     }
+    full["map"] = None  # an earlier index's manifest may be what this one began as
     write_manifest(new, full)
+    _write_map(new, folder, full, listener)
     if calibrated is None:
         measured = calibration.calibrate(Index._open(new), photographs, previous)
         full["calibration"] = None if measured is None else measured.as_manifest()
@@ -545,3 +582,19 @@ def _complete(
     for path in new.iterdir():
         sync(path)
     put_in_place(new, folder)
+
+
+def _write_map(new: Path, folder: Path, manifest: dict[str, Any], listener: Listener) -> None:
+    """Draw the map of the index in ``new`` and add it to its files and its manifest. The index that
+    it will replace tells where things were."""
+    try:
+        before = Index.open(folder)
+    except IndexUnusable:
+        before = None
+    drawn = atlas.draw(Index._open(new), before, listener)
+    places = new_array(new / MAP, np.float32, drawn.positions.shape)
+    places[:] = drawn.positions
+    places.flush()
+    manifest["map"] = drawn.record
+    manifest["files"][MAP] = file_entry(new / MAP)
+    write_manifest(new, manifest)

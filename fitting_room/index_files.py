@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from fitting_room import appearance
+from fitting_room import appearance, atlas
 
 FORMAT = "fitting-room-index"
 FORMAT_VERSION = 2
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
 APPEARANCES, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "trained.npy"
-FILES = frozenset({VECTORS, ITEMS, PCA_FILE, APPEARANCES, HEAD_FILE, TRAINED})
+MAP = "map.npy"
+FILES = frozenset({VECTORS, ITEMS, PCA_FILE, APPEARANCES, HEAD_FILE, TRAINED, MAP})
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
@@ -84,6 +85,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and isinstance(manifest["head"], dict | None)
             and (manifest["head"] is not None) == (HEAD_FILE in files)
             and (HEAD_FILE in files) == (TRAINED in files)
+            and atlas.sound_record(manifest)
+            and (manifest.get("map") is not None) == (MAP in files)
             and manifest["counts"]["items"] > 0
             and 0 < manifest["dimension"] <= MAX_DIMENSION
             and set(files) <= FILES

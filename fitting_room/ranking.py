@@ -30,6 +30,9 @@ EMBEDDING_SHARE = 0.15
 #: with one; and of photographs, whose light and surroundings make colours less sure. Chosen by
 #: evaluation, as the share above: docs/relevance.md.
 COLOUR_WEIGHT, COLOUR_WEIGHT_TRAINED, COLOUR_WEIGHT_PHOTOGRAPH = 0.12, 0.1, 0.03
+#: Weight of what is not wanted against what is, for queries of several pictures: a third, as the
+#: usual 0.75 and 0.25 of Rocchio's formula (Manning, Raghavan and Schuetze 2008, section 9.1.1).
+LESS_WEIGHT = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,26 @@ class JaccardPart:
             result += (both - distance) / (both + distance) / len(self.views[query])
         result *= self.weights[query]
         return result
+
+
+def together(parts: Sequence[Part | JaccardPart], likes: int) -> list[Part]:
+    """Several queries as one: the mean of the first ``likes``, less a share of the mean of the
+    others, which are not wanted (Rocchio 1971). Each part of the likeness is combined where it is
+    compared, after a head or a PCA, so that what they make of each picture counts. The result is as
+    long as the wanted queries are on average, so that a likeness is at most 1 and the parts keep
+    their weights. Raises ``ValueError`` where nothing is wanted or the likeness is no cosine.
+    """
+    combined = []
+    for part in parts:
+        if not isinstance(part, Part) or not 1 <= likes <= len(part.queries):
+            raise ValueError("several queries are one only by the cosine, and one must be wanted")
+        wanted, unwanted = part.queries[:likes], part.queries[likes:]
+        mean = wanted.mean(axis=0)
+        if len(unwanted):
+            mean = mean - LESS_WEIGHT * unwanted.mean(axis=0)
+        length = np.linalg.norm(wanted, axis=1).mean()
+        combined.append(Part(part.rows, normalise(mean[None]) * length, part.scale))
+    return combined
 
 
 def near_top(scores: np.ndarray, n: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,6 +75,8 @@ class FittingRoom:
         self._embedder: Embedder | None = None
         self._lock = threading.Lock()
         self._store: PictureStore | None = None
+        self._rows: dict[str, int] | None = None
+        self._names: pd.Series[str] | None = None
 
     @classmethod
     def open(cls, index: str | Path, settings: Settings | None = None) -> FittingRoom:
@@ -175,32 +177,52 @@ class FittingRoom:
 
     def search(
         self,
-        query: Picture | Features | np.ndarray,
+        query: Picture | Features | np.ndarray | Sequence[Features],
         n: int = 12,
         where: Where | None = None,
         *,
         ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
         fold: bool = False,
+        less: Sequence[Features] = (),
+        without: Collection[str] = (),
     ) -> list[Match]:
         """The ``n`` items most similar to a picture, or to what :meth:`describe` or :meth:`embed`
-        told of it, best first.
+        told of it, best first. Several features are one question, for what is like all of them,
+        and ``less`` are features that the answer should be unlike; what such a likeness is worth
+        was not measured. Items whose ids are in ``without`` are not answered.
 
         ``where`` narrows the catalogue: ``{"gender": ["Women", "Girls"], "season": "Summer"}``.
         ``ranking`` says how likeness is measured. With ``fold``, items that look all but the same
         are one match, the best of them, which names the ``others``. Raises ``ImageRejected`` for
         an unusable picture and ``FilterError`` for an unknown column.
         """
+        asked: Sequence[Features] | np.ndarray
         if isinstance(query, np.ndarray):
-            asked: Sequence[Features] | np.ndarray = query
-        else:
+            asked = query
+        elif isinstance(query, Features | str | Path | bytes | Image.Image):
             asked = [query if isinstance(query, Features) else self.describe([query])[0]]
-        studio = not isinstance(asked, list) or asked[0].studio
+        else:
+            asked = list(query)
+        likes = None
+        if not isinstance(asked, np.ndarray) and (less or len(asked) > 1):
+            likes, asked = len(asked), [*asked, *less]
+        studio = isinstance(asked, np.ndarray) or asked[0].studio
+        exclude = None
+        if without:
+            exclude = np.zeros(len(self.index), bool)
+            exclude[[row for item in without if (row := self.row(item)) is not None]] = True
+
+        def best_of(count: int) -> Hits:
+            return self.index.search(
+                asked, count, where, ranking=ranking, exclude=exclude, likes=likes
+            )[0]
+
+        measured = None if likes is not None else ranking
         if not fold:
-            hits = self.index.search(asked, n, where, ranking=ranking)[0]
-            return self.matches(hits, ranking, studio=studio)
+            return self.matches(best_of(n), measured, studio=studio)
         wanted = n
         while True:
-            hits = self.index.search(asked, wanted, where, ranking=ranking)[0]
+            hits = best_of(wanted)
             groups = self.index.near_duplicates(hits)
             # One group more than asked for: the last one is then known to be complete.
             if len(groups) > n or len(hits) < wanted or wanted >= MOST_FOLDED * n:
@@ -212,7 +234,7 @@ class FittingRoom:
         return [
             replace(match, others=tuple(str(ids.iloc[hits.rows[place]]) for place in group[1:]))
             for match, group in zip(
-                self.matches(kept, ranking, studio=studio), groups, strict=False
+                self.matches(kept, measured, studio=studio), groups, strict=False
             )
         ]
 
@@ -240,19 +262,38 @@ class FittingRoom:
     def matches(
         self,
         hits: Hits,
-        ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
+        ranking: Ranking | None = Ranking(),  # noqa: B008  (frozen)
         *,
         studio: bool = True,
     ) -> list[Match]:
         """Hits of the index with what the catalogue says of them, and what a likeness of that
-        ``ranking`` is worth to a picture from a studio or to a photograph."""
+        ``ranking``, if any, is worth to a picture from a studio or to a photograph."""
+
+        def worth(similarity: float) -> float | None:
+            if ranking is None:
+                return None
+            return self.index.worth(similarity, ranking, studio=studio)
+
         found = self.index.items.iloc[hits.rows]
         return [
-            self._match(
-                row, float(similarity), self.index.worth(float(similarity), ranking, studio=studio)
-            )
+            self._match(row, float(similarity), worth(float(similarity)))
             for row, similarity in zip(found.to_dict("records"), hits.similarities, strict=True)
         ]
+
+    def row(self, item: str) -> int | None:
+        """The row of the index that holds the item of that id, or ``None``."""
+        with self._lock:
+            if self._rows is None:
+                ids = self.index.items["id"].astype(str)
+                self._rows = {item: row for row, item in enumerate(ids)}
+        return self._rows.get(item)
+
+    def item(self, item: str) -> Match | None:
+        """What the catalogue says of the item of that id, or ``None`` where there is none."""
+        row = self.row(item)
+        if row is None:
+            return None
+        return self.matches(Hits(np.array([row]), np.ones(1, np.float32)), None)[0]
 
     def far(self, matches: Sequence[Match], query: Features | None = None) -> bool:
         """Whether nothing in the catalogue is close to ``query``, of which ``matches`` are the
@@ -298,6 +339,20 @@ class FittingRoom:
             return self.store.read(image, self.limits.max_bytes)
         except CatalogueError as error:
             raise ImageRejected(str(error), name=image) from error
+
+    def named(self, words: Sequence[str]) -> np.ndarray:
+        """Which items have all of these words in their name or their id, whatever the letters'
+        case; bool ``(N,)``."""
+        with self._lock:
+            if self._names is None:
+                columns = [c for c in ("id", *NAME_COLUMNS) if c in self.index.items]
+                texts = self.index.items[columns].astype("string").fillna("")
+                self._names = texts.agg(" ".join, axis=1).str.casefold()
+        mask = np.ones(len(self.index), bool)
+        for word in words:
+            found = self._names.str.contains(word.casefold(), regex=False)
+            mask &= found.to_numpy(dtype=bool)
+        return mask
 
     def values(self, column: str) -> list[str]:
         """The different values of a column, the most frequent first. Raises ``KeyError``."""

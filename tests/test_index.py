@@ -25,6 +25,7 @@ from fitting_room.index_files import (
     APPEARANCES,
     ITEMS,
     MANIFEST,
+    MAP,
     PCA_FILE,
     VECTORS,
     IndexUnusable,
@@ -132,7 +133,7 @@ def test_a_written_index_leaves_nothing_beside_it(tmp_path: Path) -> None:
         write(tmp_path / "index", random_rows(0, 5, 3))
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
     assert sorted(p.name for p in (tmp_path / "index").iterdir()) == sorted(
-        [VECTORS, APPEARANCES, ITEMS, MANIFEST]
+        [VECTORS, APPEARANCES, ITEMS, MANIFEST, MAP]
     )
 
 

@@ -25,7 +25,10 @@ from fitting_room.ranking import (
     EMBEDDING_SHARE,
     JACCARD,
     SILHOUETTE_SHARE,
+    JaccardPart,
+    Part,
     Ranking,
+    together,
 )
 from fitting_room.reduction import PCA
 from tests.test_index import description, random_rows, table
@@ -312,3 +315,46 @@ def test_items_that_look_all_but_the_same_are_one_group(index: Index, tmp_path: 
     assert sorted(map(tuple, groups)) == [
         (0, 1, 2), (3, 4, 5), (6, 7, 8), (9, 10, 11), (12, 13), (14,),
     ]  # fmt: skip
+
+
+# --- several queries as one ---------------------------------------------------------------------
+
+
+def _unit(*rows: tuple[float, ...]) -> np.ndarray:
+    return normalise(np.array(rows, np.float32))
+
+
+def test_several_queries_are_their_mean_and_keep_their_weights():
+    rows = _unit((1, 0, 0), (0, 1, 0), (0, 0, 1))
+    queries = np.float32([[0.6], [0.2]]) * _unit((1, 0, 0), (0, 1, 0))
+    (part,) = together([Part(rows, queries)], 2)
+    assert part.queries.shape == (1, 3)
+    assert np.linalg.norm(part.queries) == pytest.approx(0.4)
+    # The one with more weight counts more, the third direction not at all.
+    first, second, third = part.queries[0]
+    assert first > second > third == 0
+
+
+def test_what_is_not_wanted_is_taken_away():
+    rows = _unit((1, 0), (0, 1))
+    like, less = (1.0, 1.0), (0.0, 1.0)
+    (alone,) = together([Part(rows, _unit(like))], 1)
+    (part,) = together([Part(rows, _unit(like, less))], 1)
+    assert part.queries[0, 1] < alone.queries[0, 1]
+    assert part.queries[0, 0] > alone.queries[0, 0]
+    assert np.linalg.norm(part.queries) == pytest.approx(1)
+
+
+def test_one_wanted_query_alone_is_itself():
+    rows = _unit((1, 0), (0, 1))
+    queries = 0.7 * _unit((3, 4))
+    (part,) = together([Part(rows, queries)], 1)
+    assert part.queries == pytest.approx(queries)
+
+
+def test_nothing_wanted_or_another_metric_is_refused():
+    part = Part(_unit((1, 0)), _unit((1, 0)))
+    jaccard = JaccardPart(_unit((1, 0)), [_unit((1, 0))], np.ones(1))
+    for parts, likes in (([part], 0), ([part], 2), ([jaccard], 1)):
+        with pytest.raises(ValueError, match="wanted"):
+            together(parts, likes)

@@ -21,6 +21,7 @@ from fitting_room.embedder import Embedder
 from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import FilterError, Index
 from fitting_room.index_files import ITEMS, MANIFEST, IndexUnusable, file_entry
+from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import Settings
 from fitting_room.weights import BackboneError
@@ -404,3 +405,55 @@ def test_values_of_a_column_come_the_most_frequent_first(
 
 def test_the_demo_catalogue_is_where_the_index_says(demo_room: FittingRoom) -> None:
     assert demo_room.catalogue_location == DEMO.resolve()
+
+
+# --- several pictures as one question, and items by id --------------------------------------------
+
+
+def test_several_pictures_find_what_is_like_all_of_them(demo_room: FittingRoom):
+    items = demo_room.index.items
+    chosen = items.index[(items["articleType"] == "Dresses") & (items["baseColour"] == "Red")][:2]
+    queries = demo_room.index.features(np.array(chosen))
+    own = list(items["id"].iloc[chosen])
+    matches = demo_room.search(queries, 8, without=own)
+    assert not {match.id for match in matches} & set(own)
+    assert [match.attributes["articleType"] for match in matches[:3]] == ["Dresses"] * 3
+    # It was not measured what a likeness to several is worth.
+    assert {match.worth for match in matches} == {None}
+
+
+@pytest.mark.parametrize("colour", [0.0, None, 1.0])
+def test_less_like_an_item_moves_away_from_it(demo_room: FittingRoom, colour: float | None):
+    ranking = Ranking(colour=colour)
+    query = demo_room.describe([SAMPLES / "red-dress.jpg"])
+    near = demo_room.search(query[0], 200, ranking=ranking)
+    unwanted = near[1].id
+    (less,) = demo_room.index.features(np.array([demo_room.row(unwanted)]))
+    after = demo_room.search(query, 200, ranking=ranking, less=[less])
+    before_order = [match.id for match in near]
+    after_order = [match.id for match in after]
+    assert unwanted not in after_order or after_order.index(unwanted) > before_order.index(unwanted)
+
+
+def test_one_picture_in_a_list_is_that_picture(demo_room: FittingRoom):
+    query = demo_room.describe([SAMPLES / "red-dress.jpg"])
+    assert demo_room.search(query, 5) == demo_room.search(query[0], 5)
+
+
+def test_an_item_is_found_by_its_id(demo_room: FittingRoom):
+    match = demo_room.item("10724")
+    assert match is not None
+    assert match.id == "10724"
+    assert demo_room.index.items["id"].iloc[demo_room.row("10724")] == "10724"
+    assert demo_room.item("nothing") is None
+    assert demo_room.row("nothing") is None
+
+
+def test_items_are_found_by_words_of_their_name_or_number(demo_room: FittingRoom):
+    items = demo_room.index.items
+    found = items[demo_room.named(["DRESS", "red"])]
+    assert len(found) == 10
+    assert set(found["baseColour"]) == {"Red"}
+    assert list(items[demo_room.named(["10724"])]["id"]) == ["10724"]
+    assert not demo_room.named(["red.*"]).any()
+    assert demo_room.named([]).all()

@@ -1,25 +1,31 @@
-"""What a visitor can turn: how many matches, and which part of the catalogue."""
+"""What a visitor can turn: how many matches, shape or colour, and which part of the catalogue."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 import streamlit as st
 
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
+from fitting_room.ui import facets, state, swatches
+from fitting_room.ui.facets import Facet
+from fitting_room.ui.query import plain
+from fitting_room.ui.state import MAX_MATCHES, MIN_MATCHES, POSITIONS
 
-MIN_MATCHES, MAX_MATCHES, DEFAULT_MATCHES = 1, 60, 12
-#: A column is offered as a filter when it has at least two and at most this many values.
-MAX_FILTER_VALUES = 200
-#: Where the slider from shape to colour stops, in hundredths.
-POSITIONS = range(0, 101, 10)
+#: A column with at most this many values shows them all; a larger one is a list to search in.
+MOST_PILLS = 12
+#: Values of a column of colours that are shown as swatches.
+MOST_SWATCHES = 60
 
 
 def how_many() -> int:
     """The slider for the number of matches."""
+    st.session_state.setdefault("n", state.DEFAULT_MATCHES)
     return int(
-        st.slider("How many", MIN_MATCHES, MAX_MATCHES, DEFAULT_MATCHES, key="n", width="stretch")
+        st.slider(
+            "How many", MIN_MATCHES, MAX_MATCHES, key="n", width="stretch", persist_state="session"
+        )
     )
 
 
@@ -30,7 +36,7 @@ def ranking(room: FittingRoom, *, trained: bool, studio: bool) -> Ranking:
     not all at its lower end. The usual one depends on the picture and on the head: a slider that
     nobody moved goes along with it, and one that was moved stays."""
     usual = _usual(room, trained=trained, studio=studio)
-    if st.session_state.get("colour") == st.session_state.get("usual_colour"):
+    if st.session_state.get("colour") in (None, st.session_state.get("usual_colour")):
         st.session_state.colour = usual
     st.session_state.usual_colour = usual
     position = st.select_slider(
@@ -38,7 +44,7 @@ def ranking(room: FittingRoom, *, trained: bool, studio: bool) -> Ranking:
         POSITIONS,
         format_func=_position_in_words,
         key="colour",
-        persist_state="page",
+        persist_state="session",
         help="To the left the cut counts, to the right the colour. "
         f"{usual} % was best where it was measured.",
     )
@@ -49,11 +55,11 @@ def trained(room: FittingRoom) -> bool:
     """The switch for what was learned on the catalogue, where something was."""
     if room.index.head is None:
         return True
+    st.session_state.setdefault("trained", True)
     return st.toggle(
         "Trained on this catalogue",
-        value=True,
         key="trained",
-        persist_state="page",
+        persist_state="session",
         help="Rank with what was learned from this catalogue's own labels; "
         "switched off, as the network sees the pictures by itself.",
     )
@@ -61,11 +67,11 @@ def trained(room: FittingRoom) -> bool:
 
 def fold() -> bool:
     """The switch for near-duplicates."""
+    st.session_state.setdefault("fold", True)
     return st.toggle(
         "Group look-alikes",
-        value=True,
         key="fold",
-        persist_state="page",
+        persist_state="session",
         help="Items that look all but the same share one card, with their number.",
     )
 
@@ -80,42 +86,111 @@ def _position_in_words(position: int) -> str:
     return {0: "shape", 100: "colour"}.get(position, f"{position} % colour")
 
 
+# --- narrowing down ---------------------------------------------------------------------------
+
+
 def narrow(room: FittingRoom) -> dict[str, list[str]]:
-    """Filters over the catalogue's own columns; answers the chosen values by column."""
-    choices = _choices(room.index.manifest["build"], room)
-    if not choices:
+    """Filters over the catalogue's own columns, with the number of items that each value leaves;
+    answers the chosen values by column."""
+    offered = facets_of(room)
+    if not offered:
         return {}
-    chosen = {column: st.session_state.get(f"filter-{column}", []) for column in choices}
-    count = sum(map(len, chosen.values()))
+    where = state.where()
+    chosen = sum(map(len, where.values()))
+    counts = facets.count_all(offered, where)
     with st.popover(
-        f"Filter ({count})" if count else "Filter", icon=":material/tune:", width="stretch"
+        f"Filter ({chosen})" if chosen else "Filter",
+        icon=":material/tune:",
+        width="stretch",
+        key="fr-filter",
     ):
-        for column, values in choices.items():
-            st.multiselect(label(column), values, key=f"filter-{column}", placeholder="Any")
-        if count:
-            st.button("Clear all", on_click=clear_filters, key="clear-filters-inside")
-    return {
-        column: values
-        for column in choices
-        if (values := st.session_state.get(f"filter-{column}", []))
-    }
+        left = facets.remaining(offered, where)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{left:,}** of {len(room.index):,} items", width="stretch")
+            st.button(
+                "Clear all",
+                on_click=state.clear_filters,
+                key="clear-filters-inside",
+                type="tertiary",
+                disabled=not chosen,
+            )
+        for facet in offered:
+            _choose(facet, counts[facet.column])
+    return state.where()
 
 
-def clear_filters() -> None:
-    """Take every filter off."""
-    for key in list(st.session_state):
-        if str(key).startswith("filter-"):
-            st.session_state[key] = []
+def _choose(facet: Facet, counts: dict[str, int]) -> None:
+    key = state.filter_key(facet.column)
+    title = facets.label(facet.column)
+    # A value that leaves nothing is not offered, unless it is chosen and may be taken off.
+    chosen = state.where().get(facet.column, [])
+    values = [value for value in facet.values if counts[value] or value in chosen]
+    if key not in st.session_state:
+        st.session_state[key] = chosen
+    if len(facet.values) > MOST_PILLS and not _has_swatches(facet):
+        st.multiselect(
+            title,
+            values,
+            format_func=lambda value: f"{value} ({counts.get(value, 0):,})",
+            key=key,
+            on_change=state.choose,
+            args=(facet.column,),
+            persist_state="session",
+            placeholder="Any",
+            select_all=False,
+        )
+        return
+    with st.container(key=f"fr-values-{key}", gap="xxsmall"):
+        if _has_swatches(facet):
+            st.html(swatches.style(f"st-key-fr-values-{key}", values))
+        st.pills(
+            title,
+            values,
+            selection_mode="multi",
+            format_func=lambda value: f"{plain(value)} :small[{counts.get(value, 0):,}]",
+            key=key,
+            on_change=state.choose,
+            args=(facet.column,),
+            persist_state="session",
+        )
+
+
+def _has_swatches(facet: Facet) -> bool:
+    return len(facet.values) <= MOST_SWATCHES and swatches.are_colours(facet.values)
+
+
+def chips() -> None:
+    """The filters that are on, each with a way to take it off."""
+    where = state.where()
+    if not where:
+        return
+    with st.container(horizontal=True, gap="xsmall", key="fr-chips"):
+        for column, values in where.items():
+            for value in values:
+                st.button(
+                    plain(value),
+                    key=f"chip-{column}-{value}",
+                    icon=":material/close:",
+                    help=f"{facets.label(column)}: take this filter off",
+                    on_click=_take_off,
+                    args=(column, value),
+                )
+        st.button(
+            "Clear filters", key="clear-filters", type="tertiary", on_click=state.clear_filters
+        )
+
+
+def _take_off(column: str, value: str) -> None:
+    where = state.where()
+    where[column] = [other for other in where.get(column, []) if other != value]
+    state.set_where(where)
+
+
+def facets_of(room: FittingRoom) -> Sequence[Facet]:
+    """The columns that a visitor may narrow by, numbered once for an index."""
+    return _facets(room.index.manifest["build"], room)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _choices(build: str, _room: FittingRoom) -> dict[str, list[str]]:  # noqa: ARG001
-    """Values by column, most frequent first; counted once for an index (``build`` tells which)."""
-    by_column = {column: _room.values(column) for column in _room.attributes}
-    return {c: v for c, v in by_column.items() if 2 <= len(v) <= MAX_FILTER_VALUES}
-
-
-def label(column: str) -> str:
-    """A column's name for people: `baseColour` -> `Base colour`."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ")
-    return words[:1].upper() + words[1:].lower()
+def _facets(build: str, _room: FittingRoom) -> list[Facet]:  # noqa: ARG001
+    return facets.facets_of(_room.index.items, _room.attributes)

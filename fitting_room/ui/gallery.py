@@ -1,130 +1,266 @@
-"""The answer: a gallery of cards, ranked."""
+"""The answer: a gallery of cards, ranked; or the catalogue, to walk through."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
 from html import escape
+from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
 
 from fitting_room.calibration import describe_share
 from fitting_room.catalogue import NAME_COLUMNS
-from fitting_room.ranking import Hits
+from fitting_room.ranking import Hits, Ranking
 from fitting_room.room import FittingRoom, Match
-from fitting_room.ui import controls, resources
-from fitting_room.ui.query import Query
+from fitting_room.ui import actions, controls, media, resources, state, takeaway
+from fitting_room.ui.components import component
+from fitting_room.ui.query import Asked, Kept
+from fitting_room.ui.walk import MOST_SUBJECTS, of_items
 
 #: What a card says below an item's name, where the catalogue has it; a catalogue with other
 #: columns shows its first ones.
 PREFERRED_ATTRIBUTES = ("articleType", "baseColour", "gender", "season", "usage", "class")
 ATTRIBUTES_ON_CARD = 4
-
-
 #: Above this weight of colour it is colours that a likeness tells of, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
 
+#: Answers that a session keeps: those of one question for each of its pictures.
+ANSWERS_KEPT = MOST_SUBJECTS
+
+Card = dict[str, Any]
+
 
 @st.fragment
-def show(room: FittingRoom, asked: Query | None) -> None:
-    """The controls and the matches of a query, or a glance at the catalogue without one. A
-    fragment: what a visitor turns redraws this part only, and nothing is embedded again."""
-    cards = _glance(room) if asked is None else _answer(room, asked)
-    if not cards:
-        _nothing_found()
-    with st.grid(6, min_column_width=112, gap="small", key="fr-gallery"):
-        for card in cards:
-            st.html(card)
+def show(room: FittingRoom, asked: Asked | None) -> None:
+    """The controls and the matches of a query, or the catalogue without one. A fragment: what a
+    visitor turns redraws this part only, and nothing is embedded again."""
+    if st.session_state.pop("moved", False):
+        st.rerun()  # what is asked about is another now, and is drawn outside of this part
+    if asked is None or st.session_state.get("way") == state.CATALOGUE_WAY:
+        _catalogue(room)
+    else:
+        _answer(room, asked)
+    state.write()
+    actions.follow(room, asked)
 
 
-def _glance(room: FittingRoom) -> list[str]:
-    """Items from all over the catalogue, always the same ones, to show what is there."""
-    many, filters = st.columns([3, 1], gap="medium", vertical_alignment="center")
+def _catalogue(room: FittingRoom) -> None:
+    """Items from all over the catalogue, always the same ones, or those of a name."""
+    many, filters = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
     with many:
         n = controls.how_many()
     with filters:
         where = controls.narrow(room)
-    st.subheader("A glance at the catalogue", anchor=False)
-    rows = np.flatnonzero(room.index.mask(where))
-    chosen = np.random.default_rng(len(room.index)).permutation(rows)[:n]
-    return [_card(m) for m in room.matches(Hits(chosen, np.zeros(len(chosen), np.float32)))]
+    controls.chips()
+    words = str(st.session_state.get("find") or "").split()
+    browsing = st.session_state.get("way") == state.CATALOGUE_WAY
+    mask = room.index.mask(where)
+    if browsing and words:
+        mask = mask & room.named(words)
+    rows = np.flatnonzero(mask)
+    if browsing and words:
+        st.header(f"{len(rows):,} found" if len(rows) else "Nothing found", anchor=False)
+    else:
+        title = "The catalogue" if browsing else "A glance at the catalogue"
+        st.header(title, anchor=False)
+        rows = np.random.default_rng(len(room.index)).permutation(rows)
+    if not len(rows):
+        _nothing_found(named=browsing and bool(words))
+        return
+    page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
+    chosen = rows[(page - 1) * n : page * n]
+    matches = room.matches(Hits(chosen, np.zeros(len(chosen), np.float32)), None)
+    cards(room, None, [card(m, f"0-{i}") for i, m in enumerate(matches)], "Catalogue")
 
 
-def _answer(room: FittingRoom, asked: Query) -> list[str]:
-    many, colour, filters = st.columns([3, 3, 2], gap="medium", vertical_alignment="center")
+def _page(pages: int, what: str) -> int:
+    """Which of some pages is shown: the first one where something else is to be seen than before,
+    unless a link names another."""
+    if st.session_state.get("paged") != what:
+        st.session_state.paged = what
+        st.session_state.first_page = st.session_state.pop("asked_page", 1)
+        st.session_state.page_turn = st.session_state.get("page_turn", 0) + 1
+    if pages < 2:
+        st.session_state.page = 1
+        return 1
+    start = min(st.session_state.first_page, pages)
+    key = f"page-{st.session_state.page_turn}"
+    st.session_state.page = int(st.pagination(pages, default=start, key=key, width="content"))
+    return int(st.session_state.page)
+
+
+def _answer(room: FittingRoom, asked: Asked) -> None:
+    with st.container(key="fr-controls"):
+        many, colour, filters = st.columns([3, 3, 2], gap="medium", vertical_alignment="center")
     heading = st.container(horizontal=True, vertical_alignment="center", key="fr-heading")
     with many:
         n = controls.how_many()
     with heading:
-        st.subheader("Most like your picture", anchor=False)
+        st.header(_heading(asked), anchor=False)
         trained = controls.trained(room)
         fold = controls.fold()
     with colour:
-        ranking = controls.ranking(room, trained=trained, studio=asked.features.studio)
+        ranking = controls.ranking(room, trained=trained, studio=asked.studio)
     with filters:
         where = controls.narrow(room)
+    controls.chips()
+    if not asked.step.apart:
+        _matches(room, asked, n, where, ranking, fold, "0")
+        return
+    for place, subject in enumerate(asked.subjects):
+        _section(place, subject)
+        _matches(room, asked.alone(place), n, where, ranking, fold, str(place))
+
+
+def _section(place: int, subject: Kept) -> None:
+    name = escape(subject.name, quote=True)
+    address = media.address(subject.jpeg, f"section-{place}") if subject.jpeg else ""
+    picture = f'<img src="{address}" alt="">' if address else ""
+    st.html(f'<div class="fr-section">{picture}<h3>{name}</h3></div>')
+
+
+def _heading(asked: Asked) -> str:
+    if asked.step.apart:
+        return "Most like each of your pictures"
+    if len(asked.subjects) > 1:
+        return "Most like these"
+    return "Most like your picture" if not asked.items else "Most like this"
+
+
+def _matches(
+    room: FittingRoom,
+    asked: Asked,
+    n: int,
+    where: dict[str, list[str]],
+    ranking: Ranking,
+    fold: bool,
+    place: str,
+) -> None:
     if asked.far:
         st.caption(
             ":material/search_off: Nothing in the catalogue is close to your picture. "
             "These come nearest."
         )
-    weight = room.index.colour_weight(ranking, studio=asked.features.studio)
-    matches = room.search(asked.features, n, where, ranking=ranking, fold=fold)
+    weight = room.index.colour_weight(ranking, studio=asked.studio)
+    matches = _found(room, asked, n, where, ranking, fold)
     # What was measured on garments says nothing of a picture that is none.
     bare = asked.far or weight > MOSTLY_COLOUR
-    return [_card(m, _likeness(m, bare=bare)) for m in matches]
+    if not matches:
+        _nothing_found(named=False)
+        return
+    shown = [card(m, f"{place}-{i}", likeness(m, bare=bare)) for i, m in enumerate(matches)]
+    cards(room, asked, shown, _heading(asked), f"gallery-{place}")
+    takeaway.offer(room, asked, matches, place)
 
 
-def _nothing_found() -> None:
+def _found(
+    room: FittingRoom,
+    asked: Asked,
+    n: int,
+    where: dict[str, list[str]],
+    ranking: Ranking,
+    fold: bool,
+) -> list[Match]:
+    """The matches. The last answers are kept, so that what does not change them (a card's button,
+    fewer of them, the next sheet) does not search again."""
+    kept: OrderedDict[str, tuple[int, list[Match]]] = st.session_state.setdefault(
+        "answers", OrderedDict()
+    )
+    name = repr((room.index.manifest["build"], asked.step, where, ranking, fold))
+    count, matches = kept.get(name, (0, []))
+    if count < n:
+        matches = room.search(
+            asked.features,
+            n,
+            where,
+            ranking=ranking,
+            fold=fold,
+            less=asked.less,
+            without=asked.items,
+        )
+        kept[name] = (n, matches)
+    kept.move_to_end(name)
+    while len(kept) > ANSWERS_KEPT:
+        kept.popitem(last=False)
+    return matches[:n]
+
+
+def _nothing_found(*, named: bool) -> None:
+    if named:
+        st.html('<p class="fr-nothing">No item has these words in its name or number.</p>')
+        st.button("Show the whole catalogue", on_click=_clear_find, icon=":material/apps:")
+        return
     st.html(
         '<p class="fr-nothing">Nothing in the catalogue passes these filters. '
         "Take one off, or all.</p>"
     )
-    st.button("Clear filters", on_click=controls.clear_filters, icon=":material/filter_alt_off:")
+    st.button("Clear filters", on_click=state.clear_filters, key="clear-filters-nothing",
+              icon=":material/filter_alt_off:")  # fmt: skip
 
 
-def _card(match: Match, likeness: str = "") -> str:
-    name = escape(match.name, quote=True)
-    uri = resources.thumbnail(match.image)
-    picture = (
-        f'<img src="{uri}" alt="{name}">'
-        if uri
-        else '<span class="fr-missing">The picture cannot be read</span>'
-    )
-    attributes = escape(" · ".join(_attributes(match)))
-    return (
-        f'<article class="fr-card" data-id="{escape(match.id, quote=True)}">'
-        f'<div class="fr-picture">{picture}{_others(match)}</div>'
-        f'<div class="fr-text"><div class="fr-name" title="{name}">{name}</div>'
-        f'<p class="fr-attributes">{attributes}</p></div>{likeness}</article>'
-    )
+def _clear_find() -> None:
+    st.session_state.find = ""
+    st.session_state.moved = True
+    state.clear_filters()
+    state.acted()
 
 
-def _others(match: Match) -> str:
+def cards(
+    room: FittingRoom, asked: Asked | None, shown: Sequence[Card], label: str, key: str = "gallery"
+) -> None:
+    """A gallery of cards with their actions."""
+    data = {
+        "label": label,
+        "cards": shown,
+        "actions": [
+            {"name": a.name, "label": a.label, "place": a.place, "icon": a.icon}
+            for a in actions.offered(asked)
+        ],
+    }
+    component("gallery")(key=key, data=data, on_act_change=partial(actions.act, room, key))
+
+
+def card(match: Match, place: str, likeness: dict[str, Any] | None = None) -> Card:
+    """What the page shows of a match; ``place`` is a name of the card's own on the page."""
+    picture = resources.thumbnail(match.image)
+    return {
+        "id": match.id,
+        "name": match.name,
+        "src": None if picture is None else media.address(picture, f"card-{place}"),
+        "href": "?" + urlencode(state.params_of(of_items([match.id])), doseq=True),
+        "text": " · ".join(_attributes(match)),
+        "others": _others(match),
+        "likeness": likeness,
+    }
+
+
+def _others(match: Match) -> dict[str, str] | None:
     count = len(match.others)
     if not count:
-        return ""
+        return None
     verb = "looks" if count == 1 else "look"
-    return (
-        f'<span class="fr-others" title="{count:,} more {verb} all but the same">'
-        f"+{count:,} alike</span>"
-    )
+    return {"text": f"+{count:,} alike", "title": f"{count:,} more {verb} all but the same"}
 
 
-def _likeness(match: Match, *, bare: bool) -> str:
+def likeness(match: Match, *, bare: bool) -> dict[str, Any]:
     """How good a match is: in words and by how often such a one was right where that was measured
     on this catalogue, and otherwise the bare likeness."""
     if match.worth is None or bare:
-        amount, text = max(0.0, match.similarity), f"{match.similarity:.2f}"
-        title = "Likeness to your picture; 1 is the same"
-    else:
-        amount, text = match.worth, describe_share(match.worth)
-        title = f"Of items this much alike, {match.worth:.0%} were of the same kind"
-    return (
-        f'<div class="fr-similarity" title="{title}" role="img" aria-label="{text}. {title}">'
-        f'<span class="fr-bar"><span style="width:{amount:.1%}"></span></span>'
-        f"<span>{text}</span></div>"
-    )
+        return {
+            "amount": max(0.0, match.similarity),
+            "text": f"{match.similarity:.2f}",
+            "title": "Likeness to your picture; 1 is the same",
+        }
+    return {
+        "amount": match.worth,
+        "text": describe_share(match.worth),
+        "title": f"Of items this much alike, {match.worth:.0%} were of the same kind",
+    }
 
 
 def _attributes(match: Match) -> list[str]:

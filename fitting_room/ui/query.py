@@ -1,46 +1,42 @@
-"""How a picture comes in: dropped, chosen, taken with the webcam, or one of the samples.
+"""What is asked about: how a picture comes in, and what is known of it.
 
-Whichever way, it is embedded once. What a session keeps of it are its features and a small
-upright preview; the upload itself is let go.
+A picture is dropped, chosen in a dialog, pasted, taken with the webcam or one of the samples; an
+item of the catalogue is asked about by its id. Whichever way, a picture is embedded once. What a
+session keeps of it are its features and a bounded working copy to show and to crop; the upload
+itself is let go.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from html import escape
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import streamlit as st
 from PIL import Image
 
 from fitting_room.embedder import Features
-from fitting_room.images import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
+from fitting_room.images import ImageRejected, open_image
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
-from fitting_room.settings import Settings
-from fitting_room.ui.resources import data_uri
+from fitting_room.ui import media, resources, state
+from fitting_room.ui.walk import ITEM, MOST_SUBJECTS, PICTURE, Box, Step, Subject
 
-UPLOAD, WEBCAM = "Picture", "Webcam"
-PREVIEW_SIZE = (640, 640)
-MAX_SAMPLES = 6
+#: Longest side of the working copy that a session keeps of a picture, and how many it keeps.
+WORKING_SIZE = (1024, 1024)
+MOST_PICTURES = 16
+#: Cropped subjects whose features a session keeps.
+MOST_CROPS = 16
 #: Steps of 255 between the least and the greatest value that a blank picture may have.
 BLANK_CONTRAST = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Query:
-    """A picture that was asked about: its name, a preview as a data URI, its features, and whether
-    it is far from everything in the catalogue."""
-
-    name: str
-    preview: str
-    features: Features
-    far: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrived:
+class Arrived:
     """A picture on its way in, until it is embedded."""
 
     name: str
@@ -48,97 +44,111 @@ class _Arrived:
     from_camera: bool = False
 
 
-def ask(room: FittingRoom) -> Query | None:
-    """Let the visitor give a picture; answers the current one, if any."""
-    way = st.segmented_control(
-        "How do you want to show it?",
-        [UPLOAD, WEBCAM],
-        default=UPLOAD,
-        required=True,
-        format_func={
-            UPLOAD: ":material/add_photo_alternate: Picture",
-            WEBCAM: ":material/photo_camera: Webcam",
-        }.__getitem__,
-        key="way",
-        label_visibility="collapsed",
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What is known of a subject: its name for people, a JPEG of it, its features, and whether it
+    is far from everything in the catalogue."""
+
+    name: str
+    jpeg: bytes
+    features: Features
+    far: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A question and what is known of its subjects, in their order."""
+
+    step: Step
+    subjects: tuple[Kept, ...]
+    less: tuple[Features, ...] = ()
+
+    @property
+    def features(self) -> list[Features]:
+        return [subject.features for subject in self.subjects]
+
+    @property
+    def far(self) -> bool:
+        """Whether nothing in the catalogue is close to any of the subjects."""
+        return all(subject.far for subject in self.subjects)
+
+    @property
+    def studio(self) -> bool:
+        """Whether it is a picture from a studio that is asked about, the first of several."""
+        return self.subjects[0].features.studio
+
+    @property
+    def items(self) -> frozenset[str]:
+        """Ids of the items that are asked about, which need not be answered."""
+        own = [s.id for s in self.step.subjects if s.kind == ITEM]
+        return frozenset([*own, *self.step.less])
+
+    def alone(self, place: int) -> Asked:
+        """The question for one of the subjects by itself."""
+        step = replace(self.step, subjects=self.step.subjects[place : place + 1], apart=False)
+        return replace(self, step=step, subjects=self.subjects[place : place + 1])
+
+
+# --- pictures of the visitor's ----------------------------------------------------------------
+
+
+def pictures() -> OrderedDict[str, Kept]:
+    """The visitor's pictures by their names in the session, the oldest first."""
+    if "pictures" not in st.session_state:
+        st.session_state.pictures = OrderedDict()
+    found: OrderedDict[str, Kept] = st.session_state.pictures
+    return found
+
+
+def arrive(arrived: Sequence[Arrived]) -> None:
+    """Pictures come in; they are looked at in the run that follows."""
+    state.acted()
+    st.session_state.arrived = list(arrived)[:MOST_SUBJECTS]
+    st.session_state.refusal = (
+        [f"Only the first {MOST_SUBJECTS} pictures are asked about."]
+        if len(arrived) > MOST_SUBJECTS
+        else []
     )
-    again = "query" in st.session_state or "arrived" in st.session_state
-    with st.container(key="fr-upload-again" if again else "fr-upload-first"):
-        if way == WEBCAM:
-            st.camera_input(
-                "Take a picture of the garment",
-                key=_key("camera"),
-                on_change=_take,
-                args=("camera",),
-            )
-        else:
-            st.file_uploader(
-                "Drop a picture here",
-                type=["image", *sorted(SUFFIXES)],
-                max_upload_size=max(1, room.limits.max_bytes // 2**20),
-                key=_key("upload"),
-                on_change=_take,
-                args=("upload",),
-                help=f"{FORMATS_IN_WORDS}. Pictures are searched with, not kept.",
-                label_visibility="collapsed",
-            )
-    _embed_arrived(room)
-    if refusal := st.session_state.get("refusal"):
-        st.error(refusal, icon=":material/image_not_supported:")
-    asked: Query | None = st.session_state.get("query")
-    samples = _samples(Settings.from_environment().samples)
-    if asked is not None:
-        _show(asked)
-    if samples and asked is not None:
-        with st.expander("Try a sample picture"):
-            _offer(samples)
-    elif samples:
-        st.caption("Nothing at hand? Try one of these.")
-        _offer(samples)
-    return asked
 
 
-def _key(widget: str) -> str:
-    """A widget's key, new after each picture taken in: Streamlit then lets go of the upload."""
-    return f"{widget}-{st.session_state.get('pictures_taken', 0)}"
-
-
-def _take(widget: str) -> None:
-    upload = st.session_state.get(_key(widget))
-    if upload is None:
+def take_in(room: FittingRoom) -> None:
+    """Look at the pictures that came in and make them the question."""
+    arrived: list[Arrived] = st.session_state.pop("arrived", [])
+    if not arrived:
         return
-    camera = widget == "camera"
-    name = "Webcam picture" if camera else upload.name
-    st.session_state.arrived = _Arrived(name, upload.getvalue(), from_camera=camera)
-    st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
+    subjects = []
+    refusals: list[str] = st.session_state.get("refusal") or []
+    with st.spinner(
+        "Looking at your pictures …" if len(arrived) > 1 else "Looking at your picture …"
+    ):
+        for picture in arrived:
+            try:
+                subjects.append(_keep(room, picture))
+            except ImageRejected as rejected:
+                refusals.append(f"{plain(picture.name)}: {rejected.reason}")
+    st.session_state.refusal = refusals
+    if subjects:
+        state.walk().advance(Step(tuple(dict.fromkeys(subjects)), apart=len(subjects) > 1))
+    else:
+        state.walk().back(-1)
 
 
-def _take_sample(path: Path) -> None:
-    try:
-        st.session_state.arrived = _Arrived(_title(path), path.read_bytes())
-    except OSError as error:
-        st.session_state.refusal = f"The sample cannot be read ({error.strerror})."
-
-
-def _embed_arrived(room: FittingRoom) -> None:
-    arrived: _Arrived | None = st.session_state.pop("arrived", None)
-    if arrived is None:
-        return
-    try:
-        with st.spinner("Looking at your picture …"):
-            image = open_image(arrived.data, limits=room.limits)
-            if arrived.from_camera and _is_blank(image):
-                raise ImageRejected(
-                    "The camera showed nothing yet. Wait until its picture is there and try again."
-                )
-            features = room.describe([arrived.data])[0]
-            st.session_state.query = Query(
-                arrived.name, data_uri(image, PREVIEW_SIZE), features, _is_far(room, features)
-            )
-        st.session_state.pop("refusal", None)
-    except ImageRejected as rejected:
-        st.session_state.refusal = f"{_plain(arrived.name)}: {rejected.reason}"
-        st.session_state.pop("query", None)
+def _keep(room: FittingRoom, picture: Arrived) -> Subject:
+    image = open_image(picture.data, limits=room.limits)
+    if picture.from_camera and _is_blank(image):
+        raise ImageRejected(
+            "The camera showed nothing yet. Wait until its picture is there and try again."
+        )
+    features = room.describe([picture.data])[0]
+    name = hashlib.sha256(image.tobytes()).hexdigest()[:12]
+    kept = pictures()
+    kept[name] = Kept(
+        picture.name, media.jpeg(image, WORKING_SIZE, quality=90), features, _is_far(room, features)
+    )
+    kept.move_to_end(name)
+    while len(kept) > MOST_PICTURES:
+        kept.popitem(last=False)
+    return Subject(PICTURE, name)
 
 
 def _is_blank(image: Image.Image) -> bool:
@@ -155,55 +165,72 @@ def _is_far(room: FittingRoom, features: Features) -> bool:
     return room.far(room.search(features, 1, ranking=ranking), features)
 
 
-def _show(asked: Query) -> None:
-    name = escape(asked.name, quote=True)
-    st.html(
-        f'<figure class="fr-query"><img src="{asked.preview}" alt="Your picture: {name}"></figure>'
+# --- the question -----------------------------------------------------------------------------
+
+
+def current(room: FittingRoom) -> Asked | None:
+    """The question of the moment with what is known of it, or ``None`` at the start. Subjects that
+    are not there any more are left out."""
+    step = state.walk().step
+    found = [(s, kept) for s in step.subjects if (kept := known(room, s, step.crop)) is not None]
+    if not found:
+        return None
+    step = replace(step, subjects=tuple(subject for subject, _ in found))
+    rows = [row for item in step.less if (row := room.row(item)) is not None]
+    less = tuple(room.index.features(np.array(rows))) if rows else ()
+    return Asked(step, tuple(kept for _, kept in found), less)
+
+
+def known(room: FittingRoom, subject: Subject, crop: Box | None = None) -> Kept | None:
+    """What is known of a subject, or of a part of it; ``None`` where it is not there any more or
+    cannot be read."""
+    whole = _item(room, subject.id) if subject.kind == ITEM else pictures().get(subject.id)
+    if whole is None or crop is None:
+        return whole
+    crops: OrderedDict[tuple[Subject, Box], Kept] = st.session_state.setdefault(
+        "crops", OrderedDict()
     )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(_plain(_short(asked.name)), width="stretch")
-        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+    if (subject, crop) not in crops:
+        try:
+            with st.spinner("Looking at that part …"):
+                crops[subject, crop] = _cropped(room, whole, crop)
+        except ImageRejected as rejected:
+            st.session_state.refusal = [rejected.reason]
+            return whole
+    crops.move_to_end((subject, crop))
+    while len(crops) > MOST_CROPS:
+        crops.popitem(last=False)
+    return crops[subject, crop]
 
 
-def _short(name: str) -> str:
-    """A file's name that fits beside a button; its ending tells most."""
-    return name if len(name) <= 26 else f"{name[:12]}…{name[-12:]}"
+def _item(room: FittingRoom, item: str) -> Kept | None:
+    row = room.row(item)
+    match = room.item(item)
+    if row is None or match is None:
+        return None
+    jpeg = resources.preview(match.image) or b""
+    return Kept(match.name, jpeg, room.index.features(np.array([row]))[0])
 
 
-def _plain(text: str) -> str:
+def _cropped(room: FittingRoom, whole: Kept, box: Box) -> Kept:
+    image = open_image(whole.jpeg, name=whole.name, limits=room.limits)
+    part = open_image(image.crop(box.pixels(*image.size)), limits=room.limits)
+    features = room.describe([part])[0]
+    return Kept(
+        whole.name, media.jpeg(part, WORKING_SIZE, quality=90), features, _is_far(room, features)
+    )
+
+
+def plain(text: str) -> str:
     """A file's name as text and not as markup."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)
 
 
-def _clear() -> None:
-    st.session_state.pop("query", None)
-    st.session_state.pop("refusal", None)
+def short(name: str, most: int = 26) -> str:
+    """A name that fits beside a button; a file's ending tells most."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
-def _offer(samples: list[tuple[Path, str]]) -> None:
-    with st.grid(3, min_column_width=72, gap="xsmall"):
-        for number, (path, preview) in enumerate(samples):
-            with st.container(key=f"fr-sample-{number}"):
-                st.html(f'<div class="fr-sample"><img src="{preview}" alt=""></div>')
-                st.button(
-                    f"Try: {_title(path)}",
-                    key=f"sample-{number}",
-                    on_click=_take_sample,
-                    args=(path,),
-                )
-
-
-@st.cache_data(show_spinner=False)
-def _samples(folder: Path) -> list[tuple[Path, str]]:
-    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    samples = []
-    for path in found[:MAX_SAMPLES]:
-        try:
-            samples.append((path, data_uri(open_image(path), (180, 240))))
-        except ImageRejected:
-            continue  # a folder of one's own may hold anything; the others are still offered
-    return samples
-
-
-def _title(path: Path) -> str:
+def title_of(path: Path) -> str:
     return path.stem.replace("-", " ").replace("_", " ").capitalize()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import threading
+from collections.abc import Callable
 from functools import lru_cache
-from io import BytesIO
 
 import streamlit as st
 from PIL import Image
@@ -20,6 +19,7 @@ from fitting_room.index_files import IndexUnusable
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings, SettingsError
+from fitting_room.ui import media
 from fitting_room.weights import BackboneError
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,10 @@ _EXPECTED = (BackboneError, BuildError, CatalogueError, EngineError, IndexUnusab
 #: screens. Files below THUMBNAIL_BYTES are shown as they are.
 THUMBNAIL_SIZE = (360, 480)
 THUMBNAIL_BYTES = 24_000
-THUMBNAILS_KEPT = 1_024  # some 32 MB at most
+THUMBNAILS_KEPT = 2_048  # some 50 MB at most
+#: The same for a picture that is looked at by itself.
+PREVIEW_SIZE = (1024, 1024)
+PREVIEWS_KEPT = 64
 
 
 class Shared:
@@ -43,6 +46,7 @@ class Shared:
         self.progress: Progress | None = None
         self.finished = threading.Event()
         self._thumbnail = lru_cache(THUMBNAILS_KEPT)(self._make_thumbnail)
+        self._preview = lru_cache(PREVIEWS_KEPT)(self._make_preview)
         threading.Thread(target=self._prepare, name="fitting-room", daemon=True).start()
 
     def _prepare(self) -> None:
@@ -84,20 +88,32 @@ class Shared:
     def _listen(self, progress: Progress) -> None:
         self.progress = progress
 
-    def thumbnail(self, image: str) -> str | None:
+    def thumbnail(self, image: str) -> bytes | None:
         """See the module's function of that name."""
+        return self._or_none(self._thumbnail, image)
+
+    def preview(self, image: str) -> bytes | None:
+        """See the module's function of that name."""
+        return self._or_none(self._preview, image)
+
+    def _or_none(self, make: Callable[[str], bytes], image: str) -> bytes | None:
         try:
-            return self._thumbnail(image)
+            return make(image)
         except ImageRejected as rejected:  # not remembered: the picture may come back
             _log.warning("%s", rejected)
             return None
 
-    def _make_thumbnail(self, image: str) -> str:
+    def _make_thumbnail(self, image: str) -> bytes:
         assert self.room is not None  # noqa: S101  (the name comes from it)
         data = self.room.picture(image)
         if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
-            return _as_uri(data)
-        return data_uri(open_image(data, limits=self.room.limits), THUMBNAIL_SIZE)
+            return data
+        return media.jpeg(open_image(data, limits=self.room.limits), THUMBNAIL_SIZE)
+
+    def _make_preview(self, image: str) -> bytes:
+        assert self.room is not None  # noqa: S101  (the name comes from it)
+        opened = open_image(self.room.picture(image), limits=self.room.limits)
+        return media.jpeg(opened, PREVIEW_SIZE, quality=90)
 
 
 @st.cache_resource(show_spinner=False)
@@ -152,23 +168,16 @@ def _in_words(progress: Progress) -> str:
     return text
 
 
-def thumbnail(image: str) -> str | None:
-    """The catalogue's picture of that name as a data URI, made once; ``None`` where it cannot be
-    read."""
+def thumbnail(image: str) -> bytes | None:
+    """The catalogue's picture of that name at a card's size, a JPEG made once; ``None`` where it
+    cannot be read."""
     return _shared().thumbnail(image)
 
 
-def data_uri(image: Image.Image, size: tuple[int, int]) -> str:
-    """A picture, reduced to fit ``size``, as a JPEG data URI."""
-    reduced = image.copy()
-    reduced.thumbnail(size, Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    reduced.save(buffer, "JPEG", quality=86)
-    return _as_uri(buffer.getvalue())
-
-
-def _as_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+def preview(image: str) -> bytes | None:
+    """The catalogue's picture of that name, upright and within :data:`PREVIEW_SIZE`, as a JPEG;
+    ``None`` where it cannot be read."""
+    return _shared().preview(image)
 
 
 def colophon(room: FittingRoom) -> None:

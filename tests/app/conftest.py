@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from fitting_room.room import FittingRoom
@@ -16,17 +19,51 @@ from tests.app.heads import headed_index
 from tests.conftest import PROJECT
 
 
-def cards(page: AppTest) -> list[str]:
-    """The cards of the gallery, as HTML, in their order."""
-    return [html.value for html in page.get("html") if 'class="fr-card"' in html.value]
+def galleries(page: AppTest) -> list[dict[str, Any]]:
+    """What each gallery of the page was given to show, in their order."""
+    found = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return [data for data in found if "cards" in data]
+
+
+def cards(page: AppTest) -> list[dict[str, Any]]:
+    """The cards of all galleries, in their order."""
+    return [card for data in galleries(page) for card in data["cards"]]
 
 
 def ids(page: AppTest) -> list[str]:
-    return [re.search(r'data-id="([^"]*)"', card)[1] for card in cards(page)]  # type: ignore[index]
+    return [card["id"] for card in cards(page)]
+
+
+def send(page: AppTest, component: str, event: str, value: object) -> AppTest:
+    """What a component's script tells the page, as the browser would send it."""
+    element = next(
+        e for e in page.get("bidi_component")
+        if e.proto.component_name == f"fitting_room_{component}"
+    )  # fmt: skip
+    states = page._tree.get_widget_states()
+    identity = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
+    trigger = json.dumps([{"event": event, "value": value}])
+    states.widgets.append(WidgetState(id=identity, json_trigger_value=trigger))
+    return page._run(states)
+
+
+def act(page: AppTest, action: str, item: str) -> AppTest:
+    """Use a card's button."""
+    return send(page, "gallery", "act", {"action": action, "id": item})
+
+
+def filter_of(page: AppTest, column: str) -> Any:
+    """The element that chooses values of a column."""
+    return next(
+        element
+        for kind in ("pills", "multiselect")
+        for element in page.get(kind)
+        if re.fullmatch(rf"filter-{column}(-\d+)?", str(element.key))
+    )
 
 
 def headings(page: AppTest) -> list[str]:
-    return [heading.value for heading in page.subheader]
+    return [heading.value for heading in page.header]
 
 
 def upload(

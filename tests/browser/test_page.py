@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -13,55 +11,18 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.conftest import WEBCAM_ITEM, serve
+from tests.browser.steps import (
+    Visit,
+    cards,
+    drag_in,
+    ids,
+    wait_for_answer,
+    wait_for_other_cards,
+    wait_until_drawn,
+)
 from tests.conftest import DEMO, SAMPLES
 
-Visit = Callable[..., Page]
 Box = dict[str, float]
-
-
-def cards(page: Page):
-    return page.locator(".fr-card")
-
-
-def ids(page: Page) -> list[str]:
-    return cards(page).evaluate_all("cards => cards.map(card => card.dataset.id)")
-
-
-def wait_for_answer(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
-    expect(page.locator(".fr-query img")).to_be_visible()
-    wait_until_drawn(page)
-
-
-def wait_until_drawn(page: Page) -> None:
-    """Until the server has sent the whole of its answer; before, some cards are still old."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
-def wait_for_other_cards(page: Page, before: list[str]) -> None:
-    """Until the gallery shows something else than ``before``, and all of it."""
-    page.wait_for_function(
-        "before => before !=="
-        " [...document.querySelectorAll('.fr-card')].map(card => card.dataset.id).join()",
-        arg=",".join(before),
-    )
-    wait_until_drawn(page)
-
-
-def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
-    """Drop a file on the page's drop zone, as the browser tells a page about it."""
-    files = page.evaluate_handle(
-        """([data, name, kind]) => {
-            const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([bytes], name, {type: kind}));
-            return transfer;
-        }""",
-        [base64.b64encode(data).decode(), name, kind],
-    )
-    zone = page.get_by_test_id("stFileUploaderDropzone")
-    for event in ("dragenter", "dragover", "drop"):
-        zone.dispatch_event(event, {"dataTransfer": files})
 
 
 def take_photo(page: Page) -> None:
@@ -323,7 +284,7 @@ def test_controls_do_not_overlap(visit: Visit, headed_address: str, width: int):
     wait_for_answer(page)
     parts = [".st-key-n [role=group]", ".st-key-colour [role=group]"]
     parts += [f".st-key-{key} label" for key in ("n", "colour", "trained", "fold")]
-    parts += [".st-key-fr-heading h3", ".stPopover button", ".fr-card >> nth=0"]
+    parts += [".st-key-fr-heading h2", ".stPopover button", ".fr-card >> nth=0"]
     parts += [f".st-key-{key} [data-testid=stSliderTickBar]" for key in ("n", "colour")]
     boxes = [page.locator(part).first.bounding_box() for part in parts]
     for one, first in zip(parts, boxes, strict=True):

@@ -1,0 +1,43 @@
+"""Small components of the page's own, where neither Streamlit nor a kept package has one.
+
+Each is a script and a style sheet beside this file. They get plain values and put them into the
+page as text and attributes, never as markup; what they send back is checked where it arrives.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+_FOLDER = Path(__file__).parent
+
+
+@cache
+def _source(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def component(name: str) -> ComponentRenderer:
+    """The component of that name, ready to be mounted. It is a part of the page and not of a
+    shadow tree, so that one style sheet serves all and assistive tools see all."""
+    return st.components.v2.component(
+        f"fitting_room_{name}",
+        html=f'<div class="fr-{name}"></div>',
+        css=_source(f"{name}.css"),
+        js=_source(f"{name}.js"),
+        isolate_styles=False,
+    )
+
+
+def sent(key: str, event: str) -> Any:
+    """What the component of that key sent, within its callback: any value that JSON knows, from a
+    browser that may be anybody's. ``None`` too where the component was gone from the page before
+    its message came."""
+    state = st.session_state.get(key)
+    return None if state is None else state.get(event)

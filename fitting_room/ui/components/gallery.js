@@ -1,0 +1,145 @@
+// The gallery: cards with a picture, what the catalogue says of an item, and its actions.
+// A card that stays keeps its element, so that neither its picture nor the focus is lost.
+
+const ICON_FONT = "fr-icon";
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function button(action, card, className) {
+  const made = element("button", className);
+  made.type = "button";
+  made.dataset.action = action.name;
+  if (action.icon) {
+    const icon = element("span", ICON_FONT, action.icon);
+    icon.setAttribute("aria-hidden", "true");
+    made.append(icon);
+  }
+  if (className.includes("fr-round")) made.title = action.label;
+  else made.append(element("span", "", action.label));
+  made.setAttribute("aria-label", `${action.label}: ${card.name}`);
+  return made;
+}
+
+function picture(card, actions) {
+  const frame = element("div", "fr-picture");
+  const more = actions.find((action) => action.place === "picture");
+  const link = element(more ? "a" : "div", "fr-open");
+  if (more) {
+    // A real link: it opens in another tab and can be shared; a plain click stays on the page.
+    link.href = card.href;
+    link.target = "_self";
+    link.dataset.action = more.name;
+    link.setAttribute("aria-label", `${more.label}: ${card.name}`);
+  }
+  if (card.src) {
+    const image = element("img");
+    image.alt = card.name;
+    image.src = card.src;
+    image.decoding = "async";
+    link.append(image);
+  } else {
+    link.append(element("span", "fr-missing", "The picture cannot be read"));
+  }
+  frame.append(link);
+  for (const action of actions.filter((a) => a.place === "corner"))
+    frame.append(button(action, card, "fr-round fr-corner"));
+  if (card.others) {
+    const others = element("span", "fr-others", card.others.text);
+    others.title = card.others.title;
+    frame.append(others);
+  }
+  return frame;
+}
+
+function likeness(said) {
+  const line = element("div", "fr-similarity");
+  line.title = said.title;
+  line.setAttribute("role", "img");
+  line.setAttribute("aria-label", `${said.text}. ${said.title}`);
+  const bar = element("span", "fr-bar");
+  const amount = element("span");
+  amount.style.width = `${(100 * said.amount).toFixed(1)}%`;
+  bar.append(amount);
+  line.append(bar, element("span", "", said.text));
+  return line;
+}
+
+function menu(actions, card, number) {
+  const opener = button({ name: "", label: "More", icon: "more_horiz" }, card, "fr-round fr-menu");
+  delete opener.dataset.action;
+  const list = element("div", "fr-menu-list");
+  list.id = `fr-menu-${number}-${Math.random().toString(36).slice(2)}`;
+  list.popover = "auto";
+  opener.setAttribute("popovertarget", list.id);
+  opener.setAttribute("aria-haspopup", "true");
+  for (const action of actions) list.append(button(action, card, "fr-menu-item"));
+  list.addEventListener("toggle", (event) => {
+    if (event.newState !== "open") return;
+    const at = opener.getBoundingClientRect();
+    const left = Math.min(at.right - list.offsetWidth, window.innerWidth - list.offsetWidth - 8);
+    const below = at.bottom + 4 + list.offsetHeight <= window.innerHeight;
+    list.style.left = `${Math.max(8, left)}px`;
+    list.style.top = `${below ? at.bottom + 4 : at.top - list.offsetHeight - 4}px`;
+    list.querySelector("button")?.focus();
+  });
+  list.addEventListener("click", () => list.hidePopover());
+  return [opener, list];
+}
+
+function makeCard(card, actions, number) {
+  const made = element("article", "fr-card");
+  made.dataset.id = card.id;
+  const text = element("div", "fr-text");
+  const name = element("div", "fr-name", card.name);
+  name.title = card.name;
+  text.append(name, element("p", "fr-attributes", card.text));
+  made.append(picture(card, actions), text);
+  if (card.likeness) made.append(likeness(card.likeness));
+  const row = element("div", "fr-actions");
+  for (const action of actions.filter((a) => a.place === "row"))
+    row.append(button(action, card, "fr-action"));
+  const hidden = actions.filter((a) => a.place === "menu");
+  if (hidden.length) row.append(...menu(hidden, card, number));
+  if (row.childElementCount) made.append(row);
+  return made;
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector(".fr-gallery");
+  root.setAttribute("role", "list");
+  root.setAttribute("aria-label", data.label);
+  root.classList.remove("fr-waiting");
+  const before = new Map([...root.children].map((child) => [child.dataset.key, child]));
+  const actions = JSON.stringify(data.actions);
+  const cells = data.cards.map((card, number) => {
+    const key = JSON.stringify(card) + actions;
+    let cell = before.get(key);
+    if (!cell) {
+      cell = element("div", "fr-cell");
+      cell.dataset.key = key;
+      cell.setAttribute("role", "listitem");
+      cell.append(makeCard(card, data.actions, number));
+    }
+    return cell;
+  });
+  if (cells.some((cell, place) => root.children[place] !== cell)) {
+    const focused = root.contains(document.activeElement) ? document.activeElement : null;
+    root.replaceChildren(...cells);
+    if (focused?.isConnected) focused.focus({ preventScroll: true });
+  } else {
+    while (root.children.length > cells.length) root.lastElementChild.remove();
+  }
+  root.onclick = (event) => {
+    const target = event.target.closest("[data-action]");
+    if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
+    event.preventDefault();
+    const card = target.closest(".fr-card");
+    card.classList.add("fr-asked");
+    setTriggerValue("act", { action: target.dataset.action, id: card.dataset.id });
+  };
+}

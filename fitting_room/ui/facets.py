@@ -1,0 +1,85 @@
+"""What a catalogue can be narrowed by, and how many items each value would leave.
+
+Counted with the other filters on and the column's own off: a value's number is what one gets by
+choosing it. Values are numbered once for an index, so that counting is a few passes over small
+integers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+#: A column is offered as a filter when it has at least two and at most this many values.
+MAX_FILTER_VALUES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facet:
+    """A column to narrow by: its ``values``, the most frequent first, and ``codes`` int16 ``(N,)``,
+    each item's place among them or -1."""
+
+    column: str
+    values: tuple[str, ...]
+    codes: np.ndarray
+
+    def mask(self, chosen: Sequence[str]) -> np.ndarray:
+        """Which items have one of the chosen values, bool ``(N,)``."""
+        wanted = np.zeros(len(self.values) + 1, bool)  # the last one is for -1
+        for value in chosen:
+            if value in self.values:
+                wanted[self.values.index(value)] = True
+        return np.asarray(wanted[self.codes])
+
+    def counts(self, mask: np.ndarray | None) -> dict[str, int]:
+        """How many of the items under ``mask`` have each value."""
+        codes = self.codes if mask is None else self.codes[mask]
+        counts = np.bincount(codes + 1, minlength=len(self.values) + 1)[1:]
+        return dict(zip(self.values, counts.tolist(), strict=True))
+
+
+def facets_of(items: pd.DataFrame, columns: Sequence[str]) -> list[Facet]:
+    """The columns of a table that offer a choice."""
+    facets = []
+    for column in columns:
+        numbers, values = pd.factorize(items[column])
+        if not 2 <= len(values) <= MAX_FILTER_VALUES:
+            continue
+        counts = np.bincount(numbers[numbers >= 0], minlength=len(values))
+        order = np.argsort(-counts, kind="stable")
+        place = np.full(len(values) + 1, -1, np.int16)
+        place[order] = np.arange(len(values))
+        codes = place[numbers]
+        codes[numbers < 0] = -1
+        facets.append(Facet(column, tuple(str(values[i]) for i in order), codes))
+    return facets
+
+
+def count_all(
+    facets: Sequence[Facet], where: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, int]]:
+    """For each column how many items each value would leave, beside the other columns' filters."""
+    masks = {f.column: f.mask(where[f.column]) for f in facets if where.get(f.column)}
+    result = {}
+    for facet in facets:
+        others = [mask for column, mask in masks.items() if column != facet.column]
+        result[facet.column] = facet.counts(np.logical_and.reduce(others) if others else None)
+    return result
+
+
+def remaining(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> int:
+    """How many items pass all filters."""
+    masks = [f.mask(where[f.column]) for f in facets if where.get(f.column)]
+    if not masks:
+        return len(facets[0].codes) if facets else 0
+    return int(np.logical_and.reduce(masks).sum())
+
+
+def label(column: str) -> str:
+    """A column's name for people: `baseColour` -> `Base colour`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ")
+    return words[:1].upper() + words[1:].lower()

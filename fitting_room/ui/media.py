@@ -1,0 +1,38 @@
+"""Pictures as addresses that the browser keeps, instead of bytes that are sent on every rerun.
+
+Streamlit's own media store, the one behind ``st.image``, names a file by the digest of its bytes
+and lets go of it with the last session that shows it. A data URI is the way where there is no
+server.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from io import BytesIO
+
+from PIL import Image
+from streamlit import runtime
+
+
+def address(jpeg: bytes, place: str) -> str:
+    """The address of a JPEG that is shown at ``place``, a name that is unique within the page:
+    what was shown there before is let go."""
+    if runtime.exists():
+        return str(runtime.get_instance().media_file_mgr.add(jpeg, "image/jpeg", f"fr-{place}"))
+    return data_uri(jpeg)
+
+
+@lru_cache(64)
+def data_uri(jpeg: bytes) -> str:
+    """A JPEG as a data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+
+
+def jpeg(image: Image.Image, size: tuple[int, int], quality: int = 86) -> bytes:
+    """A picture, reduced to fit ``size``, as a JPEG."""
+    reduced = image.copy()
+    reduced.thumbnail(size, Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    reduced.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

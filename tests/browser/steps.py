@@ -1,0 +1,55 @@
+"""What the browser tests do again and again."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+from playwright.sync_api import Locator, Page, expect
+
+Visit = Callable[..., Page]
+
+
+def cards(page: Page) -> Locator:
+    return page.locator(".fr-card")
+
+
+def ids(page: Page) -> list[str]:
+    return cards(page).evaluate_all("cards => cards.map(card => card.dataset.id)")
+
+
+def wait_for_answer(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
+    expect(page.locator(".fr-query img")).to_be_visible()
+    wait_until_drawn(page)
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Until the server has sent the whole of its answer; before, some cards are still old."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def wait_for_other_cards(page: Page, before: list[str]) -> None:
+    """Until the gallery shows something else than ``before``, and all of it."""
+    page.wait_for_function(
+        "before => before !=="
+        " [...document.querySelectorAll('.fr-card')].map(card => card.dataset.id).join()",
+        arg=",".join(before),
+    )
+    wait_until_drawn(page)
+
+
+def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
+    """Drop a file on the page's drop zone, as the browser tells a page about it."""
+    files = page.evaluate_handle(
+        """([data, name, kind]) => {
+            const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, {type: kind}));
+            return transfer;
+        }""",
+        [base64.b64encode(data).decode(), name, kind],
+    )
+    zone = page.get_by_test_id("stFileUploaderDropzone")
+    for event in ("dragenter", "dragover", "drop"):
+        zone.dispatch_event(event, {"dataTransfer": files})

@@ -1,0 +1,79 @@
+"""The page under axe-core's rules, in each of its states, in light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import (
+    Visit,
+    cards,
+    drag_in,
+    wait_for_answer,
+    wait_until_drawn,
+)
+from tests.conftest import SAMPLES
+
+
+def check(page: Page, state: str) -> None:
+    wait_until_drawn(page)
+    # Stale parts are drawn paler for a moment.
+    page.wait_for_function(
+        "document.querySelectorAll('[data-stale=true]').length === 0"
+        " && document.getAnimations().every(a => a.playState !== 'running'"
+        "   || a.effect.getTiming().iterations === Infinity)"
+    )
+    violations = Axe().run(page).response["violations"]
+    found = [
+        f"{state}: {violation['id']}: {node['html'][:160]}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_serious_violation(visit: Visit, headed_address: str, scheme: str, width: int):
+    page = visit(headed_address, width=width, color_scheme=scheme)
+    expect(cards(page)).to_have_count(12)
+    check(page, "start")
+    drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    wait_for_answer(page)
+    check(page, "matches")
+    page.get_by_role("button", name="Filter", exact=False).first.click()
+    page.locator("[class*='st-key-filter-baseColour'] button").first.click()
+    expect(page.get_by_role("button", name="Filter (1)")).to_be_visible()
+    check(page, "filters")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Crop").click()
+    expect(page.get_by_role("button", name="Search with this part")).to_be_visible()
+    check(page, "crop")
+    page.get_by_role("button", name="Cancel").click()
+    cards(page).first.get_by_role("button", name="More like this").click()
+    expect(page.get_by_role("button", name="Back")).to_be_visible()
+    check(page, "trail")
+    page.get_by_text("Catalogue", exact=True).click()
+    expect(page.get_by_role("textbox", name="Find an item")).to_be_visible()
+    check(page, "catalogue")
+
+
+def test_everything_is_reached_by_keyboard(visit: Visit, address: str):
+    page = visit(f"{address}/?item=10724&n=2")
+    expect(cards(page)).to_have_count(2)
+    wait_until_drawn(page)
+    reached: list[str] = []
+    page.locator("body").press("Tab")
+    for _ in range(60):
+        name = page.evaluate(
+            "() => { const e = document.activeElement;"
+            " return e.getAttribute('aria-label') || e.innerText || e.type || ''; }"
+        )
+        reached.append(name)
+        page.keyboard.press("Tab")
+    said = "\n".join(reached)
+    for wanted in ("Upload", "Crop", "Clear", "Filter", "More like this:", "Less like this:"):
+        assert wanted in said, wanted
+    assert page.locator(".fr-card img:not([alt]), .fr-card img[alt='']").count() == 0

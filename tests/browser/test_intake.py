@@ -1,0 +1,93 @@
+"""The ways in that only a browser has: pasting, and several files at once."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import (
+    Visit,
+    cards,
+    ids,
+    wait_for_answer,
+    wait_for_other_cards,
+    wait_until_drawn,
+)
+from tests.conftest import DEMO, picture_bytes
+
+
+def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
+    """Paste a picture, or mere text, as the browser tells a page about it."""
+    page.evaluate(
+        """([data, kind]) => {
+            const transfer = new DataTransfer();
+            if (data === null) transfer.setData("text/plain", "no picture");
+            else {
+                const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+                transfer.items.add(new File([bytes], "image.png", {type: kind}));
+            }
+            document.body.dispatchEvent(new ClipboardEvent(
+                "paste", {clipboardData: transfer, bubbles: true, cancelable: true}));
+        }""",
+        [None if data is None else base64.b64encode(data).decode(), kind],
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_pasted_picture_finds_itself_first(visit: Visit, address: str, width: int):
+    page = visit(address, width=width)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    paste(page, (DEMO / "images" / "10005.jpg").read_bytes(), "image/jpeg")
+    wait_for_answer(page)
+    expect(cards(page).first).to_have_attribute("data-id", "10005")
+
+
+def test_a_pasted_picture_that_is_too_large_is_reduced_on_the_way(visit: Visit, address: str):
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(DEMO / "images" / "10005.jpg") as picture:
+        large = np.asarray(picture.convert("RGB").resize((1536, 2048)), np.int16)
+    noise = np.random.default_rng(0).integers(-6, 7, large.shape)
+    buffer = BytesIO()
+    Image.fromarray(np.clip(large + noise, 0, 255).astype(np.uint8)).save(buffer, "PNG")
+    assert len(buffer.getvalue()) > 4 * 2**20
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    paste(page, buffer.getvalue())
+    wait_for_answer(page)
+    expect(cards(page).first).to_have_attribute("data-id", "10005")
+
+
+def test_pasted_text_is_told_apart(visit: Visit, address: str):
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    paste(page, None)
+    expect(page.get_by_text("There is no picture in the clipboard")).to_be_visible()
+    paste(page, picture_bytes("red", (3, 3), "PNG"))
+    expect(page.get_by_text("too small")).to_be_visible()
+
+
+def test_several_files_each_for_itself_and_together(visit: Visit, address: str):
+    items = ["10724", "10005"]
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    page.locator("input[type=file]").set_input_files(
+        [DEMO / "images" / f"{item}.jpg" for item in items]
+    )
+    expect(page.get_by_role("heading", name="Most like each of your pictures")).to_be_visible()
+    expect(cards(page)).to_have_count(24)
+    wait_until_drawn(page)
+    assert [ids(page)[0], ids(page)[12]] == items
+    before = ids(page)
+    page.get_by_text("Like these", exact=True).click()
+    expect(page.get_by_role("heading", name="Most like these")).to_be_visible()
+    wait_for_other_cards(page, before)
+    assert len(ids(page)) == 12

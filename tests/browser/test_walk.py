@@ -1,0 +1,219 @@
+"""From card to card and back, in a browser: the trail, its own buttons, links, filters, crops."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.steps import (
+    Visit,
+    cards,
+    drag_in,
+    ids,
+    wait_for_answer,
+    wait_for_other_cards,
+    wait_until_drawn,
+)
+from tests.conftest import DEMO, SAMPLES
+
+RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
+ITEM = "10724"
+
+
+def more_like(page: Page, place: int) -> str:
+    """Ask for more like one of the cards; answers the item's id."""
+    before = ids(page)
+    cards(page).nth(place).get_by_role("button", name="More like this").click()
+    expect(page).to_have_url(re.compile(rf"\?item={before[place]}$"))
+    wait_for_other_cards(page, before)
+    return before[place]
+
+
+def open_filters(page: Page) -> None:
+    page.get_by_role("button", name="Filter", exact=False).first.click()
+    expect(page.get_by_text("items", exact=False).first).to_be_visible()
+
+
+def test_a_walk_and_the_way_back(visit: Visit, address: str):
+    page = visit(address)
+    drag_in(page, RED_DRESS, "mine.jpg")
+    wait_for_answer(page)
+    first = ids(page)
+    item = more_like(page, 2)
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    assert item not in ids(page)
+    second = ids(page)
+    # The picture of a card is a link to the same.
+    cards(page).nth(0).get_by_role("link", name="More like this").click()
+    wait_for_other_cards(page, second)
+    third = ids(page)
+    # Back, by the browser's buttons ...
+    page.go_back()
+    wait_for_other_cards(page, third)
+    assert ids(page) == second
+    page.go_back()
+    wait_for_other_cards(page, second)
+    assert ids(page) == first
+    page.go_forward()
+    wait_for_other_cards(page, first)
+    assert ids(page) == second
+    # ... and by the page's own.
+    page.get_by_role("button", name="mine.jpg").click()
+    wait_for_other_cards(page, second)
+    assert ids(page) == first
+
+
+def test_a_card_opens_in_another_tab_and_its_link_is_the_view(visit: Visit, address: str):
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    link = cards(page).nth(3).get_by_role("link").get_attribute("href")
+    item = ids(page)[3]
+    other = visit(f"{address}/{link}")
+    expect(other.get_by_role("heading", name="Most like this")).to_be_visible()
+    expect(other.locator(".fr-query img")).to_be_visible()
+    expect(other).to_have_url(re.compile(rf"\?item={item}$"))
+    assert len(ids(other)) == 12
+
+
+def test_a_shared_link_shows_the_same_to_another_visitor(visit: Visit, headed_address: str):
+    page = visit(f"{headed_address}/?item={ITEM}")
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    wait_until_drawn(page)
+    usual = ids(page)
+    page.get_by_role("slider", name="Shape or colour").press("End")
+    wait_for_other_cards(page, usual)
+    page.get_by_role("slider", name="How many").press("ArrowRight")
+    expect(cards(page)).to_have_count(13)
+    open_filters(page)
+    page.get_by_role("button", name=re.compile("^Red")).first.click()
+    expect(page).to_have_url(re.compile("filter-baseColour=Red"))
+    wait_until_drawn(page)
+    other = visit(page.url)
+    expect(cards(other)).to_have_count(13)
+    wait_until_drawn(other)
+    assert ids(other) == ids(page)
+    slider = other.get_by_role("slider", name="Shape or colour")
+    expect(slider).to_have_attribute("aria-valuetext", "colour")
+
+
+def test_a_link_that_makes_no_sense_is_told_and_the_page_goes_on(visit: Visit, address: str):
+    page = visit(f"{address}/?item=nothing&n=999&filter-x=1")
+    expect(page.get_by_text("Not all of this link could be used")).to_be_visible()
+    expect(cards(page)).to_have_count(12)
+
+
+def test_less_like_this_by_keyboard(visit: Visit, address: str):
+    page = visit(f"{address}/?item={ITEM}")
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    before = ids(page)
+    button = cards(page).first.get_by_role("button", name="Less like this")
+    button.focus()
+    expect(button).to_have_css("opacity", "1")
+    button.press("Enter")
+    wait_for_other_cards(page, before)
+    assert before[0] not in ids(page)
+    expect(page).to_have_url(re.compile(f"less={before[0]}"))
+    page.locator(".st-key-fr-less").get_by_role("button").click()
+    wait_for_other_cards(page, ids(page))
+    assert ids(page) == before
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, width: int):
+    page = visit(address, width=width)
+    drag_in(page, RED_DRESS)
+    wait_for_answer(page)
+    before = ids(page)
+    open_filters(page)
+    red = page.get_by_role("button", name=re.compile("^Red 100"))
+    swatch = red.evaluate("e => getComputedStyle(e, '::before').backgroundColor")
+    assert swatch == "rgb(255, 0, 0)"
+    red.click()
+    expect(page.get_by_text("100 of 1,200 items")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Handbags")).click()
+    expect(page.get_by_text("10 of 1,200 items")).to_be_visible()
+    # The sheet stays open for the next one; what would leave nothing is not offered.
+    expect(page.get_by_role("button", name=re.compile("^Footwear"))).to_have_count(0)
+    page.keyboard.press("Escape")
+    wait_until_drawn(page)
+    names = cards(page).locator(".fr-name").all_inner_texts()
+    assert len(names) == 10
+    assert all(name.startswith("Red Handbag") for name in names)
+    page.get_by_role("button", name="Clear filters").click()
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    assert ids(page) == before
+    # Not even the closed sheet brings them back.
+    page.get_by_role("slider", name="How many").press("ArrowRight")
+    expect(cards(page)).to_have_count(13)
+    assert "filter" not in page.url
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str, width: int):
+    page = visit(address, width=width)
+    drag_in(page, (DEMO / "images" / f"{ITEM}.jpg").read_bytes())
+    wait_for_answer(page)
+    whole = ids(page)
+    page.get_by_role("button", name="Crop").click()
+    corner = page.get_by_role("button", name="Lower right corner")
+    expect(corner).to_be_focused()
+    for _ in range(10):
+        corner.press("Shift+ArrowUp")
+    expect(page.get_by_text("100 % of the width, 50 % of the height")).to_be_visible()
+    page.get_by_role("button", name="Search with this part").click()
+    wait_for_other_cards(page, whole)
+    expect(page).to_have_url(re.compile("crop=0%2C0%2C1000%2C500"))
+    expect(page.get_by_role("button", name="Use the whole picture")).to_be_visible()
+    page.get_by_role("button", name="Use the whole picture").click()
+    wait_for_other_cards(page, ids(page))
+    assert ids(page) == whole
+
+
+def test_a_part_of_a_picture_is_drawn_with_the_mouse(visit: Visit, address: str):
+    """A picture of two garments side by side: cropped to the right one, that one is found."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    scene = Image.new("RGB", (800, 500), "white")
+    for place, item in enumerate(("10005", ITEM)):
+        with Image.open(DEMO / "images" / f"{item}.jpg") as picture:
+            scene.paste(picture.resize((360, 480)), (20 + 400 * place, 10))
+    buffer = BytesIO()
+    scene.save(buffer, "JPEG", quality=95)
+    page = visit(address)
+    drag_in(page, buffer.getvalue())
+    wait_for_answer(page)
+    page.get_by_role("button", name="Crop").click()
+    corner = page.get_by_role("button", name="Lower left corner")
+    expect(corner).to_be_visible()
+    page.wait_for_function("document.querySelector('.fr-crop-stage img').complete")
+    stage = page.locator(".fr-crop-stage").bounding_box()
+    at = corner.bounding_box()
+    assert stage and at
+    page.mouse.move(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 0.52 * stage["width"], stage["y"] + stage["height"] + 5, steps=4)
+    page.mouse.up()
+    expect(page.get_by_text(re.compile(r"^(4|5)\d % of the width"))).to_be_visible()
+    page.get_by_role("button", name="Search with this part").click()
+    expect(page).to_have_url(re.compile("crop="))
+    expect(cards(page).first).to_have_attribute("data-id", ITEM)
+
+
+def test_the_catalogue_is_searched_by_name(visit: Visit, address: str):
+    page = visit(address)
+    page.get_by_text("Catalogue", exact=True).click()
+    field = page.get_by_role("textbox", name="Find an item")
+    field.fill("purple dress")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="10 found")).to_be_visible()
+    wait_until_drawn(page)
+    more_like(page, 0)
+    expect(page.locator(".fr-query img")).to_have_attribute(
+        "alt", re.compile("Asked about: Purple Dress")
+    )
