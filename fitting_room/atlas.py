@@ -21,6 +21,7 @@ import numpy as np
 from scipy import fft, sparse
 
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.storage import Matrix
 
 if TYPE_CHECKING:
     from fitting_room.index import Index
@@ -82,7 +83,7 @@ def draw(index: Index, before: Index | None = None, listener: Listener = ignore)
     return Map(positions, {"basis": basis, "laid_out": len(index), "changed": 0})
 
 
-def lay_out(rows: np.ndarray, listener: Listener = ignore) -> np.ndarray:
+def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     """Positions, float32 ``(N, 2)`` between -1 and 1, of items with these unit rows ``(N, D)``.
     The same rows always come to the same map."""
     landmarks = _some(np.arange(len(rows)))
@@ -153,7 +154,7 @@ def _some(rows: np.ndarray) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(rows, LANDMARKS, replace=False))
 
 
-def _rows(rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _rows(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
     return np.asarray(rows[wanted], np.float32)
 
 
@@ -201,7 +202,7 @@ def _nearest(
 
 
 def _place(
-    rows: np.ndarray,
+    rows: Matrix,
     wanted: np.ndarray,
     reduce: _Directions,
     landmarks: np.ndarray,

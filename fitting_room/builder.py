@@ -26,11 +26,13 @@ from fitting_room.catalogue import Catalogue
 from fitting_room.embedder import Embedder, Features
 from fitting_room.head import Head
 from fitting_room.images import ImageLimits, ImageRejected
-from fitting_room.index import Index, write_index
+from fitting_room.index import Index
 from fitting_room.index_files import IndexUnusable, build_lock, require_replaceable, restore
+from fitting_room.index_writing import write_index
 from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.reduction import PCA, ReductionError
+from fitting_room.storage import FLOAT32, STORAGES
 
 #: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
 PCA_SAMPLE = 20_000
@@ -77,10 +79,12 @@ def build_index(
     folder: Path,
     *,
     pca: int | None = None,
+    storage: str = FLOAT32,
     limits: ImageLimits,
     listener: Listener = ignore,
 ) -> BuildSummary:
-    """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``.
+    """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``, with
+    its embeddings in one of :data:`fitting_room.storage.STORAGES`.
 
     Raises :class:`BuildError` when another build of the same index is running or no picture at
     all could be used, ``IndexUnusable`` when ``folder`` holds something else than an index, and
@@ -94,7 +98,15 @@ def build_index(
             restore(folder)
             for left in folder.parent.glob(f".{folder.name}.new-*"):
                 shutil.rmtree(left, ignore_errors=True)  # by a build that was killed
-            build = _Build(catalogue, embedder, folder, pca=pca, limits=limits, listener=listener)
+            build = _Build(
+                catalogue,
+                embedder,
+                folder,
+                pca=pca,
+                storage=storage,
+                limits=limits,
+                listener=listener,
+            )
             return build.run()
     except Timeout as error:
         raise BuildError(
@@ -113,6 +125,7 @@ class _Build:
         folder: Path,
         *,
         pca: int | None,
+        storage: str,
         limits: ImageLimits,
         listener: Listener,
     ) -> None:
@@ -123,6 +136,7 @@ class _Build:
                 f"--pca {pca}: {embedder.selection.backbone.name} has embeddings of "
                 f"{embedder.dimension} dimensions; give a number from 1 to that."
             )
+        self.storage = storage
         self.started = time.perf_counter()
         identity = embedder.selection.identity
         self.journal = Journal(
@@ -145,6 +159,9 @@ class _Build:
             old = Index.open(self.folder)
             self.had_head = old.head is not None
             old.require(self.embedder.selection.identity)
+            stored = old.manifest["storage"]
+            if STORAGES.index(stored) > STORAGES.index(self.storage):
+                return None  # its embeddings have lost what the new index is to keep
             if "digest" not in old.items or "signature" not in old.items:
                 return None
             if old.pca is not None:
@@ -221,7 +238,7 @@ class _Build:
         stage = Stage("Looking at pictures", len(pending), "picture", self.listener)
         embedded = 0
         try:
-            for item, outcome in self.embedder.stream(pending, self._load):
+            for item, outcome in self.embedder.stream(pending, self._load, fast=True):
                 if isinstance(outcome, ImageRejected):
                     self.failures[item] = outcome
                     self.digests[item] = None
@@ -282,6 +299,7 @@ class _Build:
             head=self._head,
             calibrated=self._calibration(len(found)),
             previous=None if self.old is None else self.old.calibration,
+            storage=self.storage,
             listener=self.listener,
             manifest={
                 "identity": self.embedder.selection.identity,

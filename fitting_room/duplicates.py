@@ -21,6 +21,7 @@ from fitting_room.export import safe_cell
 from fitting_room.index import SAME_COLOURS, SAME_SHAPE, Index
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.ranking import unit_bytes
+from fitting_room.storage import Matrix
 
 #: Directions that distances are first told by, and rows that they are learned from.
 DIRECTIONS, SAMPLE = 64, 4_000
@@ -161,7 +162,7 @@ class _Bytes:
         return result
 
 
-def _cosines(vectors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _cosines(vectors: Matrix, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     result = np.empty(len(one), np.float32)
     for start in range(0, len(one), BLOCK):
         some = slice(start, start + BLOCK)

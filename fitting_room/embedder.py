@@ -140,8 +140,10 @@ class Embedder:
         load: Callable[[T], Image.Image | None],
         *,
         views: bool = False,
+        fast: bool = False,
     ) -> Iterator[tuple[T, Outcome]]:
-        """Load and describe any number of sources, in their order, with bounded memory.
+        """Load and describe any number of sources, in their order, with bounded memory. ``fast``
+        is that of :func:`fitting_room.resizing.resized`.
 
         ``load`` runs in a worker thread. It may raise :class:`ImageRejected`, which becomes the
         source's outcome, or answer ``None`` when there is nothing to look at.
@@ -151,7 +153,7 @@ class Embedder:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
         try:
             for batch in _batches(sources, self.engine.batch_size):
-                waiting.append(pool.submit(self._describe_batch, batch, load, views))
+                waiting.append(pool.submit(self._describe_batch, batch, load, views, fast))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -161,7 +163,7 @@ class Embedder:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _describe_batch(
-        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool
+        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool, fast: bool
     ) -> list[tuple[T, Outcome]]:
         outcomes: list[Outcome] = []
         images: list[Image.Image] = []
@@ -177,7 +179,7 @@ class Embedder:
                 images.append(image)
             outcomes.append(None)
         for place, features in zip(
-            places, self.describe(images, views=views, fast=True), strict=True
+            places, self.describe(images, views=views, fast=fast), strict=True
         ):
             outcomes[place] = features
         return list(zip(batch, outcomes, strict=True))

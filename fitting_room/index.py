@@ -1,65 +1,62 @@
 """Embeddings and items on disk, and the search in them.
 
-An index is a folder: ``vectors.npy`` (float32 unit rows, memory-mapped), ``appearances.npy``
-(what the pictures look like without a network, uint8), ``items.parquet`` (the catalogue's table,
-one row per vector), ``manifest.json`` (what made it, and a checksum for each file); where the
-vectors were reduced, ``pca.npz``; where a head was trained, ``head.safetensors`` and
-``trained.npy``, the items as the head sees them; and ``map.npy``, the items' places on a map, which
-indexes from before there were maps do without. It is written under another name and put in place
-at once, so that a reader sees the old one or the new one and nothing between.
+An index is a folder: ``vectors.npy`` (unit rows, memory-mapped; float32, or shorter by choice,
+:mod:`fitting_room.storage`), ``appearances.npy`` (what the pictures look like without a network,
+uint8), ``items.parquet`` (the catalogue's table, one row per vector), ``manifest.json`` (what made
+it, and a checksum for each file); where the vectors were reduced, ``pca.npz``; where a head was
+trained, ``head.safetensors`` and ``trained.npy``, the items as the head sees them; for large
+catalogues ``sketch.npz`` and ``neighbours.faiss``, which find candidates
+(:mod:`fitting_room.neighbours`); and ``map.npy``, the items' places on a map, which indexes from
+before there were maps do without. :mod:`fitting_room.index_writing` writes all that.
 """
 
 from __future__ import annotations
 
-import uuid
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import Timeout
 
-from fitting_room import appearance, atlas, calibration
+from fitting_room import calibration
 from fitting_room.appearance import APPEARANCE, COLOURS, SILHOUETTE, STUDIO
 from fitting_room.embedder import Features, normalise
 from fitting_room.head import Head, HeadError
 from fitting_room.index_files import (
     APPEARANCES,
-    FILES,
-    FORMAT,
-    FORMAT_VERSION,
     HEAD_FILE,
     ITEMS,
     MAP,
+    NEIGHBOURS,
     PCA_FILE,
+    SCALES,
+    SKETCH,
     TRAINED,
+    TRAINED_SCALES,
     VECTORS,
     IndexUnusable,
-    build_lock,
     check_sum,
     damaged,
-    file_entry,
-    link,
     mapped,
-    new_array,
+    mapped_rows,
     previous_place,
-    put_in_place,
     read_manifest,
-    sync,
-    work_folder,
-    write_manifest,
 )
-from fitting_room.progress import Listener, ignore
+from fitting_room.near import Near
+from fitting_room.neighbours import FEW_ITEMS
 from fitting_room.ranking import (
+    COLOUR,
     COLOUR_WEIGHT,
     COLOUR_WEIGHT_PHOTOGRAPH,
     COLOUR_WEIGHT_TRAINED,
     COSINE,
+    EMBEDDING,
     EMBEDDING_SHARE,
     JACCARD,
+    LEARNED,
+    OUTLINE,
     ROWS_AT_ONCE,
     Hits,
     JaccardPart,
@@ -70,12 +67,12 @@ from fitting_room.ranking import (
     unit_bytes,
 )
 from fitting_room.reduction import PCA
+from fitting_room.storage import Matrix
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
 #: Below this share of the catalogue a filter's rows are gathered and searched by themselves.
 SPARSE_FILTER = 0.2
-
 
 #: Two items look all but the same from these cosines of embeddings and of colours (and of
 #: silhouettes) on: what re-encoded, slightly cropped or brightened copies reach.
@@ -95,8 +92,9 @@ class FilterError(ValueError):
 class Index:
     """An opened index. Immutable and safe to share between threads.
 
-    ``vectors`` is float32 ``(N, D)`` with unit rows, ``appearances`` uint8 ``(N, APPEARANCE)``,
-    ``items`` the table of ``N`` items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them,
+    ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
+    are taken out, ``appearances`` uint8 ``(N, APPEARANCE)``, ``items`` the table of ``N``
+    items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them,
     ``map`` float32 ``(N, 2)`` their places on a map, if there is one.
     """
 
@@ -104,13 +102,14 @@ class Index:
         self,
         folder: Path,
         manifest: dict[str, Any],
-        vectors: np.ndarray,
+        vectors: Matrix,
         appearances: np.ndarray,
         items: pd.DataFrame,
         pca: PCA | None,
         head: Head | None = None,
-        trained: np.ndarray | None = None,
+        trained: Matrix | None = None,
         places: np.ndarray | None = None,
+        near: Near | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -121,6 +120,7 @@ class Index:
         self.head = head
         self.trained = trained
         self.map = places
+        self.near = near
         self.calibration = calibration.Calibration.from_manifest(manifest["calibration"])
         self._scales: dict[int, np.ndarray] = {}
 
@@ -145,6 +145,7 @@ class Index:
     def _open(cls, folder: Path) -> Index:
         manifest = read_manifest(folder)
         items_count, dimension = manifest["counts"]["items"], manifest["dimension"]
+        storage = manifest["storage"]
         for name, entry in manifest["files"].items():
             try:
                 size = (folder / name).stat().st_size
@@ -155,19 +156,25 @@ class Index:
         if not {VECTORS, ITEMS, APPEARANCES} <= set(manifest["files"]):
             raise damaged(folder, "the manifest does not name all files")
         # Small files are read in full anyway, so they are checked in full.
-        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP):
+        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, SKETCH):
             if name in manifest["files"]:
                 check_sum(folder, name, manifest)
         try:
-            vectors = mapped(folder, VECTORS, np.float32, (items_count, dimension))
+            vectors = mapped_rows(folder, storage, VECTORS, SCALES, (items_count, dimension))
             appearances = mapped(folder, APPEARANCES, np.uint8, (items_count, APPEARANCE))
             items = pd.read_parquet(folder / ITEMS)
             pca = _read_pca(folder) if PCA_FILE in manifest["files"] else None
             head, trained = None, None
             if HEAD_FILE in manifest["files"]:
                 head = Head.load(folder / HEAD_FILE)
-                trained = mapped(folder, TRAINED, np.float32, (items_count, head.dimension))
+                shape = (items_count, head.dimension)
+                trained = mapped_rows(folder, storage, TRAINED, TRAINED_SCALES, shape)
             places = _read_map(folder, items_count) if MAP in manifest["files"] else None
+            near = (
+                Near.open(folder, items_count, dimension, head)
+                if NEIGHBOURS in manifest["files"]
+                else None
+            )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
             raise damaged(folder, str(error)) from error
         if head is not None and head.input_dimension != dimension:
@@ -177,7 +184,9 @@ class Index:
         if pca is not None and pca.dimension != dimension:
             raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
         try:
-            return cls(folder, manifest, vectors, appearances, items, pca, head, trained, places)
+            return cls(
+                folder, manifest, vectors, appearances, items, pca, head, trained, places, near
+            )
         except (KeyError, ValueError) as error:
             raise damaged(folder, str(error)) from error
 
@@ -236,8 +245,13 @@ class Index:
         ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
         exclude: np.ndarray | None = None,
         likes: int | None = None,
+        exact: bool = False,
     ) -> list[Hits]:
-        """The ``n`` most similar items for each query, exactly.
+        """The ``n`` most similar items for each query.
+
+        All items are compared, exactly; where the catalogue is so large that the index has an
+        inverted file, those among which it finds the best, and all of them only with ``exact``,
+        with another metric than the cosine, or where a filter leaves few.
 
         ``queries`` are features, or embeddings float32 ``(Q, D0)`` of pictures of which nothing
         else is known, so that colour has no weight (``D0`` is the embedding's dimension; the index
@@ -262,15 +276,15 @@ class Index:
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
+        allowed = len(self) if mask is None else int(mask.sum())
+        if self.near is not None and not exact and allowed > FEW_ITEMS:
+            found = self._search_near(parts, ranking, n, mask)
+            if found is not None:
+                return found
         rows = None
-        if mask is not None:
-            rows = np.flatnonzero(mask)
-            if len(rows) < SPARSE_FILTER * len(self):
-                mask = None
-            else:
-                rows = None
+        if mask is not None and allowed < SPARSE_FILTER * len(self):
+            rows, mask = np.flatnonzero(mask), None
         size = len(self) if rows is None else len(rows)
-        allowed = size if mask is None else int(mask.sum())
         hits = []
         step = max(1, SCORES_AT_ONCE // max(1, size))
         for start in range(0, len(asked), step):
@@ -284,10 +298,29 @@ class Index:
                 near = near_top(of_query, min(n, allowed))
                 if rows is not None:
                     near = rows[near]
-                exact = sum((p.exact(near, query) for p in parts), np.zeros(len(near)))
-                best = np.argsort(-exact, kind="stable")[:n]
-                hits.append(Hits(near[best], np.clip(exact[best], -1.0, 1.0).astype(np.float32)))
+                hits.append(_best(parts, query, near, n))
         return hits
+
+    def _search_near(
+        self,
+        parts: Sequence[Part | JaccardPart],
+        ranking: Ranking,
+        n: int,
+        mask: np.ndarray | None,
+    ) -> list[Hits] | None:
+        """:meth:`search` among candidates, or ``None`` where that cannot be done: with a measure
+        that is no dot product, for a good part of the catalogue, or when too few were found."""
+        assert self.near is not None  # noqa: S101  (see search)
+        file = self.near.trained if self.uses_head(ranking) else self.near.plain
+        if file is None or ranking.metric != COSINE or n > len(self) // 100:
+            return None
+        of: dict[str, np.ndarray] = {p.of: p.queries for p in parts if isinstance(p, Part)}
+        shape = of[LEARNED if self.uses_head(ranking) else EMBEDDING]
+        asked = self.near.sketcher.queries(shape, of.get(OUTLINE), of.get(COLOUR))
+        candidates = file.candidates(asked, n, mask)
+        if min(map(len, candidates)) < n:
+            return None
+        return [_best(parts, query, rows, n) for query, rows in enumerate(candidates)]
 
     def likeness(
         self,
@@ -320,10 +353,10 @@ class Index:
             )
             means = [part.mean(axis=0) for part in np.split(projected, ends[:-1])]
             learned = (1 - weight) * (1 - EMBEDDING_SHARE) * normalise(np.stack(means))
-            parts.append(Part(self.trained, np.asarray(learned, np.float32)))
+            parts.append(Part(LEARNED, self.trained, np.asarray(learned, np.float32)))
             means = [part.mean(axis=0) for part in views]
             bare = (1 - weight) * EMBEDDING_SHARE * normalise(np.stack(means))
-            parts.append(Part(self.vectors, np.asarray(bare, np.float32)))
+            parts.append(Part(EMBEDDING, self.vectors, np.asarray(bare, np.float32)))
         else:
             outlined = (looks[:, STUDIO] > 0) & looks[:, SILHOUETTE].any(axis=1)
             share = np.where(outlined, ranking.silhouette, 0.0)[:, None]
@@ -333,15 +366,15 @@ class Index:
             else:
                 means = [part.mean(axis=0) for part in views]
                 shape = (1 - weight) * (1 - share) * normalise(np.stack(means))
-                parts.append(Part(self.vectors, np.asarray(shape, np.float32)))
+                parts.append(Part(EMBEDDING, self.vectors, np.asarray(shape, np.float32)))
             if share.any():
                 parts.append(
                     self._byte_part(
-                        SILHOUETTE, (1 - weight) * share * unit_bytes(looks[:, SILHOUETTE])
+                        OUTLINE, SILHOUETTE, (1 - weight) * share * unit_bytes(looks[:, SILHOUETTE])
                     )
                 )
         if weight.any():
-            parts.append(self._byte_part(COLOURS, weight * colours))
+            parts.append(self._byte_part(COLOUR, COLOURS, weight * colours))
         return parts
 
     def features(self, rows: np.ndarray) -> list[Features]:
@@ -357,7 +390,7 @@ class Index:
             raise ValueError(f"a query has {wanted} dimensions here")
         return normalise(embeddings if self.pca is None else self.pca(embeddings))
 
-    def _byte_part(self, columns: slice, queries: np.ndarray) -> Part:
+    def _byte_part(self, of: str, columns: slice, queries: np.ndarray) -> Part:
         rows = self.appearances[:, columns]
         if columns.start not in self._scales:
             scale = np.empty(len(rows), np.float32)
@@ -366,7 +399,7 @@ class Index:
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
             self._scales[columns.start] = scale
-        return Part(rows, np.asarray(queries, np.float32), self._scales[columns.start])
+        return Part(of, rows, np.asarray(queries, np.float32), self._scales[columns.start])
 
     def worth(self, similarity: float, ranking: Ranking, *, studio: bool = True) -> float | None:
         """How often items of this likeness were of the query's kind, 0 to 1, where measured.
@@ -427,6 +460,13 @@ class Index:
         return [str(column) for column in self.items.columns if column not in INTERNAL_COLUMNS]
 
 
+def _best(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray, n: int) -> Hits:
+    """The best of some rows, which ascend, with likenesses computed exactly."""
+    exact = sum((part.exact(rows, query) for part in parts), np.zeros(len(rows)))
+    best = np.argsort(-exact, kind="stable")[:n]
+    return Hits(rows[best], np.clip(exact[best], -1.0, 1.0).astype(np.float32))
+
+
 class _Stored(Features):
     """Features that come out of an index and are reduced already."""
 
@@ -455,146 +495,3 @@ def _in_words(identity: Mapping[str, Any]) -> str:
         f"{identity.get('backbone')} with weights {identity.get('weights')} "
         f"({str(identity.get('weights_sha256'))[:8]})"
     )
-
-
-# --- writing ----------------------------------------------------------------------------------
-
-
-def write_index(
-    folder: Path,
-    *,
-    blocks: Iterator[tuple[np.ndarray, np.ndarray]],
-    items: pd.DataFrame,
-    dimension: int,
-    pca: PCA | None,
-    head: Head | None,
-    manifest: Mapping[str, Any],
-    calibrated: calibration.Calibration | None = None,
-    previous: calibration.Calibration | None = None,
-    listener: Listener = ignore,
-) -> None:
-    """Write an index and put it in place of ``folder`` as a whole.
-
-    ``blocks`` are float32 unit rows and the uint8 appearances that belong to them, as many rows
-    together as ``items`` has. ``manifest`` carries ``identity``, ``catalogue`` and ``counts``; the
-    rest is added here. What a likeness is worth is measured unless ``calibrated`` tells it;
-    ``previous`` tells what cannot be measured again.
-    """
-    with work_folder(folder) as new:
-        vectors = new_array(new / VECTORS, np.float32, (len(items), dimension))
-        appearances = new_array(new / APPEARANCES, np.uint8, (len(items), APPEARANCE))
-        row = 0
-        for block, looks in blocks:
-            vectors[row : row + len(block)] = block
-            appearances[row : row + len(block)] = looks
-            row += len(block)
-        if row != len(items):
-            raise ValueError(f"{row} vectors for {len(items)} items")
-        studio = int(np.count_nonzero(appearances[:, STUDIO]))
-        vectors.flush()
-        appearances.flush()
-        items.to_parquet(new / ITEMS, index=False)
-        if pca is not None:
-            np.savez(
-                new / PCA_FILE, mean=pca.mean, components=pca.components, fitted_on=pca.fitted_on
-            )
-        if head is not None:
-            _write_trained(new, head, vectors, appearances, items)
-        del vectors, appearances
-        full = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "appearance": appearance.VERSION,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "dimension": dimension,
-            "pca": None if pca is None else {"dimension": dimension, "fitted_on": pca.fitted_on},
-            **manifest,
-            "counts": {**manifest["counts"], "studio": studio},
-        }
-        _complete(new, folder, full, head, calibrated, (), previous, listener)
-
-
-def write_head(
-    folder: Path, head: Head | None, photographs: Sequence[calibration.Photograph] = ()
-) -> None:
-    """Give an index a head, or take it away, and put the index in place as a whole. What a
-    likeness is worth is measured anew, for photographs with the given ones. Raises
-    :class:`IndexUnusable` when there is no sound index, another build is running, or the head was
-    trained on embeddings of another dimension."""
-    folder = folder.resolve()
-    try:
-        with build_lock(folder).acquire(timeout=0), work_folder(folder) as new:
-            old = Index.open(folder)
-            old.verify()
-            if head is not None and head.input_dimension != old.dimension:
-                raise IndexUnusable(
-                    f"{folder}: the head was trained on another index. Train again."
-                )
-            for name in set(old.manifest["files"]) - {HEAD_FILE, TRAINED, MAP}:
-                link(old.folder / name, new / name)
-            if head is not None:
-                _write_trained(new, head, old.vectors, old.appearances, old.items)
-            _complete(new, folder, old.manifest, head, None, photographs, old.calibration)
-    except Timeout as error:
-        raise IndexUnusable(
-            f"{folder}: another build of this index is running. Wait for it."
-        ) from error
-
-
-def _write_trained(
-    new: Path, head: Head, vectors: np.ndarray, appearances: np.ndarray, items: pd.DataFrame
-) -> None:
-    head.save(new / HEAD_FILE)
-    trained = new_array(new / TRAINED, np.float32, (len(items), head.dimension))
-    for start in range(0, len(items), ROWS_AT_ONCE):
-        block = slice(start, start + ROWS_AT_ONCE)
-        trained[block] = head.project_items(vectors[block], appearances[block], items.iloc[block])
-    trained.flush()
-
-
-def _complete(
-    new: Path,
-    folder: Path,
-    manifest: Mapping[str, Any],
-    head: Head | None,
-    calibrated: calibration.Calibration | None,
-    photographs: Sequence[calibration.Photograph] = (),
-    previous: calibration.Calibration | None = None,
-    listener: Listener = ignore,
-) -> None:
-    """Add the map and the manifest to an index's files in ``new``, put in place of ``folder``."""
-    full = {
-        **manifest,
-        "build": uuid.uuid4().hex,
-        "head": None if head is None else dict(head.record),
-        "calibration": None if calibrated is None else calibrated.as_manifest(),
-        "files": {
-            path.name: file_entry(path) for path in sorted(new.iterdir()) if path.name in FILES
-        },
-    }
-    full["map"] = None  # an earlier index's manifest may be what this one began as
-    write_manifest(new, full)
-    _write_map(new, folder, full, listener)
-    if calibrated is None:
-        measured = calibration.calibrate(Index._open(new), photographs, previous)
-        full["calibration"] = None if measured is None else measured.as_manifest()
-        write_manifest(new, full)
-    for path in new.iterdir():
-        sync(path)
-    put_in_place(new, folder)
-
-
-def _write_map(new: Path, folder: Path, manifest: dict[str, Any], listener: Listener) -> None:
-    """Draw the map of the index in ``new`` and add it to its files and its manifest. The index that
-    it will replace tells where things were."""
-    try:
-        before = Index.open(folder)
-    except IndexUnusable:
-        before = None
-    drawn = atlas.draw(Index._open(new), before, listener)
-    places = new_array(new / MAP, np.float32, drawn.positions.shape)
-    places[:] = drawn.positions
-    places.flush()
-    manifest["map"] = drawn.record
-    manifest["files"][MAP] = file_entry(new / MAP)
-    write_manifest(new, manifest)

@@ -23,13 +23,24 @@ import numpy as np
 from filelock import FileLock
 
 from fitting_room import appearance, atlas
+from fitting_room.storage import FLOAT32, INT8, KINDS, STORAGES, Matrix, Rows
 
 FORMAT = "fitting-room-index"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
 APPEARANCES, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "trained.npy"
 MAP = "map.npy"
-FILES = frozenset({VECTORS, ITEMS, PCA_FILE, APPEARANCES, HEAD_FILE, TRAINED, MAP})
+#: Scales of rows that are stored in 8 bits, of the vectors and of what the head makes of them.
+SCALES, TRAINED_SCALES = "scales.npy", "trained-scales.npy"
+#: What finds candidates in large catalogues: directions, and an inverted file without and one with
+#: the head.
+SKETCH, NEIGHBOURS, TRAINED_NEIGHBOURS = "sketch.npz", "neighbours.faiss", "trained.faiss"
+FILES = frozenset(
+    {
+        VECTORS, ITEMS, PCA_FILE, APPEARANCES, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
+        SKETCH, NEIGHBOURS, TRAINED_NEIGHBOURS,
+    }
+)  # fmt: skip
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
@@ -85,6 +96,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and isinstance(manifest["head"], dict | None)
             and (manifest["head"] is not None) == (HEAD_FILE in files)
             and (HEAD_FILE in files) == (TRAINED in files)
+            and manifest["storage"] in STORAGES
+            and (manifest["storage"] == INT8) == (SCALES in files)
+            and (SCALES in files and TRAINED in files) == (TRAINED_SCALES in files)
+            and (SKETCH in files) == (NEIGHBOURS in files)
+            and (NEIGHBOURS in files and TRAINED in files) == (TRAINED_NEIGHBOURS in files)
             and atlas.sound_record(manifest)
             and (manifest.get("map") is not None) == (MAP in files)
             and manifest["counts"]["items"] > 0
@@ -99,13 +115,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def mapped(folder: Path, name: str, kind: type[np.generic], shape: tuple[int, int]) -> np.ndarray:
+def mapped(folder: Path, name: str, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
     array = np.load(folder / name, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray):  # an archive under the name of an array
         raise ValueError(f"{name} is no array")
     if array.dtype != kind or array.shape != shape:
         raise ValueError(f"{name} holds {array.dtype} {array.shape}")
     return array
+
+
+def mapped_rows(
+    folder: Path, storage: str, name: str, scales: str, shape: tuple[int, int]
+) -> Matrix:
+    """Rows in a storage, mapped."""
+    raw = mapped(folder, name, KINDS[storage], shape)
+    if storage == FLOAT32:
+        return raw
+    return Rows(raw, mapped(folder, scales, np.float32, shape[:1]) if storage == INT8 else None)
 
 
 def check_sum(folder: Path, name: str, manifest: dict[str, Any]) -> None:

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting_room.embedder import normalise
+from fitting_room.storage import Matrix
 
 #: How far a float32 score may be from the exact one: sums of some thousand products of unit
 #: vectors, each rounded to 2**-24.
 SCORE_ERROR = 4e-6
 #: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
 ROWS_AT_ONCE = 8_192
+
+#: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
+#: colours.
+EMBEDDING, LEARNED, OUTLINE, COLOUR = "embedding", "learned", "outline", "colour"
 
 COSINE, JACCARD = "cosine", "jaccard"
 METRICS = (COSINE, JACCARD)
@@ -74,10 +79,12 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One summand of the likeness: ``rows`` ``(N, d)`` of the index, float32, or uint8 with a
-    ``scale`` for each row, and the ``queries`` ``(Q, d)`` with their weights already in them."""
+    """One summand of the likeness, which compares what ``of`` says: ``rows`` ``(N, d)`` of the
+    index, float32 once they are taken out, or uint8 with a ``scale`` for each row, and the
+    ``queries`` ``(Q, d)`` with their weights already in them."""
 
-    rows: np.ndarray
+    of: str
+    rows: Matrix
     queries: np.ndarray
     scale: np.ndarray | None = None
 
@@ -117,7 +124,7 @@ class JaccardPart:
     ``(a + b - d) / (a + b + d)`` with the two sums of absolute values and their city-block
     distance ``d``, so that one pass over the rows does, a block at a time."""
 
-    rows: np.ndarray
+    rows: Matrix
     views: Sequence[np.ndarray]
     weights: np.ndarray
 
@@ -163,7 +170,7 @@ def together(parts: Sequence[Part | JaccardPart], likes: int) -> list[Part]:
         if len(unwanted):
             mean = mean - LESS_WEIGHT * unwanted.mean(axis=0)
         length = np.linalg.norm(wanted, axis=1).mean()
-        combined.append(Part(part.rows, normalise(mean[None]) * length, part.scale))
+        combined.append(Part(part.of, part.rows, normalise(mean[None]) * length, part.scale))
     return combined
 
 

@@ -23,6 +23,7 @@ from fitting_room.picture_store import PictureStore
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.ranking import Hits, Ranking
 from fitting_room.settings import Settings
+from fitting_room.storage import FLOAT32
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
@@ -110,6 +111,7 @@ class FittingRoom:
         weights: str | None = None,
         input_size: tuple[int, int] | None = None,
         pca: int | None = None,
+        storage: str = FLOAT32,
         settings: Settings | None = None,
         listener: Listener = ignore,
     ) -> FittingRoom:
@@ -133,7 +135,13 @@ class FittingRoom:
         )
         stage.advance()
         summary = build_index(
-            goods, embedder, Path(index), pca=pca, limits=settings.limits, listener=listener
+            goods,
+            embedder,
+            Path(index),
+            pca=pca,
+            storage=storage,
+            limits=settings.limits,
+            listener=listener,
         )
         room = cls(Index.open(index), lambda: embedder, settings.limits)
         room.summary = summary

@@ -35,7 +35,8 @@ from fitting_room.catalogue import Catalogue, held_out, load_catalogue
 from fitting_room.embedder import Embedder, Features, normalise, views_of
 from fitting_room.head import APPEARANCE_INPUTS, Head, places_of, standardised
 from fitting_room.images import ImageLimits, ImageRejected
-from fitting_room.index import Index, write_head
+from fitting_room.index import Index
+from fitting_room.index_writing import write_head
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom

@@ -38,7 +38,8 @@ from fitting_room.evaluation import (
 from fitting_room.evaluation_report import in_words, remarks, write_report
 from fitting_room.head import APPEARANCE_INPUTS, Head
 from fitting_room.images import ImageLimits, open_image
-from fitting_room.index import FilterError, Index, write_head
+from fitting_room.index import FilterError, Index
+from fitting_room.index_writing import write_head
 from fitting_room.progress import Progress
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 from fitting_room.appearance import APPEARANCE, COLOURS, SILHOUETTE, STUDIO
 from fitting_room.embedder import Features, normalise
 from fitting_room.head import APPEARANCE_INPUTS, Head
-from fitting_room.index import Index, write_head, write_index
+from fitting_room.index import Index
 from fitting_room.index_files import HEAD_FILE, TRAINED, IndexUnusable, build_lock
+from fitting_room.index_writing import write_head, write_index
 from fitting_room.ranking import (
     COLOUR_WEIGHT,
     COLOUR_WEIGHT_PHOTOGRAPH,
     COLOUR_WEIGHT_TRAINED,
+    EMBEDDING,
     EMBEDDING_SHARE,
     JACCARD,
     SILHOUETTE_SHARE,
@@ -327,7 +329,7 @@ def _unit(*rows: tuple[float, ...]) -> np.ndarray:
 def test_several_queries_are_their_mean_and_keep_their_weights():
     rows = _unit((1, 0, 0), (0, 1, 0), (0, 0, 1))
     queries = np.float32([[0.6], [0.2]]) * _unit((1, 0, 0), (0, 1, 0))
-    (part,) = together([Part(rows, queries)], 2)
+    (part,) = together([Part(EMBEDDING, rows, queries)], 2)
     assert part.queries.shape == (1, 3)
     assert np.linalg.norm(part.queries) == pytest.approx(0.4)
     # The one with more weight counts more, the third direction not at all.
@@ -338,8 +340,8 @@ def test_several_queries_are_their_mean_and_keep_their_weights():
 def test_what_is_not_wanted_is_taken_away():
     rows = _unit((1, 0), (0, 1))
     like, less = (1.0, 1.0), (0.0, 1.0)
-    (alone,) = together([Part(rows, _unit(like))], 1)
-    (part,) = together([Part(rows, _unit(like, less))], 1)
+    (alone,) = together([Part(EMBEDDING, rows, _unit(like))], 1)
+    (part,) = together([Part(EMBEDDING, rows, _unit(like, less))], 1)
     assert part.queries[0, 1] < alone.queries[0, 1]
     assert part.queries[0, 0] > alone.queries[0, 0]
     assert np.linalg.norm(part.queries) == pytest.approx(1)
@@ -348,13 +350,13 @@ def test_what_is_not_wanted_is_taken_away():
 def test_one_wanted_query_alone_is_itself():
     rows = _unit((1, 0), (0, 1))
     queries = 0.7 * _unit((3, 4))
-    (part,) = together([Part(rows, queries)], 1)
+    (part,) = together([Part(EMBEDDING, rows, queries)], 1)
     assert part.queries == pytest.approx(queries)
 
 
 def test_nothing_wanted_or_another_metric_is_refused():
-    part = Part(_unit((1, 0)), _unit((1, 0)))
-    jaccard = JaccardPart(_unit((1, 0)), [_unit((1, 0))], np.ones(1))
+    part = Part(EMBEDDING, _unit((1, 0)), _unit((1, 0)))
+    jaccard = JaccardPart(EMBEDDING, _unit((1, 0)), [_unit((1, 0))], np.ones(1))
     for parts, likes in (([part], 0), ([part], 2), ([jaccard], 1)):
         with pytest.raises(ValueError, match="wanted"):
             together(parts, likes)

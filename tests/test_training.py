@@ -25,8 +25,9 @@ from fitting_room.builder import build_index
 from fitting_room.catalogue import CatalogueError, held_out, load_catalogue
 from fitting_room.embedder import normalise
 from fitting_room.images import ImageLimits
-from fitting_room.index import Index, write_index
+from fitting_room.index import Index
 from fitting_room.index_files import IndexUnusable
+from fitting_room.index_writing import write_index
 from fitting_room.progress import Progress
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom

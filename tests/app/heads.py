@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from fitting_room.head import APPEARANCE_INPUTS, Head
-from fitting_room.index import Index, write_head
+from fitting_room.index import Index
+from fitting_room.index_writing import write_head
 
 
 def headed_index(index: Index, folder: Path) -> Path:

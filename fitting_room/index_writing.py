@@ -1,0 +1,291 @@
+"""Writing an index, or a head into one, and putting it in place as a whole."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import Timeout
+
+from fitting_room import appearance, atlas, calibration
+from fitting_room.appearance import APPEARANCE, STUDIO
+from fitting_room.head import Head
+from fitting_room.index import Index
+from fitting_room.index_files import (
+    APPEARANCES,
+    FILES,
+    FORMAT,
+    FORMAT_VERSION,
+    HEAD_FILE,
+    ITEMS,
+    MAP,
+    NEIGHBOURS,
+    PCA_FILE,
+    SCALES,
+    SKETCH,
+    TRAINED,
+    TRAINED_NEIGHBOURS,
+    TRAINED_SCALES,
+    VECTORS,
+    IndexUnusable,
+    build_lock,
+    file_entry,
+    link,
+    mapped,
+    mapped_rows,
+    new_array,
+    put_in_place,
+    sync,
+    work_folder,
+    write_manifest,
+)  # fmt: skip
+from fitting_room.near import Near, read_sketcher
+from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketcher, is_available
+from fitting_room.progress import Listener, ignore
+from fitting_room.ranking import ROWS_AT_ONCE
+from fitting_room.reduction import PCA
+from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, stored
+
+_log = logging.getLogger(__name__)
+
+#: Appearances that the directions of sketches are learned from, about.
+SKETCH_SAMPLE = 20_000
+
+
+def write_index(
+    folder: Path,
+    *,
+    blocks: Iterator[tuple[np.ndarray, np.ndarray]],
+    items: pd.DataFrame,
+    dimension: int,
+    pca: PCA | None,
+    head: Head | None,
+    manifest: Mapping[str, Any],
+    calibrated: calibration.Calibration | None = None,
+    previous: calibration.Calibration | None = None,
+    storage: str = FLOAT32,
+    near: bool | None = None,
+    listener: Listener = ignore,
+) -> None:
+    """Write an index and put it in place of ``folder`` as a whole.
+
+    ``blocks`` are float32 unit rows and the uint8 appearances that belong to them, as many rows
+    together as ``items`` has. ``manifest`` carries ``identity``, ``catalogue`` and ``counts``; the
+    rest is added here. What a likeness is worth is measured unless ``calibrated`` tells it;
+    ``previous`` tells what cannot be measured again.
+    """
+    with work_folder(folder) as new:
+        studio = 0
+        with (
+            _Writer(new, VECTORS, SCALES, storage, (len(items), dimension)) as vectors,
+            RowsWriter(new / APPEARANCES, np.uint8, len(items), APPEARANCE) as appearances,
+        ):
+            for block, looks in blocks:
+                vectors.append(block)
+                appearances.append(looks)
+                studio += int(np.count_nonzero(looks[:, STUDIO]))
+        items.to_parquet(new / ITEMS, index=False)
+        if pca is not None:
+            np.savez(
+                new / PCA_FILE, mean=pca.mean, components=pca.components, fitted_on=pca.fitted_on
+            )
+        full = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "appearance": appearance.VERSION,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "dimension": dimension,
+            "storage": storage,
+            "pca": None if pca is None else {"dimension": dimension, "fitted_on": pca.fitted_on},
+            **manifest,
+            "counts": {**manifest["counts"], "studio": studio},
+        }
+        rows = mapped_rows(new, storage, VECTORS, SCALES, (len(items), dimension))
+        looks = mapped(new, APPEARANCES, np.uint8, (len(items), APPEARANCE))
+        if near is None:
+            near = len(items) * dimension >= WORTHWHILE_FROM
+            if near and not is_available():
+                _log.warning("%s", MISSING)
+                near = False
+        before = _before(folder, dimension) if near else None
+        if near:
+            _write_near(new, rows, looks, before)
+        if head is not None:
+            of_head = None if before is None else before.trained
+            _write_trained(new, head, rows, looks, items, storage, of_head)
+        _complete(new, folder, full, head, calibrated, (), previous, listener)
+
+
+def write_head(
+    folder: Path, head: Head | None, photographs: Sequence[calibration.Photograph] = ()
+) -> None:
+    """Give an index a head, or take it away, and put the index in place as a whole. What a
+    likeness is worth is measured anew, for photographs with the given ones. Raises
+    :class:`IndexUnusable` when there is no sound index, another build is running, or the head was
+    trained on embeddings of another dimension."""
+    folder = folder.resolve()
+    try:
+        with build_lock(folder).acquire(timeout=0), work_folder(folder) as new:
+            old = Index.open(folder)
+            old.verify()
+            if head is not None and head.input_dimension != old.dimension:
+                raise IndexUnusable(
+                    f"{folder}: the head was trained on another index. Train again."
+                )
+            of_head = {HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_NEIGHBOURS, MAP}
+            for name in set(old.manifest["files"]) - of_head:
+                link(old.folder / name, new / name)
+            if head is not None:
+                storage = old.manifest["storage"]
+                _write_trained(new, head, old.vectors, old.appearances, old.items, storage, None)
+            _complete(new, folder, old.manifest, head, None, photographs, old.calibration)
+    except Timeout as error:
+        raise IndexUnusable(
+            f"{folder}: another build of this index is running. Wait for it."
+        ) from error
+
+
+class _Writer:
+    """Writes rows in a storage, and their scales where it has some."""
+
+    def __init__(
+        self, new: Path, name: str, scales: str, storage: str, shape: tuple[int, int]
+    ) -> None:
+        self._storage = storage
+        self._rows = RowsWriter(new / name, KINDS[storage], *shape)
+        self._scales = (
+            RowsWriter(new / scales, np.float32, shape[0], None) if storage == INT8 else None
+        )
+
+    def __enter__(self) -> _Writer:
+        self._stack = ExitStack()
+        self._stack.enter_context(self._rows)
+        if self._scales is not None:
+            self._stack.enter_context(self._scales)
+        return self
+
+    def append(self, rows: np.ndarray) -> None:
+        values, scales = stored(np.asarray(rows, np.float32), self._storage)
+        self._rows.append(values)
+        if self._scales is not None and scales is not None:
+            self._scales.append(scales)
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))
+
+
+def _before(folder: Path, dimension: int) -> Near | None:
+    """What the index that is to be replaced learned for finding candidates: it is taken over while
+    it fits, so that a catalogue that grows a little needs no learning."""
+    try:
+        old = Index.open(folder)
+    except IndexUnusable:
+        return None
+    return old.near if old.dimension == dimension else None
+
+
+def _write_near(new: Path, vectors: Matrix, appearances: np.ndarray, before: Near | None) -> None:
+    if before is None:
+        sketcher = Sketcher.fit(appearances[:: max(1, len(appearances) // SKETCH_SAMPLE)])
+    else:
+        sketcher = before.sketcher
+    np.savez(new / SKETCH, silhouette=sketcher.silhouette, colours=sketcher.colours)
+    previous = None if before is None else before.plain
+    _write_neighbours(new / NEIGHBOURS, sketcher, vectors, appearances, previous)
+
+
+def _write_neighbours(
+    path: Path,
+    sketcher: Sketcher,
+    vectors: Matrix,
+    appearances: np.ndarray,
+    previous: Neighbours | None,
+) -> None:
+    def sketches() -> Iterator[np.ndarray]:
+        for block in _blocks(len(appearances)):
+            yield sketcher.items(vectors[block], appearances[block])
+
+    count, width = len(appearances), vectors.shape[1] + sketcher.width
+    Neighbours.build(sketches, count, width, previous=previous).save(path)
+
+
+def _write_trained(
+    new: Path,
+    head: Head,
+    vectors: Matrix,
+    appearances: np.ndarray,
+    items: pd.DataFrame,
+    storage: str,
+    previous: Neighbours | None,
+) -> None:
+    head.save(new / HEAD_FILE)
+    shape = (len(items), head.dimension)
+    with _Writer(new, TRAINED, TRAINED_SCALES, storage, shape) as trained:
+        for block in _blocks(len(items)):
+            trained.append(
+                head.project_items(vectors[block], appearances[block], items.iloc[block])
+            )
+    if (new / SKETCH).exists():
+        projected = mapped_rows(new, storage, TRAINED, TRAINED_SCALES, shape)
+        _write_neighbours(
+            new / TRAINED_NEIGHBOURS, read_sketcher(new), projected, appearances, previous
+        )
+
+
+def _complete(
+    new: Path,
+    folder: Path,
+    manifest: Mapping[str, Any],
+    head: Head | None,
+    calibrated: calibration.Calibration | None,
+    photographs: Sequence[calibration.Photograph] = (),
+    previous: calibration.Calibration | None = None,
+    listener: Listener = ignore,
+) -> None:
+    """Add the map and the manifest to an index's files in ``new``, put in place of ``folder``."""
+    full = {
+        **manifest,
+        "build": uuid.uuid4().hex,
+        "head": None if head is None else dict(head.record),
+        "calibration": None if calibrated is None else calibrated.as_manifest(),
+        "files": {
+            path.name: file_entry(path) for path in sorted(new.iterdir()) if path.name in FILES
+        },
+    }
+    full["map"] = None  # an earlier index's manifest may be what this one began as
+    write_manifest(new, full)
+    _write_map(new, folder, full, listener)
+    if calibrated is None:
+        measured = calibration.calibrate(Index._open(new), photographs, previous)
+        full["calibration"] = None if measured is None else measured.as_manifest()
+        write_manifest(new, full)
+    for path in new.iterdir():
+        sync(path)
+    put_in_place(new, folder)
+
+
+def _write_map(new: Path, folder: Path, manifest: dict[str, Any], listener: Listener) -> None:
+    """Draw the map of the index in ``new`` and add it to its files and its manifest. The index that
+    it will replace tells where things were."""
+    try:
+        before = Index.open(folder)
+    except IndexUnusable:
+        before = None
+    drawn = atlas.draw(Index._open(new), before, listener)
+    places = new_array(new / MAP, np.float32, drawn.positions.shape)
+    places[:] = drawn.positions
+    places.flush()
+    manifest["map"] = drawn.record
+    manifest["files"][MAP] = file_entry(new / MAP)
+    write_manifest(new, manifest)

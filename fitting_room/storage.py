@@ -1,0 +1,96 @@
+"""How the rows of an index lie on disk: as float32, or shorter and a little less exact.
+
+``float16`` keeps 11 bits of each number. ``int8`` keeps 8 and one scale a row, the row's greatest
+absolute value over 127, so that storing what was read back changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+#: From the most exact to the least.
+STORAGES = (FLOAT32, FLOAT16, INT8)
+KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out:
+    ``rows[some]``. ``scales`` is float32 ``(N,)`` for int8."""
+
+    raw: np.ndarray
+    scales: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.raw.shape
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        values = np.asarray(self.raw[rows]).astype(np.float32)
+        if self.scales is not None:
+            values *= np.asarray(self.scales[rows])[..., None]
+        return values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+
+#: Rows of float32, or ones that are as soon as they are taken out.
+Matrix = np.ndarray | Rows
+
+
+def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """float32 rows as they are stored, and their scales where the storage has some."""
+    if storage != INT8:
+        return values.astype(KINDS[storage], copy=False), None
+    scales = np.abs(values).max(axis=1) / np.float32(127)
+    scales = np.where(scales > 0, scales, 1).astype(np.float32)
+    return np.rint(values / scales[:, None]).astype(np.int8), scales
+
+
+class RowsWriter:
+    """Writes rows to a ``.npy`` file one block after the other, through the system's cache and not
+    through mapped memory, which would count as the process's own. Left before ``count`` rows were
+    written, it raises ``ValueError``."""
+
+    def __init__(self, path: Path, kind: type[np.generic], count: int, width: int | None) -> None:
+        self._path, self._kind = path, np.dtype(kind)
+        self._shape = (count,) if width is None else (count, width)
+        self._written = 0
+
+    def __enter__(self) -> RowsWriter:
+        self._file = self._path.open("wb")
+        header = {
+            "descr": np.lib.format.dtype_to_descr(self._kind),
+            "fortran_order": False,
+            "shape": self._shape,
+        }
+        np.lib.format.write_array_header_1_0(self._file, header)
+        return self
+
+    def append(self, rows: np.ndarray) -> None:
+        """Write some rows; they are converted to the file's kind."""
+        if rows.shape[1:] != self._shape[1:]:
+            raise ValueError(f"rows of {rows.shape[1:]} for a file of {self._shape[1:]}")
+        self._file.write(np.ascontiguousarray(rows, self._kind).data)
+        self._written += len(rows)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if kind is None and self._written != self._shape[0]:
+            raise ValueError(f"{self._written} rows for {self._shape[0]} items")
