@@ -356,7 +356,7 @@ def test_one_wanted_query_alone_is_itself():
 
 def test_nothing_wanted_or_another_metric_is_refused():
     part = Part(EMBEDDING, _unit((1, 0)), _unit((1, 0)))
-    jaccard = JaccardPart(EMBEDDING, _unit((1, 0)), [_unit((1, 0))], np.ones(1))
+    jaccard = JaccardPart(_unit((1, 0)), [_unit((1, 0))], np.ones(1))
     for parts, likes in (([part], 0), ([part], 2), ([jaccard], 1)):
         with pytest.raises(ValueError, match="wanted"):
             together(parts, likes)

@@ -1,0 +1,454 @@
+"""How fast the nearest items are found, beside the peers, at the recall that each reaches.
+
+    pip install -r benchmarks/requirements.txt
+    python benchmarks/search.py [--items 42000 1000000] [--json]
+
+Vectors are those of the real catalogue, EfficientNet-Lite0 reduced to 128 numbers by PCA (an index
+is made where none is named); more than there are items are made of them, between neighbours and
+with a little noise. Questions are vectors of the same kind that are not among them. Printed are the
+median of one question at a time, recall@10 against exact search, the time to build and the bytes on
+disk or in memory for each byte of raw float32 vectors.
+
+Then what is our own: storages, filters from one item in two to one in a thousand, and, with
+`--growth`, how time and memory grow from one to four million, with the line through them and what it
+says of ten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import CATALOGUE, finish, say, table
+
+from fitting_room.embedder import normalise
+from fitting_room.index import Index
+from fitting_room.neighbours import Neighbours
+from fitting_room.ranking import Part, near_top
+from fitting_room.reduction import PCA
+from fitting_room.room import FittingRoom
+from fitting_room.storage import STORAGES, Rows, stored
+
+DIMENSION, RESULTS, NOISE = 128, 10, 0.15
+#: Past this many items peers that take minutes to build are left out unless --all is given.
+SLOW_BUILDERS_UP_TO = 1_000_000
+
+
+@dataclass
+class Contestant:
+    """``search`` answers one question with rows. ``bytes`` are what it holds, raw vectors of ours
+    included."""
+
+    name: str
+    search: Callable[[np.ndarray], np.ndarray]
+    seconds_to_build: float
+    bytes: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--items", type=int, nargs="+", default=[42_000, 1_000_000])
+    parser.add_argument("--index", type=Path, help="an index of the real catalogue without PCA")
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default="all", help="names, by commas; all; none")
+    parser.add_argument("--growth", type=int, nargs="*", metavar="ITEMS", help="sizes to fit")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        real = real_vectors(options.index, work)
+        results = [race(real, count, work, options) for count in options.items]
+        own = [storages_and_filters(real, count, work, options) for count in options.items]
+        sizes = options.growth
+        growth = None
+        if sizes is not None:
+            growth = grow(real, sizes or [1_000_000, 2_000_000, 4_000_000], work, options)
+    return finish({"search": results, "own": own, "growth": growth}, options.json)
+
+
+def real_vectors(index: Path | None, work: Path) -> np.ndarray:
+    if index is None:
+        say("building an index of the real catalogue first; name one with --index next time")
+        FittingRoom.build(CATALOGUE, work / "index", backbone="efficientnet_lite0")
+        index = work / "index"
+    vectors = np.asarray(Index.open(index).vectors)
+    return PCA.fit(vectors[:20_000], DIMENSION)(vectors)
+
+
+def made(real: np.ndarray, count: int, seed: int, work: Path | None = None) -> np.ndarray:
+    """``count`` vectors between a real one and one of its neighbours, with a little noise."""
+    generator = np.random.default_rng(seed)
+    near = _neighbours_of(real)
+    shape = (count, real.shape[1])
+    if work is None:
+        rows: np.ndarray = np.empty(shape, np.float32)
+    else:
+        rows = np.lib.format.open_memmap(work / "made.npy", "w+", np.float32, shape)
+    for start in range(0, count, 100_000):
+        size = min(100_000, count - start)
+        one = generator.integers(len(real), size=size)
+        other = near[one, generator.integers(near.shape[1], size=size)]
+        share = generator.random((size, 1), np.float32)
+        block = real[one] * share + real[other] * (1 - share)
+        block += generator.standard_normal(block.shape, np.float32) * (NOISE / DIMENSION**0.5)
+        rows[start : start + size] = normalise(block)
+    return rows
+
+
+_NEAR: dict[int, np.ndarray] = {}
+
+
+def _neighbours_of(real: np.ndarray) -> np.ndarray:
+    if id(real) not in _NEAR:
+        blocks = []
+        for start in range(0, len(real), 2_048):
+            scores = real[start : start + 2_048] @ real.T
+            blocks.append(np.argpartition(-scores, 11, axis=1)[:, 1:11])
+        _NEAR[id(real)] = np.concatenate(blocks)
+    return _NEAR[id(real)]
+
+
+def exact_rows(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
+    found = []
+    for question in questions:
+        scores = vectors @ question
+        best = np.argpartition(-scores, RESULTS)[:RESULTS]
+        found.append(best[np.argsort(-scores[best])])
+    return np.stack(found)
+
+
+def recall(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.mean([np.isin(e, f).mean() for e, f in zip(expected, found, strict=True)]))
+
+
+def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, Any]:
+    vectors = real[:count] if count <= len(real) else made(real, count, 1)
+    questions = made(real, options.questions, 2)
+    expected = exact_rows(vectors, questions)
+    wanted = options.peers.split(",")
+    rows: list[dict[str, Any]] = []
+    contestants = []
+    for name, build in CONTESTANTS.items():
+        if options.peers != "all" and name not in wanted and not name.startswith("ours"):
+            continue
+        try:
+            say(f"{count:,}: building {name}")
+            contestants.append(build(name, vectors, work))
+        except Exception as error:  # whatever stands in a peer's way
+            say(f"{name} is left out: {type(error).__name__}: {str(error)[:120]}")
+    seconds: dict[str, list[float]] = {c.name: [] for c in contestants}
+    answers = {}
+    for contestant in contestants:
+        for question in questions[:5]:
+            contestant.search(question)
+    for _ in range(options.rounds):  # in turn
+        for contestant in contestants:
+            found = []
+            for question in questions:
+                started = time.perf_counter()
+                found.append(np.resize(contestant.search(question), RESULTS))
+                seconds[contestant.name].append(time.perf_counter() - started)
+            answers[contestant.name] = np.stack(found)
+    raw = vectors.nbytes
+    for contestant in contestants:
+        rows.append(
+            {
+                "search": contestant.name,
+                "median ms": statistics.median(seconds[contestant.name]) * 1e3,
+                "recall@10": recall(answers[contestant.name], expected),
+                "build s": contestant.seconds_to_build,
+                "bytes / raw": contestant.bytes / raw,
+            }
+        )
+    say(f"{count:,} x {DIMENSION}")
+    table(rows)
+    return {"items": count, "ways": rows}
+
+
+# --- who takes part ---------------------------------------------------------------------------
+
+
+def _timed(build: Callable[[], Any]) -> tuple[Any, float]:
+    started = time.perf_counter()
+    return build(), time.perf_counter() - started
+
+
+def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
+    return lambda: (np.asarray(vectors[i : i + 65_536]) for i in range(0, len(vectors), 65_536))
+
+
+def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    def search(question: np.ndarray) -> np.ndarray:
+        part = Part("embedding", vectors, question[None])
+        scores = np.zeros((1, len(vectors)), np.float32)
+        part.add_to(scores, slice(0, 1), None)
+        near = near_top(scores[0], RESULTS)
+        return near[np.argsort(-part.exact(near, 0), kind="stable")[:RESULTS]]
+
+    return Contestant(name, search, 0.0, vectors.nbytes)
+
+
+def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    path = work / f"near-{len(vectors)}.faiss"
+
+    def build() -> Neighbours:
+        Neighbours.build(blocks_of(vectors), *vectors.shape).save(path)
+        return Neighbours.open(path, *vectors.shape)
+
+    near, seconds = _timed(build)
+    return Contestant(
+        name, _near_search(near, vectors), seconds, vectors.nbytes + path.stat().st_size
+    )
+
+
+def _near_search(near: Neighbours, vectors: Any) -> Callable[[np.ndarray], np.ndarray]:
+    def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        (rows,) = near.candidates(question[None], RESULTS, mask)
+        part = Part("embedding", vectors, question[None])
+        return rows[np.argsort(-part.exact(rows, 0), kind="stable")[:RESULTS]]
+
+    return search
+
+
+def sklearn_neighbours(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    from sklearn.neighbors import NearestNeighbors
+
+    peer, seconds = _timed(
+        lambda: NearestNeighbors(metric="cosine", algorithm="brute").fit(vectors)
+    )
+    return Contestant(
+        name,
+        lambda q: peer.kneighbors(q[None], RESULTS, return_distance=False)[0],
+        seconds,
+        vectors.nbytes,
+    )
+
+
+def seeds_way(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    return Contestant(
+        name,
+        lambda q: np.argsort(-cosine_similarity(q[None], vectors)[0])[:RESULTS],
+        0.0,
+        vectors.nbytes,
+    )
+
+
+def faiss_flat(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    import faiss
+
+    peer = faiss.IndexFlatIP(vectors.shape[1])
+    _, seconds = _timed(lambda: peer.add(vectors))
+    return Contestant(name, lambda q: peer.search(q[None], RESULTS)[1][0], seconds, vectors.nbytes)
+
+
+def _size_of(write: Callable[[str], Any], work: Path) -> int:
+    path = work / "size"
+    write(str(path))
+    size = path.stat().st_size
+    path.unlink()
+    return size
+
+
+def faiss_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    import faiss
+
+    peer = faiss.IndexHNSWFlat(vectors.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+    peer.hnsw.efConstruction, peer.hnsw.efSearch = 100, 128
+    _, seconds = _timed(lambda: peer.add(vectors))
+    size = _size_of(lambda path: faiss.write_index(peer, path), work)
+    return Contestant(name, lambda q: peer.search(q[None], RESULTS)[1][0], seconds, size)
+
+
+def usearch_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    from usearch.index import Index as USearch
+
+    kind = "i8" if name.endswith("i8") else "f16"
+    peer = USearch(
+        ndim=vectors.shape[1], metric="ip", dtype=kind, connectivity=16, expansion_search=128
+    )
+    _, seconds = _timed(lambda: peer.add(np.arange(len(vectors)), vectors))
+    return Contestant(
+        name, lambda q: peer.search(q, RESULTS).keys, seconds, _size_of(peer.save, work)
+    )
+
+
+def hnswlib_(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    import hnswlib
+
+    peer = hnswlib.Index("ip", vectors.shape[1])
+    peer.init_index(len(vectors), M=16, ef_construction=100)
+    peer.set_ef(128)
+    _, seconds = _timed(lambda: peer.add_items(vectors))
+    size = _size_of(peer.save_index, work)
+    return Contestant(name, lambda q: peer.knn_query(q, RESULTS)[0][0], seconds, size)
+
+
+def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    import lancedb
+    import pyarrow as pa
+
+    base = lancedb.connect(work / f"lance-{len(vectors)}")
+
+    def build() -> Any:
+        flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+        made_of = {"row": pa.array(np.arange(len(vectors))), "vector": flat}
+        filled = base.create_table("items", pa.table(made_of))
+        filled.create_index(metric="dot", index_type="IVF_PQ", num_sub_vectors=32)
+        return filled
+
+    peer, seconds = _timed(build)
+    folder = work / f"lance-{len(vectors)}"
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Contestant(
+        name,
+        lambda q: np.array(
+            peer.search(q)
+            .distance_type("dot")
+            .nprobes(32)
+            .refine_factor(20)
+            .select(["row", "_distance"])
+            .limit(RESULTS)
+            .to_arrow()["row"]
+        ),
+        seconds,
+        size,
+    )
+
+
+CONTESTANTS: dict[str, Callable[[str, np.ndarray, Path], Contestant]] = {
+    "ours, exact": ours_exact,
+    "ours, candidates": ours_near,
+    "seed's way (cosine_similarity)": seeds_way,
+    "sklearn": sklearn_neighbours,
+    "faiss flat": faiss_flat,
+    "faiss hnsw": faiss_hnsw,
+    "usearch f16": usearch_hnsw,
+    "usearch i8": usearch_hnsw,
+    "hnswlib": hnswlib_,
+    "lancedb": lance,
+}
+
+
+# --- what is our own --------------------------------------------------------------------------
+
+
+def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, Any]:
+    vectors = real[:count] if count <= len(real) else made(real, count, 1)
+    questions = made(real, options.questions, 2)
+    expected = exact_rows(vectors, questions)
+    path = work / f"near-{len(vectors)}.faiss"
+    near = Neighbours.open(path, *vectors.shape)
+    stores = []
+    for storage in STORAGES:
+        values, scales = stored(vectors, storage)
+        rows = Rows(values, scales)
+        search = _near_search(near, rows)
+        found, median = _ask(search, questions)
+        held = values.nbytes + (0 if scales is None else scales.nbytes)
+        # All compared, in this storage: what is lost by it and not by looking for candidates.
+        whole = exact_rows(normalise(rows[:]), questions)
+        stores.append(
+            {
+                "storage": storage,
+                "bytes / raw": held / vectors.nbytes,
+                "with candidates": (held + path.stat().st_size) / vectors.nbytes,
+                "recall@10, exact": recall(whole, expected),
+                "recall@10": recall(found, expected),
+                "median ms": median,
+            }
+        )
+    say(f"{count:,} x {DIMENSION}: storages")
+    table(stores)
+    filters = []
+    generator = np.random.default_rng(3)
+    search = _near_search(near, vectors)
+    for share in (0.5, 0.1, 0.06, 0.01, 0.001):
+        mask = generator.random(len(vectors)) < share
+        allowed = np.flatnonzero(mask)
+        inside = allowed[exact_rows(np.asarray(vectors[allowed]), questions)]
+        few = len(allowed) <= 50_000  # then they are all compared
+
+        def answer(
+            question: np.ndarray,
+            mask: np.ndarray = mask,
+            allowed: np.ndarray = allowed,
+            few: bool = few,
+        ) -> np.ndarray:
+            if not few:
+                return search(question, mask)
+            scores = vectors[allowed] @ question
+            return allowed[near_top(scores, RESULTS)][:RESULTS]
+
+        found, median = _ask(answer, questions[:50])
+        filters.append(
+            {
+                "let through": share,
+                "way": "all of them" if few else "candidates",
+                "recall@10": recall(found, inside[:50]),
+                "median ms": median,
+            }
+        )
+    say(f"{count:,} x {DIMENSION}: filters")
+    table(filters)
+    return {"items": count, "storages": stores, "filters": filters}
+
+
+def _ask(
+    search: Callable[[np.ndarray], np.ndarray], questions: np.ndarray
+) -> tuple[np.ndarray, float]:
+    for question in questions[:5]:
+        search(question)
+    seconds, found = [], []
+    for question in questions:
+        started = time.perf_counter()
+        rows = search(question)
+        seconds.append(time.perf_counter() - started)
+        found.append(np.resize(rows, RESULTS))
+    return np.stack(found), statistics.median(seconds) * 1e3
+
+
+def grow(real: np.ndarray, sizes: list[int], work: Path, options: Any) -> dict[str, Any]:
+    rows = []
+    questions = made(real, options.questions, 2)
+    for count in sizes:
+        vectors = made(real, count, 1, work)
+        near = ours_near("ours, candidates", vectors, work)
+        found, median = _ask(near.search, questions)
+        expected = exact_rows(vectors, questions[:50])
+        rows.append(
+            {
+                "items": count,
+                "build s": near.seconds_to_build,
+                "median ms": median,
+                "recall@10": recall(found[:50], expected),
+                "GB": near.bytes / 1e9,
+            }
+        )
+        table(rows[-1:])
+        del vectors, near
+        (work / f"near-{count}.faiss").unlink()
+    table(rows)
+    fits = {}
+    if len(rows) > 1:
+        logs = np.log([row["items"] for row in rows])
+        for figure in ("build s", "median ms", "GB"):
+            power, factor = np.polyfit(logs, np.log([row[figure] for row in rows]), 1)
+            at_ten = float(np.exp(factor + power * np.log(10_000_000)))
+            fits[figure] = {"power of items": float(power), "at 10,000,000": at_ten}
+            say(f"{figure}: grows with items ** {power:.2f}; at 10,000,000 items {at_ten:,.3g}")
+    return {"sizes": rows, "fits": fits}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
