@@ -167,9 +167,8 @@ def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, w
     assert "filter" not in page.url
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str, width: int):
-    page = visit(address, width=width)
+def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):
+    page = visit(address)
     drag_in(page, (DEMO / "images" / f"{ITEM}.jpg").read_bytes())
     wait_for_answer(page)
     whole = ids(page)
