@@ -153,6 +153,7 @@ def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
 def ask(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(SAMPLE)
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
+    settle(page)
 
 
 def settle(page: Page) -> None:
