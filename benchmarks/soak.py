@@ -1,6 +1,6 @@
 """Does the page leak? Visitors use it for some minutes; the server's memory is watched.
 
-    python benchmarks/soak.py                                  # 20 visitors, 3 minutes
+    python benchmarks/soak.py                                  # 20 visitors, 5 + 3 minutes
     python benchmarks/soak.py --minutes 60 --index cache/shop
 
 Starts a server of its own and drives it over real websockets, with the messages a browser sends:
@@ -46,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=3, help="after the warm-up")
-    parser.add_argument("--warm-up", type=float, default=1, help="minutes before the first figure")
+    parser.add_argument("--warm-up", type=float, default=5, help="minutes before the first figure")
     parser.add_argument("--index", type=Path, help="the demo catalogue's, in the cache, without")
     parser.add_argument("--most", type=float, default=1.1, help="the greatest ratio that passes")
     parser.add_argument("--seed", type=int, default=0)

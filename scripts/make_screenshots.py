@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,15 +82,17 @@ def take_all(browser: Browser, folder: Path) -> None:
     filters = visit(browser, 1280, 940, "light")
     ask(filters)
     filters.get_by_role("button", name="Filter").click()
-    expect(filters.get_by_text("Base colour")).to_be_visible()
+    for value in ("Dresses", "Red", "Pink", "Orange"):
+        filters.get_by_role("button", name=re.compile(rf"^{value} \d")).click()
+        settle(filters)
     shoot(filters, folder / "filters.png")
     for scheme in ("light", "dark"):
         desktop = visit(browser, 1280, 940, scheme)
         ask(desktop)
         shoot(desktop, folder / f"matches-{scheme}.png")
-    phone = visit(browser, 390, 1400, "light")
-    ask(phone)
-    shoot(phone, folder / "phone.png")
+        phone = visit(browser, 390, 1400, scheme)
+        ask(phone)
+        shoot(phone, folder / ("phone.png" if scheme == "light" else "phone-dark.png"))
     ends = visit(browser, 1280, 940, "light")
     ask(ends)
     slider = ends.get_by_role("slider", name="Shape or colour")
@@ -97,6 +100,38 @@ def take_all(browser: Browser, folder: Path) -> None:
         slider.press(key)
         expect(slider).to_have_attribute("aria-valuetext", word)
         shoot(ends, folder / f"colour-{word}.png")
+    take_walk(visit(browser, 1280, 940, "light"), folder)
+    several = visit(browser, 1280, 940, "light")
+    several.locator("input[type=file]").set_input_files(
+        [SAMPLE, SAMPLE.with_name("brown-handbag.jpg")]
+    )
+    expect(several.get_by_role("heading", name="Most like each of your pictures")).to_be_visible()
+    shoot(several, folder / "several.png")
+    catalogue = visit(browser, 1280, 940, "dark")
+    catalogue.get_by_text("Catalogue", exact=True).click()
+    field = catalogue.get_by_role("textbox", name="Find an item")
+    field.fill("green shirt")
+    field.press("Enter")
+    expect(catalogue.get_by_role("heading", name="found")).to_be_visible()
+    shoot(catalogue, folder / "catalogue.png")
+
+
+def take_walk(page: Page, folder: Path) -> None:
+    """More like one card, more like another, less like a third; and a part of the picture."""
+    ask(page)
+    page.get_by_role("button", name="Crop").click()
+    corner = page.get_by_role("button", name="Lower right corner")
+    for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp"):
+        corner.press(f"Shift+{key}")
+    shoot(page, folder / "crop.png")
+    page.get_by_role("button", name="Cancel").click()
+    for place in (2, 5):
+        settle(page)
+        page.locator(".fr-card").nth(place).get_by_role("button", name="More like this").click()
+    settle(page)
+    page.locator(".fr-card").nth(1).get_by_role("button", name="Less like this").press("Enter")
+    expect(page.get_by_text("Less like", exact=True)).to_be_visible()
+    shoot(page, folder / "walk.png")
 
 
 def take_trained(browser: Browser, folder: Path) -> None:
@@ -118,11 +153,16 @@ def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
 def ask(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(SAMPLE)
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    page.wait_for_timeout(500)  # a control that was moved tells the server a moment later
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def shoot(page: Page, path: Path) -> None:
-    page.wait_for_timeout(500)  # a control that was moved tells the server a moment later
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    settle(page)
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.mouse.move(0, 0)
     save(page.screenshot(animations="disabled"), path)

@@ -208,7 +208,7 @@ def trail(room: FittingRoom) -> None:
 
 
 def _title(room: FittingRoom, step: Step) -> str:
-    names = [known.name for s in step.subjects if (known := query.known(room, s)) is not None]
+    names = [name for s in step.subjects if (name := query.name_of(room, s)) is not None]
     title = names[0] if names else "A picture that is gone"
     if len(step.subjects) > 1:
         title = f"{len(step.subjects)} {'pictures, each' if step.apart else 'together'}"

@@ -121,7 +121,7 @@ def narrow(room: FittingRoom) -> dict[str, list[str]]:
 
 def _choose(facet: Facet, counts: dict[str, int]) -> None:
     key = state.filter_key(facet.column)
-    title = facets.label(facet.column)
+    title = plain(facets.label(facet.column))
     # A value that leaves nothing is not offered, unless it is chosen and may be taken off.
     chosen = state.where().get(facet.column, [])
     values = [value for value in facet.values if counts[value] or value in chosen]
@@ -171,7 +171,7 @@ def chips() -> None:
                     plain(value),
                     key=f"chip-{column}-{value}",
                     icon=":material/close:",
-                    help=f"{facets.label(column)}: take this filter off",
+                    help=f"{plain(facets.label(column))}: take this filter off",
                     on_click=_take_off,
                     args=(column, value),
                 )

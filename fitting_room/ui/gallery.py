@@ -216,6 +216,9 @@ def cards(
     """A gallery of cards with their actions."""
     data = {
         "label": label,
+        # Of several galleries the first one begins the answer.
+        "first": key in ("gallery", "gallery-0"),
+        "question": "" if asked is None else repr(asked.step),
         "cards": shown,
         "actions": [
             {"name": a.name, "label": a.label, "place": a.place, "icon": a.icon}

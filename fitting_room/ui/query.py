@@ -203,6 +203,12 @@ def known(room: FittingRoom, subject: Subject, crop: Box | None = None) -> Kept 
     return crops[subject, crop]
 
 
+def name_of(room: FittingRoom, subject: Subject) -> str | None:
+    """A subject's name for people, or ``None`` where it is not there any more."""
+    found = room.item(subject.id) if subject.kind == ITEM else pictures().get(subject.id)
+    return None if found is None else found.name
+
+
 def _item(room: FittingRoom, item: str) -> Kept | None:
     row = room.row(item)
     match = room.item(item)

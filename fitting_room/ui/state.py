@@ -52,6 +52,7 @@ def walk() -> Walk:
 def acted() -> None:
     """To be called by whatever a visitor does on the page: the session counts, not the address."""
     st.session_state.acted = True
+    st.session_state.complaints = []
 
 
 def ask_about(step: Step) -> None:

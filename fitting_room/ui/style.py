@@ -60,6 +60,8 @@ _CSS = """
 .st-key-way button { padding-inline: .55rem; }
 .st-key-fr-chips button { min-height: 2rem; padding: .1rem .7rem; }
 .st-key-fr-trail { margin-bottom: .2rem; }
+.st-key-fr-trail > :nth-child(n+3) { display: flex; align-items: center; gap: .5rem; width: auto; }
+.st-key-fr-trail > :nth-child(n+3)::before { content: "›" / ""; opacity: .7; }
 
 /* The whole sample picture is the button; its label stays for screen readers. */
 [class*="st-key-fr-sample-"] { position: relative; gap: 0; }

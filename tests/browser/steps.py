@@ -53,3 +53,35 @@ def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "ima
     zone = page.get_by_test_id("stFileUploaderDropzone")
     for event in ("dragenter", "dragover", "drop"):
         zone.dispatch_event(event, {"dataTransfer": files})
+
+
+def take_photo(page: Page) -> None:
+    """As a person would: once the camera's picture is to be seen and no longer a black frame."""
+    page.wait_for_function(
+        """() => {
+            const video = document.querySelector("video");
+            if (!video || video.readyState < 2) return false;
+            const canvas = new OffscreenCanvas(16, 12);
+            const context = canvas.getContext("2d");
+            context.drawImage(video, 0, 0, 16, 12);
+            return context.getImageData(0, 0, 16, 12).data.some((v, i) => i % 4 < 3 && v > 64);
+        }"""
+    )
+    page.get_by_role("button", name="Take photo").click()
+
+
+def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
+    """Paste a picture, or mere text, as the browser tells a page about it."""
+    page.evaluate(
+        """([data, kind]) => {
+            const transfer = new DataTransfer();
+            if (data === null) transfer.setData("text/plain", "no picture");
+            else {
+                const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+                transfer.items.add(new File([bytes], "image.png", {type: kind}));
+            }
+            document.body.dispatchEvent(new ClipboardEvent(
+                "paste", {clipboardData: transfer, bubbles: true, cancelable: true}));
+        }""",
+        [None if data is None else base64.b64encode(data).decode(), kind],
+    )

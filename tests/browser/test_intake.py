@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.steps import (
     Visit,
     cards,
     ids,
+    paste,
     wait_for_answer,
     wait_for_other_cards,
     wait_until_drawn,
 )
 from tests.conftest import DEMO, picture_bytes
-
-
-def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
-    """Paste a picture, or mere text, as the browser tells a page about it."""
-    page.evaluate(
-        """([data, kind]) => {
-            const transfer = new DataTransfer();
-            if (data === null) transfer.setData("text/plain", "no picture");
-            else {
-                const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-                transfer.items.add(new File([bytes], "image.png", {type: kind}));
-            }
-            document.body.dispatchEvent(new ClipboardEvent(
-                "paste", {clipboardData: transfer, bubbles: true, cancelable: true}));
-        }""",
-        [None if data is None else base64.b64encode(data).decode(), kind],
-    )
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_pasted_picture_finds_itself_first(visit: Visit, address: str, width: int):
-    page = visit(address, width=width)
-    expect(cards(page)).to_have_count(12)
-    wait_until_drawn(page)
-    paste(page, (DEMO / "images" / "10005.jpg").read_bytes(), "image/jpeg")
-    wait_for_answer(page)
-    expect(cards(page).first).to_have_attribute("data-id", "10005")
 
 
 def test_a_pasted_picture_that_is_too_large_is_reduced_on_the_way(visit: Visit, address: str):

@@ -16,6 +16,7 @@ from tests.browser.steps import (
     cards,
     drag_in,
     ids,
+    take_photo,
     wait_for_answer,
     wait_for_other_cards,
     wait_until_drawn,
@@ -23,21 +24,6 @@ from tests.browser.steps import (
 from tests.conftest import DEMO, SAMPLES
 
 Box = dict[str, float]
-
-
-def take_photo(page: Page) -> None:
-    """As a person would: once the camera's picture is to be seen and no longer a black frame."""
-    page.wait_for_function(
-        """() => {
-            const video = document.querySelector("video");
-            if (!video || video.readyState < 2) return false;
-            const canvas = new OffscreenCanvas(16, 12);
-            const context = canvas.getContext("2d");
-            context.drawImage(video, 0, 0, 16, 12);
-            return context.getImageData(0, 0, 16, 12).data.some((v, i) => i % 4 < 3 && v > 64);
-        }"""
-    )
-    page.get_by_role("button", name="Take photo").click()
 
 
 def lying(picture: Path) -> bytes:

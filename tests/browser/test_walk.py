@@ -65,6 +65,21 @@ def test_a_walk_and_the_way_back(visit: Visit, address: str):
     assert ids(page) == first
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_answer_to_a_card_far_down_is_met_from_its_beginning(
+    visit: Visit, address: str, width: int
+):
+    page = visit(f"{address}/?item={ITEM}", width=width)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    cards(page).last.scroll_into_view_if_needed()
+    heading = page.get_by_role("heading", name="Most like this")
+    expect(heading).not_to_be_in_viewport()
+    more_like(page, 11)
+    expect(heading).to_be_in_viewport()
+    expect(page.get_by_role("status").filter(has_text="Most like this: 12 items")).to_be_attached()
+
+
 def test_a_card_opens_in_another_tab_and_its_link_is_the_view(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
@@ -152,9 +167,8 @@ def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, w
     assert "filter" not in page.url
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str, width: int):
-    page = visit(address, width=width)
+def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):
+    page = visit(address)
     drag_in(page, (DEMO / "images" / f"{ITEM}.jpg").read_bytes())
     wait_for_answer(page)
     whole = ids(page)

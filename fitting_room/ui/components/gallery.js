@@ -109,6 +109,28 @@ function makeCard(card, actions, number) {
   return made;
 }
 
+// A new question is answered from its beginning: a card far down was clicked, and the answer to it
+// must not be met in the middle. Those who hear the page are told.
+function present(root, data) {
+  const page = document.documentElement;
+  const before = page.dataset.frQuestion;
+  page.dataset.frQuestion = data.question;
+  if (before === undefined || before === data.question || !data.question) return;
+  const start =
+    document.querySelector(".st-key-fr-trail") ?? document.querySelector(".st-key-fr-heading");
+  if (start && start.getBoundingClientRect().top < 0) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    start.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+  }
+  let said = root.parentElement.querySelector(".fr-said");
+  if (!said) {
+    said = element("p", "fr-said");
+    said.setAttribute("role", "status");
+    root.before(said);
+  }
+  said.textContent = `${data.label}: ${data.cards.length} items`;
+}
+
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".fr-gallery");
   root.setAttribute("role", "list");
@@ -134,6 +156,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   } else {
     while (root.children.length > cells.length) root.lastElementChild.remove();
   }
+  if (data.first) present(root, data);
   root.onclick = (event) => {
     const target = event.target.closest("[data-action]");
     if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;

@@ -1,0 +1,96 @@
+"""Every way in, with a picture whose right answer is known, and the way on from there: at a desk
+and on a phone, in light and dark."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import WEBCAM_ITEM
+from tests.browser.steps import (
+    Visit,
+    cards,
+    drag_in,
+    ids,
+    paste,
+    take_photo,
+    wait_for_answer,
+    wait_for_other_cards,
+    wait_until_drawn,
+)
+from tests.conftest import DEMO
+
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844, "is_mobile": True, "has_touch": True}
+
+
+def picture(item: str) -> bytes:
+    return (DEMO / "images" / f"{item}.jpg").read_bytes()
+
+
+def answered(page: Page, item: str) -> None:
+    """Until the item whose picture was given is the first of the answer."""
+    wait_for_answer(page)
+    expect(cards(page).first).to_have_attribute("data-id", item)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, object], scheme: str):
+    page = visit(address, color_scheme=scheme, **screen)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    drag_in(page, picture("10005"))
+    answered(page, "10005")
+    paste(page, picture("10484"), "image/jpeg")
+    answered(page, "10484")
+    with page.expect_file_chooser() as dialog:
+        page.get_by_test_id("stFileUploaderDropzone").get_by_role("button").last.click()
+    dialog.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture("10300")})
+    answered(page, "10300")
+    page.get_by_text("Webcam").click()
+    take_photo(page)
+    answered(page, WEBCAM_ITEM)
+    page.get_by_text("Catalogue", exact=True).click()
+    field = page.get_by_role("textbox", name="Find an item")
+    field.fill("10604")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="1 found")).to_be_visible()
+    expect(cards(page)).to_have_count(1)
+    wait_until_drawn(page)
+    before = ids(page)
+    assert before == ["10604"]
+    cards(page).first.get_by_role("button", name="More like this").click()
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    wait_for_other_cards(page, before)
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", "Asked about: Red Dress 06")
+    expect(cards(page).first).to_contain_text("Red Dress")
+    # On: a filter, a part of the picture, the link to it, and back.
+    found = ids(page)
+    page.get_by_role("button", name="Filter").first.click()
+    page.get_by_role("button", name=re.compile("^Green ")).click()
+    expect(page.get_by_text("100 of 1,200 items")).to_be_visible()
+    page.keyboard.press("Escape")
+    wait_for_other_cards(page, found)
+    assert all(n.startswith("Green") for n in cards(page).locator(".fr-name").all_inner_texts())
+    green = ids(page)
+    page.get_by_role("button", name="Crop").click()
+    corner = page.get_by_role("button", name="Lower right corner")
+    for _ in range(8):
+        corner.press("Shift+ArrowUp")
+    page.get_by_role("button", name="Search with this part").click()
+    wait_for_other_cards(page, green)
+    part = ids(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    other = visit(page.url, color_scheme=scheme, **screen)
+    expect(cards(other)).to_have_count(12)
+    wait_until_drawn(other)
+    assert ids(other) == part
+    page.go_back()
+    wait_for_other_cards(page, part)
+    assert ids(page) == green
+    page.go_back()
+    wait_for_other_cards(page, green)
+    assert ids(page) == found
