@@ -102,7 +102,7 @@ def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
     wait_until_drawn(page)
     canvas = page.locator(".fr-atlas canvas")
     canvas.focus()
-    for _ in range(6):
+    for _ in range(3):
         page.keyboard.press("+")
     page.keyboard.press("ArrowRight")
     wait_for_view(page, "map.dataset.inView < 1200")
