@@ -59,7 +59,7 @@ def test_map_and_reasons_have_no_serious_violation(
 def test_the_map_is_zoomed_pointed_at_and_clicked(
     visit: Visit, address: str, demo_room: FittingRoom
 ):
-    page = visit(f"{address}/?item={ITEM}&n=4")
+    page = visit(f"{address}/?item={ITEM}&n=4", height=1400)  # the map as a whole is in view
     expect(cards(page)).to_have_count(4)
     wait_until_drawn(page)
     open_map(page)
