@@ -244,16 +244,15 @@ def peers(files: Sequence[Path]) -> dict[str, Callable[[], object]]:
 
 
 def _img2vec(files: Sequence[Path]) -> Callable[[], object]:
-    import torchvision
-    from img2vec_pytorch import Img2Vec
+    import img2vec_pytorch.img_to_vec as module
 
-    unchanged = torchvision.models.resnet50
+    unchanged = module.resnet50
     # It asks for pretrained weights; random ones do the same work.
-    torchvision.models.resnet50 = lambda *_, **__: unchanged(weights=None)
+    module.resnet50 = lambda *_, **__: unchanged(weights=None)
     try:
-        peer = Img2Vec(model="resnet50", layer_output_size=2048)
+        peer = module.Img2Vec(model="resnet50", layer_output_size=2048)
     finally:
-        torchvision.models.resnet50 = unchanged
+        module.resnet50 = unchanged
     return lambda: peer.get_vec([Image.open(path).convert("RGB") for path in files])
 
 

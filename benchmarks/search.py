@@ -10,8 +10,8 @@ median of one question at a time, recall@10 against exact search, the time to bu
 disk or in memory for each byte of raw float32 vectors.
 
 Then what is our own: storages, filters from one item in two to one in a thousand, and, with
-`--growth`, how time and memory grow from one to four million, with the line through them and what it
-says of ten.
+`--growth`, how time and memory grow from one to four million, with the line through them and what
+it says of ten.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ FEWEST_FOR_TSNE = 30
 #: A point that is no landmark stands between this many landmarks.
 NEAREST_LANDMARKS = 4
 #: How far such a point is moved aside, at random, on a map that reaches from -1 to 1.
-ASIDE = 0.004
+ASIDE = 0.0015
 #: Of the catalogue, the share that may have come or gone since the map was laid out; then it is
 #: laid out anew.
 OUTGROWN = 0.2

@@ -122,7 +122,7 @@ class TorchEngine:
         self._module = module.to(memory_format=torch.channels_last)
         self._seen = threading.local()
         pools = [m for m in module.modules() if isinstance(m, torch.nn.AdaptiveAvgPool2d)]
-        if pools:
+        if pools and pools[-1].output_size in (1, (1, 1)):
             pools[-1].register_forward_pre_hook(self._see)
 
     def _see(self, _: object, inputs: tuple[Any, ...]) -> None:

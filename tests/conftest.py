@@ -67,6 +67,18 @@ def demo_room(settings: Settings) -> FittingRoom:
     return FittingRoom.build(DEMO, settings.index_folder, settings=settings)
 
 
+@pytest.fixture(scope="session")
+def headed_room(
+    demo_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> FittingRoom:
+    """The demo catalogue with a head that knows its kinds."""
+    from tests.app.heads import headed_index
+
+    return FittingRoom.open(
+        headed_index(demo_room.index, tmp_path_factory.mktemp("headed") / "index"), settings
+    )
+
+
 def picture_bytes(
     colour: tuple[int, int, int] | str = "red",
     size: tuple[int, int] = (60, 80),

@@ -99,6 +99,62 @@ def test_openvino_agrees_with_torch_at_another_size(settings: Settings, lite0: E
     assert cosines(found, expected).min() >= 0.9999
 
 
+def assert_maps_come_to_the_embedding(engine: Engine, pixels: np.ndarray) -> None:
+    maps = engine.feature_maps(pixels)
+    assert maps.ndim == 4
+    assert maps.shape[0] == len(pixels)
+    assert maps.dtype == np.float32
+    assert min(maps.shape[1:3]) > 1
+    pooled = normalise(maps.mean(axis=(1, 2)))
+    np.testing.assert_allclose(pooled, normalise(engine(pixels)), atol=1e-3)
+
+
+def test_the_mean_of_the_feature_maps_is_the_embedding(
+    lite0: Engine, lite0_torch: Engine, pixels: np.ndarray
+) -> None:
+    assert_maps_come_to_the_embedding(lite0, pixels[:3])
+    assert_maps_come_to_the_embedding(lite0_torch, pixels[:3])
+
+
+def test_feature_maps_know_up_from_down(lite0: Engine, pixels: np.ndarray) -> None:
+    """Whether the axes of a map are those of the picture: a picture with something in its upper
+    right is answered differently there and in its mirror images."""
+    picture = np.full((1, 224, 168, 3), 255, np.uint8)
+    blank = lite0.feature_maps(picture)[0]
+    picture[:, :90, 100:] = pixels[:1, 60:150, 50:118]
+    changed = np.abs(lite0.feature_maps(picture)[0] - blank).sum(axis=2)
+    assert changed.shape == (7, 6)
+    down, across = np.unravel_index(int(changed.argmax()), changed.shape)
+    assert down < 3.5
+    assert across > 2.5
+
+
+def test_the_feature_maps_of_each_architecture_come_to_its_embedding(
+    tmp_path: Path, settings: Settings
+) -> None:
+    torch.save(random_resnet50(), tmp_path / "resnet50.pth")
+    torch.save(random_xception(), tmp_path / "xception.pth")
+    for name, weights in (
+        ("resnet50", str(tmp_path / "resnet50.pth")),
+        ("xception", str(tmp_path / "xception.pth")),
+        ("efficientnet_lite2", None),
+    ):
+        selection = select(name, weights=weights)
+        some = demo_pixels(2, selection.backbone.input_size)
+        for kind in ("openvino", "torch"):
+            engine = make_engine(selection, kind=kind, cache=settings.engines_folder)
+            assert_maps_come_to_the_embedding(engine, some)
+
+
+def test_a_network_without_a_mean_over_places_has_no_maps(
+    tmp_path: Path, small: np.ndarray
+) -> None:
+    selection = _tiny_selection(tmp_path / "tiny.pth", 3)
+    for kind in ("openvino", "torch"):
+        with pytest.raises(EngineError, match="no feature maps"):
+            make_engine(selection, kind=kind, cache=None).feature_maps(small)
+
+
 def test_bf16_is_a_little_less_exact_and_no_more(settings: Settings, pixels: np.ndarray) -> None:
     selection = select("efficientnet_lite0")
     exact = make_engine(selection, kind="torch")(pixels[:4])

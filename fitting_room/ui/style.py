@@ -81,8 +81,7 @@ _CSS = """
 
 .fr-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1rem;
   margin: 0 0 .5rem; }
-.stMainBlockContainer .fr-figures dt, .stMainBlockContainer .fr-figures dd { margin: 0;
-  padding: 0; }
+.stMainBlockContainer .fr-figures :is(dt, dd) { margin: 0; padding: 0; }
 .fr-figures dt { font-size: .85rem; }
 .fr-figures dd { font-size: 1.6rem; font-variant-numeric: tabular-nums; }
 

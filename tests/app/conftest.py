@@ -15,7 +15,6 @@ from streamlit.testing.v1 import AppTest
 
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
-from tests.app.heads import headed_index
 from tests.conftest import PROJECT
 
 
@@ -99,13 +98,3 @@ def new_page(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> object:
 def page(new_page: object, demo_room: FittingRoom) -> AppTest:
     """The page on the demo catalogue, its index built before."""
     return new_page()  # type: ignore[operator]
-
-
-@pytest.fixture(scope="session")
-def headed_room(
-    demo_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> FittingRoom:
-    """The demo catalogue with a head that knows its kinds."""
-    return FittingRoom.open(
-        headed_index(demo_room.index, tmp_path_factory.mktemp("headed") / "index"), settings
-    )

@@ -9,6 +9,7 @@ const PICTURES_BELOW = 60; // points in view, from which pictures are shown inst
 const DISCS_BELOW = 5000;
 const MOST_FACES = 80;
 const FACES_KEPT = 600;
+const ASTRAY = 2000; // milliseconds after which a request is made again
 
 function decode(text) {
   const raw = atob(text);
@@ -66,7 +67,8 @@ class Atlas {
     this.scale = 1; // 1 shows the whole map
     this.middle = [UNITS / 2, UNITS / 2];
     this.faces = new Map();
-    this.asked = new Set();
+    this.wanted = [];
+    this.waiting = false;
     this.only = null;
     this.over = -1;
     this.pointers = new Map();
@@ -233,7 +235,10 @@ class Atlas {
     if (document.activeElement === this.canvas && this.byKeyboard) this.paintCross();
     this.root.dataset.view = pictures ? "pictures" : "points";
     this.root.dataset.inView = inView.length;
-    if (pictures) this.ask(inView);
+    if (pictures) {
+      const missing = inView.filter((row) => !this.faces.has(row));
+      if (missing.length) this.ask(this.over >= 0 ? [this.over, ...missing] : missing);
+    }
   }
 
   paintPixels(rows) {
@@ -334,15 +339,20 @@ class Atlas {
 
   // --- pictures -------------------------------------------------------------------------------
 
+  // One request at a time: the server answers the latest, and one that went astray is made again.
   ask(rows) {
+    this.wanted = rows;
     clearTimeout(this.asking);
-    this.asking = setTimeout(() => {
-      const wanted = rows.filter((row) => !this.faces.has(row) && !this.asked.has(row));
-      if (!wanted.length) return;
-      const some = wanted.slice(0, MOST_FACES);
-      some.forEach((row) => this.asked.add(row));
-      window.dispatchEvent(new CustomEvent("fr-look", { detail: some }));
-    }, 60);
+    this.asking = setTimeout(() => this.send(), this.waiting ? ASTRAY : 60);
+  }
+
+  send() {
+    const some = this.wanted.filter((row) => !this.faces.has(row)).slice(0, MOST_FACES);
+    if (!some.length) return;
+    this.waiting = true;
+    window.dispatchEvent(new CustomEvent("fr-look", { detail: some }));
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.send(), ASTRAY);
   }
 
   got(faces) {
@@ -354,7 +364,9 @@ class Atlas {
       }
       this.faces.set(row, { name, image });
     }
-    this.asked.clear();
+    this.waiting = false;
+    clearTimeout(this.asking);
+    this.asking = setTimeout(() => this.send(), 0);
     while (this.faces.size > FACES_KEPT) this.faces.delete(this.faces.keys().next().value);
     this.showTip();
     this.draw();
@@ -507,7 +519,7 @@ class Atlas {
       this.byKeyboard = true;
       acts[event.key]();
       if (event.key !== "Enter")
-        this.point(this.nearest(this.width / 2, this.height / 2, 0.2 * this.width));
+        this.point(this.nearest(this.width / 2, this.height / 2, 0.6 * this.width));
     });
     this.onFaces = (event) => this.got(event.detail);
     window.addEventListener("fr-faces", this.onFaces);
