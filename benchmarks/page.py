@@ -1,0 +1,244 @@
+"""How long a visitor waits: for an answer, for a slider, for the first page.
+
+    pip install -r benchmarks/requirements.txt
+    python benchmarks/page.py --index cache/fashion [--json]
+
+`--index` is a built index of the real catalogue. An answer is split into decoding, looking (the
+network, colours, silhouette; a street photograph is looked at in four cuts) and searching, warm,
+one picture at a time. ResNet50 has random weights where its own cannot be had, and random vectors
+of its size stand for its index: the work is the same. The slider is moved on the page as
+Streamlit's own AppTest runs it; counted is all the time that our gallery takes, Streamlit's
+elements in it included. The start is that of a fresh server until a visitor's gallery is there,
+over a real websocket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import CATALOGUE, PROJECT, STREET, finish, say, table
+
+from fitting_room.embedder import Embedder, normalise
+from fitting_room.engines import make_engine
+from fitting_room.images import DEFAULT_LIMITS
+from fitting_room.index import Index
+from fitting_room.room import FittingRoom
+from fitting_room.settings import Settings
+
+MATCHES = 12
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--index", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", default="answer,slider,start")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    os.environ["FITTING_ROOM_INDEX"] = str(options.index.resolve())
+    os.environ.setdefault("FITTING_ROOM_CACHE", str(PROJECT / "cache"))
+    parts: Mapping[str, Callable[[Any], object]] = {
+        "answer": answers,
+        "slider": slider,
+        "start": start,
+    }
+    return finish({p: parts[p](options) for p in options.parts.split(",")}, options.json)
+
+
+def pictures(count: int) -> dict[str, list[bytes]]:
+    """Bytes of some pictures of each kind."""
+    found = {}
+    for label, archive, prefix in (
+        ("catalogue", CATALOGUE / "images.zip", ""),
+        ("street", STREET, "validation/"),
+    ):
+        with zipfile.ZipFile(archive) as file:
+            names = sorted(
+                n for n in file.namelist() if n.endswith(".jpg") and n.startswith(prefix)
+            )
+            found[label] = [file.read(name) for name in names[:: len(names) // count][:count]]
+    return found
+
+
+def answers(options: Any) -> list[dict[str, Any]]:
+    room = FittingRoom.open(options.index)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for label, of_kind in pictures(options.pictures).items():
+            rows.append(answer(room.index, room.embedder, room, label, of_kind, options.rounds))
+            embedder, index = _resnet50(room, Path(folder))
+            other = FittingRoom(index, lambda e=embedder: e, DEFAULT_LIMITS)
+            rows.append(answer(index, embedder, other, label, of_kind, options.rounds))
+    say(f"one picture, bytes to {MATCHES} matches among {len(room.index):,}, milliseconds")
+    table(rows)
+    return rows
+
+
+def answer(
+    index: Index,
+    embedder: Embedder,
+    room: FittingRoom,
+    label: str,
+    of_kind: list[bytes],
+    rounds: int,
+) -> dict[str, Any]:
+    seconds: dict[str, list[float]] = {"decode": [], "look": [], "search": [], "all": []}
+    for turn in range(rounds + 1):
+        for data in of_kind:
+            marks = [time.perf_counter()]
+            image = embedder.open(data)
+            marks.append(time.perf_counter())
+            (features,) = embedder.describe([image], views=index.mostly_studio)
+            marks.append(time.perf_counter())
+            room.search(features, MATCHES, fold=True)
+            marks.append(time.perf_counter())
+            if turn:  # the first is the warm-up
+                for name, one, other in zip(seconds, marks, marks[1:], strict=False):
+                    seconds[name].append(other - one)
+                seconds["all"].append(marks[-1] - marks[0])
+    medians = {name: statistics.median(values) * 1e3 for name, values in seconds.items()}
+    return {"network": embedder.selection.backbone.name, "picture": label, **medians}
+
+
+def _resnet50(room: FittingRoom, work: Path) -> tuple[Embedder, Index]:
+    import torch
+    import torchvision
+
+    from fitting_room.backbones import select
+    from fitting_room.weights import WeightsUnavailable
+
+    try:
+        selection = select("resnet50")
+    except WeightsUnavailable:
+        path = work / "resnet50.pth"
+        if not path.exists():
+            torch.manual_seed(0)
+            torch.save(torchvision.models.resnet50(weights=None).state_dict(), path)
+        selection = select("resnet50", str(path))
+    embedder = Embedder(selection, make_engine(selection, cache=work / "networks"))
+    old = room.index
+    rows = np.random.default_rng(0).standard_normal((len(old), embedder.dimension), np.float32)
+    manifest = {**old.manifest, "dimension": embedder.dimension}
+    index = Index(old.folder, manifest, normalise(rows), old.appearances, old.items, None)
+    return embedder, index
+
+
+def slider(options: Any) -> dict[str, float]:
+    """Milliseconds of our gallery when the number of matches is moved: all of it, and without the
+    search, which is only made for more matches than were there."""
+    from streamlit.testing.v1 import AppTest
+
+    from fitting_room.ui import gallery
+
+    spent: dict[str, list[float]] = {"gallery": [], "search": []}
+
+    def timed(owner: Any, name: str, label: str) -> None:
+        function = getattr(owner, name)
+
+        def run(*args: object, **named: object) -> object:
+            started = time.perf_counter()
+            try:
+                return function(*args, **named)
+            finally:
+                spent[label].append((time.perf_counter() - started) * 1e3)
+
+        setattr(owner, name, run)
+
+    timed(gallery, "_answer", "gallery")
+    timed(FittingRoom, "search", "search")
+    page = AppTest.from_file(PROJECT / "app.py", default_timeout=60).run()
+    sample = (PROJECT / "data" / "samples" / "red-dress.jpg").read_bytes()
+    page.file_uploader[0].set_value(("red-dress.jpg", sample, "image/jpeg")).run()
+    fewer, more = [], []
+    for turn in range(options.rounds + 1):
+        for number in (60, 48, 36, 24, 12, 18, 30, 42, 54):
+            for values in spent.values():
+                values.clear()
+            page.slider(key="n").set_value(number).run()
+            if turn == 0:
+                continue
+            whole, searched = sum(spent["gallery"]), sum(spent["search"])
+            (more if spent["search"] else fewer).append(whole - searched)
+    result = {
+        "as many or fewer": statistics.median(fewer or [0.0]),
+        "more, without the search": statistics.median(more or [0.0]),
+    }
+    say("a slider is moved, milliseconds of our gallery")
+    table([result])
+    return result
+
+
+def start(options: Any) -> dict[str, float]:
+    """Seconds from the command to the gallery, and what they are made of."""
+    seconds: list[float] = []
+    for turn in range(options.rounds + 1):
+        took = asyncio.run(_first_gallery(options.index))
+        if turn:
+            seconds.append(took)
+    parts = {
+        "importing streamlit": "import streamlit.web.cli",
+        "and the page's modules": "import streamlit.web.cli, fitting_room.ui.pages",
+        "and opening the index": (
+            "import streamlit.web.cli, fitting_room.ui.pages, os\n"
+            "from fitting_room.room import FittingRoom\n"
+            "room = FittingRoom.open(os.environ['FITTING_ROOM_INDEX'])"
+        ),
+        "and a first look": (
+            "import streamlit.web.cli, fitting_room.ui.pages, os\n"
+            "from PIL import Image\n"
+            "from fitting_room.room import FittingRoom\n"
+            "room = FittingRoom.open(os.environ['FITTING_ROOM_INDEX'])\n"
+            "room.embed([Image.new('RGB', (60, 80))])"
+        ),
+    }
+    result = {"to the gallery": statistics.median(seconds)}
+    for name, code in parts.items():
+        runs = []
+        for _ in range(options.rounds):
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+            runs.append(time.perf_counter() - started)
+        result[name] = statistics.median(runs)
+    say("the start of a fresh server, seconds; each line holds the one above it")
+    table([{"until": name, "s": value} for name, value in result.items()])
+    assert Settings.from_environment().index is not None
+    return result
+
+
+async def _first_gallery(index: Path) -> float:
+    import random
+
+    from soak import Visitor, serve
+    from websockets.asyncio.client import connect
+
+    started = time.perf_counter()
+    with serve(index) as (port, _):
+        address = f"ws://127.0.0.1:{port}/_stcore/stream"
+        async with connect(address, max_size=None, subprotocols=["streamlit"]) as connection:
+            visitor = Visitor(connection, random.Random(0))
+            visit = asyncio.create_task(visitor.run())
+            while not visitor.cards:
+                if visit.done():
+                    visit.result()
+                    raise RuntimeError("the page came without a gallery")
+                await asyncio.sleep(0.01)
+            took = time.perf_counter() - started
+            await visit
+    return took
+
+
+if __name__ == "__main__":
+    sys.exit(main())
