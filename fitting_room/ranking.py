@@ -27,7 +27,7 @@ EMBEDDING, LEARNED, OUTLINE, COLOUR = "embedding", "learned", "outline", "colour
 COSINE, JACCARD = "cosine", "jaccard"
 METRICS = (COSINE, JACCARD)
 #: Share of the silhouette in the likeness of shape, between studio pictures and without a head.
-SILHOUETTE_SHARE = 0.3
+SILHOUETTE_SHARE = 0.35
 #: Share of the network's own embedding in the likeness of shape beside a head, which knows kinds
 #: and colours better but forgets what tells one item from its like: a copy finds its original.
 EMBEDDING_SHARE = 0.15
