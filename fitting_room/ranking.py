@@ -19,6 +19,7 @@ from fitting_room.storage import Matrix
 SCORE_ERROR = 4e-6
 #: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
 ROWS_AT_ONCE = 8_192
+ROWS_IN_CACHE = 1_024
 
 #: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
 #: colours.
@@ -91,8 +92,10 @@ class Part:
     def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
         """Add this part's scores ``(queries, rows)`` for some of the queries."""
         wanted = self.queries[queries]
-        for start in range(0, scores.shape[1], ROWS_AT_ONCE):
-            block = slice(start, start + ROWS_AT_ONCE)
+        # Bytes become numbers within the processor's cache.
+        step = ROWS_AT_ONCE if self.scale is None or len(wanted) > 1 else ROWS_IN_CACHE
+        for start in range(0, scores.shape[1], step):
+            block = slice(start, start + step)
             chosen: slice | np.ndarray = block if rows is None else rows[block]
             values = self.rows[chosen]
             if self.scale is not None:

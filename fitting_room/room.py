@@ -228,7 +228,7 @@ class FittingRoom:
         measured = None if likes is not None else ranking
         if not fold:
             return self.matches(best_of(n), measured, studio=studio)
-        wanted = n
+        wanted = 2 * n  # mostly enough, and a second search costs as much as the first
         while True:
             hits = best_of(wanted)
             groups = self.index.near_duplicates(hits)
