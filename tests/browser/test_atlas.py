@@ -8,39 +8,26 @@ import re
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Position, expect
+from playwright.sync_api import Page, expect
 
 from fitting_room.room import FittingRoom
-from tests.browser.steps import Visit, cards, drag_in, ids, wait_for_answer, wait_until_drawn
+from tests.browser.steps import (
+    Visit,
+    cards,
+    download,
+    drag_in,
+    ids,
+    in_view,
+    open_map,
+    wait_for_answer,
+    wait_until_drawn,
+    where,
+)
 from tests.browser.test_accessibility import check
 from tests.conftest import DEMO, SAMPLES
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
 ITEM = "10724"
-
-
-def open_map(page: Page) -> None:
-    page.get_by_role("link", name="Map", exact=True).click()
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
-    wait_until_drawn(page)
-    # What is left of the page before moves the map when it goes.
-    expect(page.locator("[data-stale=true], .fr-card")).to_have_count(0)
-
-
-def in_view(page: Page) -> int:
-    return int(page.locator(".fr-atlas").get_attribute("data-in-view") or -1)
-
-
-def where(page: Page, row: int) -> Position:
-    """Where a point stands on the canvas, as the map itself reckons."""
-    x, y = page.evaluate(
-        """row => {
-            const map = document.querySelector(".fr-atlas").frAtlas;
-            return map.screen(map.points[2 * row], map.points[2 * row + 1]);
-        }""",
-        row,
-    )
-    return {"x": x, "y": y}
 
 
 def wait_for_view(page: Page, condition: str) -> None:
@@ -127,12 +114,6 @@ def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     wait_for_view(page, "map.dataset.inView === '1200'")
     first.click()
     expect(first).to_have_attribute("aria-pressed", "false")
-
-
-def download(page: Page, name: str) -> bytes:
-    with page.expect_download() as coming:
-        page.get_by_role("button", name=name).click()
-    return coming.value.path().read_bytes()
 
 
 def test_matches_are_taken_away(visit: Visit, address: str):
