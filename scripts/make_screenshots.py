@@ -141,6 +141,38 @@ def take_trained(browser: Browser, folder: Path) -> None:
     page.get_by_text("Trained on this catalogue").click()
     expect(page.get_by_role("switch", name="Trained on this catalogue")).not_to_be_checked()
     shoot(page, folder / "head-off.png")
+    take_overview(visit(browser, 1280, 1100, "light"), folder)
+
+
+def take_overview(page: Page, folder: Path) -> None:
+    """The reasons behind a card, the map with its matches, and the page about the index."""
+    ask(page)
+    page.locator(".fr-card").nth(1).get_by_role("button", name="Why?").click()
+    expect(page.locator(".fr-why img")).to_have_count(2)
+    shoot(page, folder / "why.png")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    page.get_by_role("combobox", name="Colours show").click()
+    page.get_by_role("option", name="Type").click()
+    expect(page.locator(".fr-atlas-legend button")).to_have_count(10)
+    settle(page)
+    point = page.evaluate(
+        """() => {
+            const map = document.querySelector(".fr-atlas").frAtlas;
+            const row = map.marks.matches[0];
+            const [x, y] = map.screen(map.points[2 * row], map.points[2 * row + 1]);
+            return {x, y};
+        }"""
+    )
+    page.locator(".fr-atlas canvas").hover(position=point)
+    expect(page.locator(".fr-atlas-tip img")).to_be_visible()
+    shoot(page, folder / "map.png", pointing=True)
+    page.get_by_role("link", name="About", exact=True).click()
+    expect(page.get_by_role("heading", name="About this catalogue")).to_be_visible()
+    expect(page.locator(".fr-atlas")).to_have_count(0)
+    shoot(page, folder / "about.png")
 
 
 def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
@@ -161,10 +193,11 @@ def settle(page: Page) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
-def shoot(page: Page, path: Path) -> None:
+def shoot(page: Page, path: Path, *, pointing: bool = False) -> None:
     settle(page)
     page.wait_for_function("[...document.images].every(image => image.complete)")
-    page.mouse.move(0, 0)
+    if not pointing:
+        page.mouse.move(0, 0)
     save(page.screenshot(animations="disabled"), path)
     print(path)
 
