@@ -17,7 +17,7 @@ _CSS = """
 .fr-masthead p { margin: .35rem 0 0; font-size: 1.05rem; opacity: .8; }
 
 .stMainBlockContainer h2 { font-size: 1.75rem; padding: .4rem 0; }
-.stMainBlockContainer h3 { font-size: 1.3rem; padding: .3rem 0; }
+.stMainBlockContainer h3 { font-size: 1.3rem; padding: .3rem 0 .6rem; }
 /* Streamlit's captions fall short of a contrast of 4.5. */
 [data-testid="stCaptionContainer"] { opacity: 1; }
 [data-testid="stCaptionContainer"] p {
