@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from fitting_room.room import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: Names that Windows keeps for devices, whatever their ending (Microsoft, "Naming Files").
+_DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 
 #: Matches on a sheet at most, and in a row.
 MOST_ON_SHEET, IN_A_ROW = 60, 6
@@ -117,6 +120,8 @@ def file_name(text: str, ending: str) -> str:
     """A file name that every system takes, made of words that anybody may have written."""
     plain = "".join(c if c.isalnum() else "-" for c in text.lower())
     words = "-".join(filter(None, plain.split("-")))[:60].strip("-")
+    if _DEVICE.fullmatch(words):
+        words += "-file"
     return f"{words or 'fitting-room'}.{ending}"
 
 

@@ -101,6 +101,7 @@ def take_all(browser: Browser, folder: Path) -> None:
         expect(slider).to_have_attribute("aria-valuetext", word)
         shoot(ends, folder / f"colour-{word}.png")
     take_walk(visit(browser, 1280, 940, "light"), folder)
+    take_map(visit(browser, 1280, 1100, "light"), folder)
     several = visit(browser, 1280, 940, "light")
     several.locator("input[type=file]").set_input_files(
         [SAMPLE, SAMPLE.with_name("brown-handbag.jpg")]
@@ -141,6 +142,39 @@ def take_trained(browser: Browser, folder: Path) -> None:
     page.get_by_text("Trained on this catalogue").click()
     expect(page.get_by_role("switch", name="Trained on this catalogue")).not_to_be_checked()
     shoot(page, folder / "head-off.png")
+    why = visit(browser, 1280, 940, "light")
+    ask(why)
+    why.locator(".fr-card").nth(1).get_by_role("button", name="Why?").click()
+    expect(why.locator(".fr-why img")).to_have_count(2)
+    shoot(why, folder / "why.png")
+    about = visit(browser, 1280, 1100, "light")
+    about.get_by_role("link", name="About", exact=True).click()
+    expect(about.get_by_role("heading", name="About this catalogue")).to_be_visible()
+    expect(about.locator(".fr-card")).to_have_count(0)
+    shoot(about, folder / "about.png")
+
+
+def take_map(page: Page, folder: Path) -> None:
+    """The map with the query and its matches, one of them pointed at."""
+    ask(page)
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    expect(page.locator(".fr-card")).to_have_count(0)
+    page.get_by_role("combobox", name="Colours show").click()
+    page.get_by_role("option", name="Type").click()
+    expect(page.locator(".fr-atlas-legend button")).to_have_count(10)
+    settle(page)
+    point = page.evaluate(
+        """() => {
+            const map = document.querySelector(".fr-atlas").frAtlas;
+            const row = map.marks.matches[0];
+            const [x, y] = map.screen(map.points[2 * row], map.points[2 * row + 1]);
+            return {x, y};
+        }"""
+    )
+    page.locator(".fr-atlas canvas").hover(position=point)
+    expect(page.locator(".fr-atlas-tip img")).to_be_visible()
+    shoot(page, folder / "map.png", pointing=True)
 
 
 def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
@@ -161,10 +195,11 @@ def settle(page: Page) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
-def shoot(page: Page, path: Path) -> None:
+def shoot(page: Page, path: Path, *, pointing: bool = False) -> None:
     settle(page)
     page.wait_for_function("[...document.images].every(image => image.complete)")
-    page.mouse.move(0, 0)
+    if not pointing:
+        page.mouse.move(0, 0)
     save(page.screenshot(animations="disabled"), path)
     print(path)
 

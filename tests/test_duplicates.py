@@ -73,10 +73,11 @@ def test_no_pair_is_missed_and_none_is_made_up(
     index: Index, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
     monkeypatch.setattr(duplicates, "BLOCK", block)
-    monkeypatch.setattr(duplicates, "SAME_SHAPE", 0.8)
-    monkeypatch.setattr(duplicates, "SAME_COLOURS", 0.6)
-    monkeypatch.setattr("tests.test_duplicates.SAME_SHAPE", 0.8)
-    monkeypatch.setattr("tests.test_duplicates.SAME_COLOURS", 0.6)
+    # Low enough that pairs of one kind are among them.
+    monkeypatch.setattr(duplicates, "SAME_SHAPE", 0.6)
+    monkeypatch.setattr(duplicates, "SAME_COLOURS", 0.5)
+    monkeypatch.setattr("tests.test_duplicates.SAME_SHAPE", 0.6)
+    monkeypatch.setattr("tests.test_duplicates.SAME_COLOURS", 0.5)
     found = duplicates._pairs(index, lambda _: None)
     pairs = {(a, b) for a, others in found.items() for b in others if a < b}
     expected = all_pairs(index)

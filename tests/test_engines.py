@@ -106,7 +106,8 @@ def assert_maps_come_to_the_embedding(engine: Engine, pixels: np.ndarray) -> Non
     assert maps.dtype == np.float32
     assert min(maps.shape[1:3]) > 1
     pooled = normalise(maps.mean(axis=(1, 2)))
-    np.testing.assert_allclose(pooled, normalise(engine(pixels)), atol=1e-3)
+    # The engine may answer in 16 bits; its maps are in 32.
+    assert cosines(pooled, engine(pixels)).min() >= 0.999
 
 
 def test_the_mean_of_the_feature_maps_is_the_embedding(

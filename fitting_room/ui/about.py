@@ -92,7 +92,7 @@ def _head(room: FittingRoom) -> None:
         return
     record = head.record
     columns = ", ".join(label(column).lower() for column in head.columns)
-    text = f"From the columns {columns}"
+    text = f"From the column{'s' if len(head.columns) > 1 else ''} {columns}"
     if type(record.get("items")) is int:
         text += f" of {record['items']:,} items"
     if type(record.get("photographs")) is int and record["photographs"]:

@@ -17,6 +17,7 @@ _CSS = """
 .fr-masthead p { margin: .35rem 0 0; font-size: 1.05rem; opacity: .8; }
 
 .stMainBlockContainer h2 { font-size: 1.75rem; padding: .4rem 0; }
+.stMainBlockContainer h3 { font-size: 1.3rem; padding: .3rem 0 .6rem; }
 /* Streamlit's captions fall short of a contrast of 4.5. */
 [data-testid="stCaptionContainer"] { opacity: 1; }
 [data-testid="stCaptionContainer"] p {
@@ -79,8 +80,8 @@ _CSS = """
 [class*="st-key-fr-sample-"]:focus-within .fr-sample { border-color: var(--fr-accent);
   box-shadow: 0 0 0 2px var(--fr-accent); }
 
-.fr-figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: 1rem;
-  margin: 0 0 .5rem; }
+.stMainBlockContainer .fr-figures { display: grid; gap: 1rem; margin: 0 0 .5rem; padding: 0;
+  grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); }
 .stMainBlockContainer .fr-figures :is(dt, dd) { margin: 0; padding: 0; }
 .fr-figures dt { font-size: .85rem; }
 .fr-figures dd { font-size: 1.6rem; font-variant-numeric: tabular-nums; }

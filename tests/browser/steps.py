@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Position, expect
 
 Visit = Callable[..., Page]
 
@@ -85,3 +85,36 @@ def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
         }""",
         [None if data is None else base64.b64encode(data).decode(), kind],
     )
+
+
+def open_map(page: Page) -> None:
+    """Go to the map by its link, until it is drawn and stands still."""
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    wait_until_drawn(page)
+    # What is left of the page before moves the map when it goes.
+    expect(page.locator("[data-stale=true], .fr-card")).to_have_count(0)
+
+
+def in_view(page: Page) -> int:
+    """How many points the map shows."""
+    return int(page.locator(".fr-atlas").get_attribute("data-in-view") or -1)
+
+
+def where(page: Page, row: int) -> Position:
+    """Where a point stands on the canvas, as the map itself reckons."""
+    x, y = page.evaluate(
+        """row => {
+            const map = document.querySelector(".fr-atlas").frAtlas;
+            return map.screen(map.points[2 * row], map.points[2 * row + 1]);
+        }""",
+        row,
+    )
+    return {"x": x, "y": y}
+
+
+def download(page: Page, name: str) -> bytes:
+    """What the button of that name hands on."""
+    with page.expect_download() as coming:
+        page.get_by_role("button", name=name).click()
+    return coming.value.path().read_bytes()

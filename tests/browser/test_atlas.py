@@ -11,22 +11,23 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from fitting_room.room import FittingRoom
-from tests.browser.steps import Visit, cards, drag_in, ids, wait_for_answer, wait_until_drawn
+from tests.browser.steps import (
+    Visit,
+    cards,
+    download,
+    drag_in,
+    ids,
+    in_view,
+    open_map,
+    wait_for_answer,
+    wait_until_drawn,
+    where,
+)
 from tests.browser.test_accessibility import check
 from tests.conftest import DEMO, SAMPLES
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
 ITEM = "10724"
-
-
-def open_map(page: Page) -> None:
-    page.get_by_role("link", name="Map", exact=True).click()
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
-    wait_until_drawn(page)
-
-
-def in_view(page: Page) -> int:
-    return int(page.locator(".fr-atlas").get_attribute("data-in-view") or -1)
 
 
 def wait_for_view(page: Page, condition: str) -> None:
@@ -64,33 +65,21 @@ def test_the_map_is_zoomed_pointed_at_and_clicked(
     wait_until_drawn(page)
     open_map(page)
     assert in_view(page) == 1_200
-    canvas = page.locator(".fr-atlas canvas")
-    box = canvas.bounding_box()
-    assert box is not None
-    # Where a point stands on the screen, as the map itself reckons.
     row = 500
-    x, y = page.evaluate(
-        "row => { const map = document.querySelector('.fr-atlas').frAtlas;"
-        " return map.screen(map.points[2 * row], map.points[2 * row + 1]); }",
-        row,
-    )
-    page.mouse.move(box["x"] + x, box["y"] + y)
-    for _ in range(8):
-        page.mouse.wheel(0, -400)
-    # Close up there are pictures instead of points; one that is pointed at says its name.
-    wait_for_view(page, "map.dataset.view === 'pictures' && map.dataset.inView < 60")
-    x, y = page.evaluate(
-        "row => { const map = document.querySelector('.fr-atlas').frAtlas;"
-        " return map.screen(map.points[2 * row], map.points[2 * row + 1]); }",
-        row,
-    )
-    page.mouse.move(box["x"] + x + 1, box["y"] + y)
     item = str(demo_room.index.items["id"].iloc[row])
     match = demo_room.item(item)
     assert match is not None
+    canvas = page.locator(".fr-atlas canvas")
+    canvas.hover(position=where(page, row))
+    # One turn of the wheel, so that nothing moves any more once it is seen.
+    page.mouse.wheel(0, -1500)
+    # Close up there are pictures instead of points; one that is pointed at says its name.
+    wait_for_view(page, "map.dataset.view === 'pictures'")
+    assert in_view(page) < 60
+    canvas.hover(position=where(page, row))
     expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
     expect(page.locator(".fr-atlas-tip img")).to_be_visible()
-    page.mouse.click(box["x"] + x, box["y"] + y)
+    canvas.click(position=where(page, row))
     expect(page).to_have_url(re.compile(rf"\?item={item}\b"))
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
     expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
@@ -125,12 +114,6 @@ def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     wait_for_view(page, "map.dataset.inView === '1200'")
     first.click()
     expect(first).to_have_attribute("aria-pressed", "false")
-
-
-def download(page: Page, name: str) -> bytes:
-    with page.expect_download() as coming:
-        page.get_by_role("button", name=name).click()
-    return coming.value.path().read_bytes()
 
 
 def test_matches_are_taken_away(visit: Visit, address: str):

@@ -3,22 +3,31 @@ and on a phone, in light and dark."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from fitting_room.room import FittingRoom
 from tests.browser.conftest import WEBCAM_ITEM
 from tests.browser.steps import (
     Visit,
     cards,
+    download,
     drag_in,
     ids,
+    in_view,
+    open_map,
     paste,
     take_photo,
     wait_for_answer,
     wait_for_other_cards,
     wait_until_drawn,
+    where,
 )
 from tests.conftest import DEMO
 
@@ -94,3 +103,53 @@ def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, objec
     page.go_back()
     wait_for_other_cards(page, green)
     assert ids(page) == found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
+def test_reasons_files_and_the_map(
+    visit: Visit, address: str, demo_room: FittingRoom, screen: dict[str, object], scheme: str
+):
+    page = visit(f"{address}/?item=10604&n=4", color_scheme=scheme, **screen)
+    expect(cards(page)).to_have_count(4)
+    wait_until_drawn(page)
+    cards(page).first.get_by_role("button", name="Why?").click()
+    reasons = page.get_by_role("dialog")
+    expect(reasons.locator(".fr-why img")).to_have_count(2)
+    expect(reasons.locator(".fr-why img").first).to_have_attribute(
+        "alt", re.compile("^Asked about: Red Dress 06. What counts most is in the ")
+    )
+    page.wait_for_function(
+        "[...document.querySelectorAll('.fr-why img')].every(i => i.naturalWidth > 100)"
+    )
+    expect(reasons).to_contain_text("Same type (Dresses)")
+    page.keyboard.press("Escape")
+    expect(reasons).to_have_count(0)
+    told = download(page, "Matches as csv").decode("utf-8-sig")
+    assert [row["id"] for row in csv.DictReader(io.StringIO(told))] == ids(page)
+    with Image.open(io.BytesIO(download(page, "Contact sheet"))) as sheet:
+        assert sheet.format == "PNG"
+    open_map(page)
+    assert in_view(page) == 1_200
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    row = loneliest(demo_room)
+    canvas = page.locator(".fr-atlas canvas")
+    # A pointer shows and clicks; a finger shows with its first touch and takes with the second.
+    touch = "has_touch" in screen
+    (canvas.tap if touch else canvas.hover)(position=where(page, row))
+    item = str(demo_room.index.items["id"].iloc[row])
+    match = demo_room.item(item)
+    assert match is not None
+    expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
+    (canvas.tap if touch else canvas.click)(position=where(page, row))
+    expect(page).to_have_url(re.compile(rf"\?item={item}\b"))
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
+
+
+def loneliest(room: FittingRoom) -> int:
+    """The row whose point on the map stands farthest from all others: nothing else is hit."""
+    places = room.index.map
+    assert places is not None
+    away = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(away, np.inf)
+    return int(away.min(axis=1).argmax())

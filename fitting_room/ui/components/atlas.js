@@ -498,7 +498,10 @@ class Atlas {
     };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
-    canvas.addEventListener("pointerleave", () => !pointers.size && this.point(-1));
+    // A finger leaves whenever it is lifted; what it has shown stays.
+    canvas.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch" && !pointers.size) this.point(-1);
+    });
     canvas.addEventListener("focus", () => this.draw());
     canvas.addEventListener("blur", () => this.draw());
     canvas.addEventListener("keydown", (event) => {
