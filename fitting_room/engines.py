@@ -164,6 +164,7 @@ class OpenVINOEngine:
     ) -> None:
         import openvino
 
+        _make_tables()
         self._core = openvino.Core()
         if precision == "auto":
             # AMX or AVX512-BF16; OpenVINO computes in bf16 elsewhere too, but slower than in f32.
@@ -252,6 +253,22 @@ class OpenVINOEngine:
                     for part, precision in _parts(model, self._precision)
                 ]
             return self._compiled[size]
+
+
+_tables = threading.Lock()
+
+
+def _make_tables() -> None:
+    """Have OpenVINO's Python side make its tables of types, which it does at their first use: two
+    threads that are the first at the same moment wait for each other for ever, one with Python's
+    lock and one with the table's."""
+    import openvino
+
+    with _tables:
+        for kind in (np.uint8, np.float32):
+            tensor = openvino.Tensor(np.zeros(1, kind), shared_memory=True)
+            tensor.get_element_type().to_dtype()
+            _ = tensor.data
 
 
 def _parts(model: Any, precision: str) -> list[tuple[Any, str]]:
