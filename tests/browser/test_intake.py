@@ -61,4 +61,4 @@ def test_several_files_each_for_itself_and_together(visit: Visit, address: str):
     page.get_by_text("Like these", exact=True).click()
     expect(page.get_by_role("heading", name="Most like these")).to_be_visible()
     wait_for_other_cards(page, before)
-    assert len(ids(page)) == 12
+    expect(cards(page)).to_have_count(12)
