@@ -72,6 +72,7 @@ def take_photo(page: Page) -> None:
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
     """Paste a picture, or mere text, as the browser tells a page about it."""
+    page.wait_for_function("window.fittingRoomPaste?.listening")
     page.evaluate(
         """([data, kind]) => {
             const transfer = new DataTransfer();

@@ -1,7 +1,11 @@
 // Listens for pictures pasted anywhere on the page and hands them over as base64. A picture that is
-// too large is drawn smaller first.
+// too large is drawn smaller first. Streamlit mounts a component anew now and then, the new one
+// before or after the old one goes: so one listener serves whichever is there, and keeps what was
+// pasted in between.
 
 const LONGEST_SIDE = 1600;
+// Milliseconds for which a paste is kept; on a page that takes no pictures it is forgotten.
+const MOST_WAIT = 3000;
 
 async function smaller(file) {
   const bitmap = await createImageBitmap(file);
@@ -26,24 +30,42 @@ async function base64(blob) {
   return btoa(text);
 }
 
+const desk = (window.fittingRoomPaste ??= { receivers: [], waiting: null });
+
+function send(value) {
+  const receiver = desk.receivers.at(-1);
+  if (receiver) receiver.setTriggerValue("picture", value);
+  else desk.waiting = { value, since: performance.now() };
+}
+
+async function paste(event) {
+  const field = event.target.closest?.("input, textarea, [contenteditable=true]");
+  const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
+  if (!file) {
+    // Text pasted into a field is none of ours; pasted beside one it was meant as a picture.
+    if (!field) send({ problem: "none" });
+    return;
+  }
+  event.preventDefault();
+  try {
+    const blob = file.size > desk.most ? await smaller(file) : file;
+    send(blob.size > desk.most ? { problem: "large" } : { data: await base64(blob) });
+  } catch {
+    send({ problem: "large" });
+  }
+}
+
 export default function ({ data, setTriggerValue }) {
-  const paste = async (event) => {
-    const field = event.target.closest?.("input, textarea, [contenteditable=true]");
-    const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
-    if (!file) {
-      // Text pasted into a field is none of ours; pasted beside one it was meant as a picture.
-      if (!field) setTriggerValue("picture", { problem: "none" });
-      return;
-    }
-    event.preventDefault();
-    try {
-      const blob = file.size > data.most ? await smaller(file) : file;
-      if (blob.size > data.most) setTriggerValue("picture", { problem: "large" });
-      else setTriggerValue("picture", { data: await base64(blob) });
-    } catch {
-      setTriggerValue("picture", { problem: "large" });
-    }
+  const receiver = { setTriggerValue };
+  desk.receivers.push(receiver);
+  desk.most = data.most;
+  if (!desk.listening) {
+    document.addEventListener("paste", paste);
+    desk.listening = true;
+  }
+  if (desk.waiting && performance.now() - desk.waiting.since < MOST_WAIT) send(desk.waiting.value);
+  desk.waiting = null;
+  return () => {
+    desk.receivers = desk.receivers.filter((other) => other !== receiver);
   };
-  document.addEventListener("paste", paste);
-  return () => document.removeEventListener("paste", paste);
 }
