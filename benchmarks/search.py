@@ -32,7 +32,7 @@ from common import CATALOGUE, finish, say, table
 from fitting_room.embedder import normalise
 from fitting_room.index import Index
 from fitting_room.neighbours import Neighbours
-from fitting_room.ranking import Part, near_top
+from fitting_room.ranking import Part, near_top, nearest
 from fitting_room.reduction import PCA
 from fitting_room.room import FittingRoom
 from fitting_room.storage import STORAGES, Rows, stored
@@ -186,13 +186,18 @@ def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
     return lambda: (np.asarray(vectors[i : i + 65_536]) for i in range(0, len(vectors), 65_536))
 
 
+def best_among(rows: np.ndarray | None, vectors: Any, question: np.ndarray) -> np.ndarray:
+    """The end of our search: all or some rows compared, likenesses of the best made exact."""
+    part = Part("embedding", vectors, question[None])
+    scores = np.zeros((1, len(vectors) if rows is None else len(rows)), np.float32)
+    near = nearest([part], 0, RESULTS, rows, scores)
+    near = near if rows is None else rows[near]
+    return near[np.argsort(-part.exact(near, 0), kind="stable")[:RESULTS]]
+
+
 def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     def search(question: np.ndarray) -> np.ndarray:
-        part = Part("embedding", vectors, question[None])
-        scores = np.zeros((1, len(vectors)), np.float32)
-        part.add_to(scores, slice(0, 1), None)
-        near = near_top(scores[0], RESULTS)
-        return near[np.argsort(-part.exact(near, 0), kind="stable")[:RESULTS]]
+        return best_among(None, vectors, question)
 
     return Contestant(name, search, 0.0, vectors.nbytes)
 
@@ -213,8 +218,7 @@ def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 def _near_search(near: Neighbours, vectors: Any) -> Callable[[np.ndarray], np.ndarray]:
     def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         (rows,) = near.candidates(question[None], RESULTS, mask)
-        part = Part("embedding", vectors, question[None])
-        return rows[np.argsort(-part.exact(rows, 0), kind="stable")[:RESULTS]]
+        return best_among(rows, vectors, question)
 
     return search
 

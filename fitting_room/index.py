@@ -63,6 +63,7 @@ from fitting_room.ranking import (
     Part,
     Ranking,
     near_top,
+    nearest,
     together,
     unit_bytes,
 )
@@ -278,27 +279,38 @@ class Index:
             mask = ~exclude if mask is None else mask & ~exclude
         allowed = len(self) if mask is None else int(mask.sum())
         if self.near is not None and not exact and allowed > FEW_ITEMS:
-            found = self._search_near(parts, ranking, n, mask)
-            if found is not None:
-                return found
+            answer = self._search_near(parts, ranking, n, mask)
+            if answer is not None:
+                return answer
+        return self._search_all(parts, len(asked), min(n, allowed), mask)
+
+    def _search_all(
+        self,
+        parts: Sequence[Part | JaccardPart],
+        queries: int,
+        n: int,
+        mask: np.ndarray | None,
+    ) -> list[Hits]:
+        """:meth:`search` by comparing every item that ``mask`` lets through, at least ``n``."""
         rows = None
-        if mask is not None and allowed < SPARSE_FILTER * len(self):
+        if mask is not None and mask.sum() < SPARSE_FILTER * len(self):
             rows, mask = np.flatnonzero(mask), None
         size = len(self) if rows is None else len(rows)
         hits = []
         step = max(1, SCORES_AT_ONCE // max(1, size))
-        for start in range(0, len(asked), step):
-            some = slice(start, min(start + step, len(asked)))
+        for start in range(0, queries, step):
+            some = slice(start, min(start + step, queries))
             scores = np.zeros((some.stop - start, size), np.float32)
-            for part in parts:
-                part.add_to(scores, some, rows)
-            for query, of_query in enumerate(scores, start):
-                if mask is not None:
-                    of_query[~mask] = -np.inf
-                near = near_top(of_query, min(n, allowed))
-                if rows is not None:
-                    near = rows[near]
-                hits.append(_best(parts, query, near, n))
+            if mask is not None:
+                scores[:, ~mask] = -np.inf
+            if len(scores) == 1:
+                found = [nearest(parts, start, n, rows, scores)]
+            else:
+                for part in parts:
+                    part.add_to(scores, some, rows)
+                found = [near_top(of_query, n) for of_query in scores]
+            for query, near in enumerate(found, start):
+                hits.append(_best(parts, query, near if rows is None else rows[near], n))
         return hits
 
     def _search_near(
@@ -311,16 +323,22 @@ class Index:
         """:meth:`search` among candidates, or ``None`` where that cannot be done: with a measure
         that is no dot product, for a good part of the catalogue, or when too few were found."""
         assert self.near is not None  # noqa: S101  (see search)
-        file = self.near.trained if self.uses_head(ranking) else self.near.plain
+        trained = self.uses_head(ranking)
+        file = self.near.trained if trained else self.near.plain
         if file is None or ranking.metric != COSINE or n > len(self) // 100:
             return None
         of: dict[str, np.ndarray] = {p.of: p.queries for p in parts if isinstance(p, Part)}
-        shape = of[LEARNED if self.uses_head(ranking) else EMBEDDING]
+        shape = of[LEARNED if trained else EMBEDDING]
         asked = self.near.sketcher.queries(shape, of.get(OUTLINE), of.get(COLOUR))
-        candidates = file.candidates(asked, n, mask)
+        effort = self.near.effort(asked, trained=trained)
+        candidates = file.candidates(asked, n, mask, effort)
         if min(map(len, candidates)) < n:
             return None
-        return [_best(parts, query, rows, n) for query, rows in enumerate(candidates)]
+        hits = []
+        for query, rows in enumerate(candidates):
+            near = nearest(parts, query, n, rows, np.zeros((1, len(rows)), np.float32))
+            hits.append(_best(parts, query, rows[near], n))
+        return hits
 
     def likeness(
         self,
@@ -413,13 +431,18 @@ class Index:
             street=self.mostly_studio and not studio,
         )
 
-    def unlike_all(self, query: Features) -> bool:
+    def unlike_all(self, query: Features, found: Sequence[int] = ()) -> bool:
         """Whether a photograph is less like its nearest item than most items, drawn at random, are
-        like each other: nothing here resembles it."""
+        like each other: nothing here resembles it. Rows that were ``found`` for it save looking
+        at all items when one of them does."""
         if self.calibration is None or query.studio or not self.mostly_studio:
             return False
-        (nearest,) = self.search([query], 1, ranking=Ranking(colour=0.0, trained=False))
-        return len(nearest) > 0 and float(nearest.similarities[0]) < self.calibration.chance
+        bare = Ranking(colour=0.0, trained=False)
+        chance = self.calibration.chance
+        if len(found) and self.likeness(query, np.array(found), ranking=bare).max() >= chance:
+            return False
+        (best,) = self.search([query], 1, ranking=bare)
+        return len(best) > 0 and float(best.similarities[0]) < chance
 
     def near_duplicates(self, hits: Hits) -> list[list[int]]:
         """Places in ``hits``, grouped: the first of a group is the best, the others look all but

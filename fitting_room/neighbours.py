@@ -29,11 +29,6 @@ SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 16, 32
 #: Groups for each root of the number of items, sample and rounds that their centres are learned by.
 GROUPS_PER_ROOT, POINTS_PER_GROUP, ROUNDS = 2.0, 64, 10
 MOST_GROUPS, MOST_SAMPLE_NUMBERS = 16_384, 100_000_000
-#: Groups looked at, and candidates for each result asked for, with a least number.
-PROBES, CANDIDATES_PER_RESULT, LEAST_CANDIDATES = 64, 8, 400
-#: Groups were made by all that a sketch holds. A question of hardly anything but colours, by this
-#: share of its square, looks at this many times as many.
-MOSTLY_COLOURS, COLOUR_PROBES = 0.7, 2
 #: With a filter that lets at most this many items through they are all compared instead.
 FEW_ITEMS = 50_000
 
@@ -52,6 +47,20 @@ def is_available() -> bool:
     from importlib.util import find_spec
 
     return find_spec("faiss") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much a question is worth: ``probes`` groups are looked at, and there are ``per_result``
+    candidates for each result asked for, at least ``least``."""
+
+    probes: int
+    per_result: int
+    least: int
+
+
+#: For rows that are compared by all that the structure holds of them.
+BARE = Effort(24, 4, 60)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,19 +196,19 @@ class Neighbours:
         return cls(inverted)
 
     def candidates(
-        self, queries: np.ndarray, results: int, mask: np.ndarray | None = None
+        self,
+        queries: np.ndarray,
+        results: int,
+        mask: np.ndarray | None = None,
+        effort: Effort = BARE,
     ) -> Sequence[np.ndarray]:
         """Rows, ascending, among which the ``results`` best of each query are looked for.
         ``queries`` are sketches, float32 ``(Q, D)``; ``mask``, bool ``(N,)``, says which rows may
         be answered."""
         # faiss describes its C++ side, and the Python side takes keywords and arrays.
         faiss: Any = import_module("faiss")
-        count = max(LEAST_CANDIDATES, CANDIDATES_PER_RESULT * results)
-        probes = max(PROBES, results // 8)
-        squares = queries**2
-        of_colours = squares[:, -COLOUR_DIRECTIONS:].sum() / max(squares.sum(), 1e-12)
-        if of_colours > MOSTLY_COLOURS:
-            probes *= COLOUR_PROBES
+        count = max(effort.least, effort.per_result * results)
+        probes = max(effort.probes, results // 8)
         options = {}
         if mask is not None:
             # Groups are as many times emptier as fewer items are allowed.

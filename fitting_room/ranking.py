@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting_room.embedder import normalise
-from fitting_room.storage import Matrix
+from fitting_room.storage import Matrix, Rows
 
 #: How far a float32 score may be from the exact one: sums of some thousand products of unit
 #: vectors, each rounded to 2**-24.
@@ -20,6 +20,11 @@ SCORE_ERROR = 4e-6
 #: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
 ROWS_AT_ONCE = 8_192
 ROWS_IN_CACHE = 1_024
+#: The part of the likeness that takes longest to read is left out for items that it cannot bring
+#: among the best, where it adds at most this much, and only while at most this share is left.
+LITTLE, FEW_LEFT = 0.3, 0.1
+#: Stored in 8 bits a unit row is a little longer: by less than half a step in each number.
+LONGEST_ROW = 1.15
 
 #: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
 #: colours.
@@ -106,6 +111,16 @@ class Part:
                 part = part * self.scale[chosen]
             scores[:, block] += part
 
+    def most(self, query: int) -> float:
+        """What no row's score exceeds, nor falls below its negative: rows are unit rows."""
+        length = float(np.linalg.norm(self.queries[query]))
+        return length * LONGEST_ROW if isinstance(self.rows, Rows) else length
+
+    @property
+    def width(self) -> int:
+        """Bytes to read for a row, as far as they matter for an order."""
+        return self.rows.shape[1] * (4 if self.scale is None else 1)
+
     def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
         """The scores of some rows in float64, each summed in the same order: equal rows get equal
         scores, which a matrix product does not promise, so that ties can be told."""
@@ -146,6 +161,15 @@ class JaccardPart:
                     both = sums + np.abs(view).sum()
                     scores[place, block] += share * (both - distance) / (both + distance)
 
+    def most(self, query: int) -> float:
+        """What no row's score exceeds."""
+        return float(self.weights[query])
+
+    @property
+    def width(self) -> int:
+        """Bytes to read for a row, as far as they matter for an order."""
+        return self.rows.shape[1] * 4
+
     def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
         values = np.asarray(self.rows[rows], np.float64)
         result = np.zeros(len(rows), np.float64)
@@ -175,6 +199,39 @@ def together(parts: Sequence[Part | JaccardPart], likes: int) -> list[Part]:
         length = np.linalg.norm(wanted, axis=1).mean()
         combined.append(Part(part.of, part.rows, normalise(mean[None]) * length, part.scale))
     return combined
+
+
+def nearest(
+    parts: Sequence[Part | JaccardPart],
+    query: int,
+    n: int,
+    rows: np.ndarray | None,
+    scores: np.ndarray,
+) -> np.ndarray:
+    """Positions, ascending, of all that may be among the ``n`` best for one query. ``scores``,
+    float32 ``(1, M)``, belong to ``rows`` of the index, or to all; they are zero, or minus infinity
+    for what is not to be answered, and are changed.
+
+    The part that takes longest to read is left out for rows that it cannot bring among the best,
+    as in the threshold algorithm (Fagin, Lotem and Naor 2001): nothing is lost by it.
+    """
+    *others, last = sorted(parts, key=lambda part: part.width)
+    one = slice(query, query + 1)
+    for part in others:
+        part.add_to(scores, one, rows)
+    if others and n < scores.shape[1] * FEW_LEFT and (most := last.most(query)) <= LITTLE:
+        # The n-th of some that are good already is at most the n-th best of all.
+        good = near_top(scores[0], n)
+        whole = scores[:, good]
+        last.add_to(whole, one, good if rows is None else rows[good])
+        worst = np.partition(whole[0], len(good) - n)[len(good) - n]
+        left = np.flatnonzero(scores[0] >= worst - most - 2 * SCORE_ERROR)
+        if len(left) <= scores.shape[1] * FEW_LEFT:
+            scores = scores[:, left]
+            last.add_to(scores, one, left if rows is None else rows[left])
+            return np.asarray(left[near_top(scores[0], n)])
+    last.add_to(scores, one, rows)
+    return near_top(scores[0], n)
 
 
 def near_top(scores: np.ndarray, n: int) -> np.ndarray:

@@ -307,8 +307,10 @@ class FittingRoom:
         """Whether nothing in the catalogue is close to ``query``, of which ``matches`` are the
         answer: it is a photograph of something else altogether, or even the best match is of a
         likeness that was seldom right."""
-        if query is not None and self.index.unlike_all(query):
-            return True
+        if query is not None:
+            rows = [row for match in matches if (row := self.row(match.id)) is not None]
+            if self.index.unlike_all(query, rows):
+                return True
         best = max((match.worth for match in matches if match.worth is not None), default=None)
         return best is not None and best < LEAST_WORTH
 

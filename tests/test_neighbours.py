@@ -16,7 +16,7 @@ from fitting_room.embedder import Features, normalise
 from fitting_room.index import Index
 from fitting_room.index_files import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS, IndexUnusable
 from fitting_room.index_writing import write_head, write_index
-from fitting_room.neighbours import Neighbours
+from fitting_room.neighbours import Effort, Neighbours
 from fitting_room.ranking import JACCARD, Ranking
 from fitting_room.storage import FLOAT32, INT8, STORAGES
 from tests.test_ranking import a_head
@@ -92,7 +92,6 @@ def _small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some thousand items stand for millions, and no map is drawn of them."""
     monkeypatch.setattr(atlas, "draw", _no_map)
     monkeypatch.setattr(index_module, "FEW_ITEMS", 500)
-    monkeypatch.setattr(neighbours, "LEAST_CANDIDATES", 200)
 
 
 @pytest.fixture
@@ -220,7 +219,7 @@ def test_a_head_has_candidates_of_its_own(
     index = Index.open(tmp_path / "index")
     calls = looked_at(index, monkeypatch)
     # What this head makes of pictures has nothing to do with their embeddings, which have a share.
-    monkeypatch.setattr(neighbours, "LEAST_CANDIDATES", 1_200)
+    monkeypatch.setattr(near, "TRAINED", Effort(64, 8, 1_200))
     assert recall(index, questions, ranking=Ranking(trained=True)) >= 0.95
     assert recall(index, questions, ranking=Ranking(trained=False)) >= 0.97
     assert len(calls) == 2

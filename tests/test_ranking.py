@@ -30,9 +30,11 @@ from fitting_room.ranking import (
     JaccardPart,
     Part,
     Ranking,
+    nearest,
     together,
 )
 from fitting_room.reduction import PCA
+from fitting_room.storage import FLOAT32, STORAGES, Rows, stored
 from tests.test_index import description, random_rows, table
 
 PLAIN = Ranking(colour=0.0, trained=False)
@@ -360,3 +362,85 @@ def test_nothing_wanted_or_another_metric_is_refused():
     for parts, likes in (([part], 0), ([part], 2), ([jaccard], 1)):
         with pytest.raises(ValueError, match="wanted"):
             together(parts, likes)
+
+
+class Counted(np.ndarray):
+    """Rows that count how many of them are taken out."""
+
+    taken = 0
+
+    def __getitem__(self, rows: Any) -> Any:
+        result = super().__getitem__(rows)
+        Counted.taken += len(result) if result.ndim == 2 else 1
+        return np.asarray(result)
+
+
+def whole(parts: list[Part | JaccardPart], items: int, query: int) -> np.ndarray:
+    return sum((part.exact(np.arange(items), query) for part in parts), np.zeros(items))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    items=st.integers(1, 400),
+    n=st.integers(1, 12),
+    weights=st.tuples(st.floats(0, 1), st.floats(0, 0.4), st.floats(0, 1)),
+    masked=st.floats(0, 0.9),
+    storage=st.sampled_from(STORAGES),
+    repeated=st.booleans(),
+)
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_the_nearest_lose_nothing_by_what_is_left_out(
+    seed: int,
+    items: int,
+    n: int,
+    weights: tuple[float, float, float],
+    masked: float,
+    storage: str,
+    repeated: bool,
+) -> None:
+    generator = np.random.default_rng(seed)
+    learned, bare = (normalise(generator.normal(size=(items, d))) for d in (6, 40))
+    if repeated:  # equal items, whose order must be kept
+        learned[items // 2 :], bare[items // 2 :] = learned[0], bare[0]
+    values, scales = stored(bare, storage)
+    rows: Any = bare if storage == FLOAT32 else Rows(values, scales)
+    looks = generator.integers(0, 255, (items, 12)).astype(np.uint8)
+    scale = 1 / np.linalg.norm(looks.astype(np.float32), axis=1).clip(1e-9)
+    queries = [
+        normalise(generator.normal(size=(2, d))) * w
+        for d, w in zip((6, 40, 12), weights, strict=True)
+    ]
+    parts: list[Part | JaccardPart] = [
+        Part("learned", learned, queries[0]),
+        Part("embedding", rows, queries[1]),
+        Part("colour", looks, queries[2], scale.astype(np.float32)),
+    ]
+    allowed = generator.random(items) >= masked
+    some = min(n, int(allowed.sum()))
+    if some == 0:
+        return
+    scores = np.where(allowed, 0, -np.inf).astype(np.float32)[None]
+    near = nearest(parts, 1, some, None, scores)
+    exact = np.where(allowed, whole(parts, items, 1), -np.inf)
+    best = np.argsort(-exact, kind="stable")[:some]
+    assert set(best.tolist()) <= set(near.tolist())
+    assert (np.diff(near) > 0).all()
+    # The same among some rows that were chosen before.
+    chosen = np.flatnonzero(allowed)
+    near = nearest(parts, 1, some, chosen, np.zeros((1, len(chosen)), np.float32))
+    assert set(best.tolist()) <= set(chosen[near].tolist())
+
+
+def test_most_of_what_weighs_little_is_not_read() -> None:
+    generator = np.random.default_rng(0)
+    learned = normalise(generator.normal(size=(5_000, 8)))
+    bare = normalise(generator.normal(size=(5_000, 64))).view(Counted)
+    parts: list[Part | JaccardPart] = [
+        Part("embedding", bare, normalise(np.asarray(bare[:1]) + 0.01) * 0.1),
+        Part("learned", learned, learned[:1] * 0.9),
+    ]
+    Counted.taken = 0
+    near = nearest(parts, 0, 10, None, np.zeros((1, 5_000), np.float32))
+    assert Counted.taken < 1_000
+    exact = whole(parts, 5_000, 0)
+    assert set(np.argsort(-exact)[:10].tolist()) <= set(near.tolist())
