@@ -28,7 +28,7 @@ from common import CATALOGUE, STREET, finish, in_turn, ratios, say, table
 from PIL import Image
 
 from fitting_room.backbones import Selection, select
-from fitting_room.embedder import Embedder, Features, normalise, prepare
+from fitting_room.embedder import Embedder, Features, normalise, prepare, prepare_all
 from fitting_room.engines import make_engine
 from fitting_room.images import ImageRejected
 from fitting_room.storage import RowsWriter
@@ -151,9 +151,7 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
 
     def batch(start: int) -> np.ndarray:
         some = files[start : start + engine.batch_size]
-        return normalise(
-            engine(np.stack([prepare(embedder.open(p), size, fast=True) for p in some]))
-        )
+        return normalise(engine(prepare_all([embedder.open(p) for p in some], size, fast=True)))
 
     with (
         RowsWriter(work / "vectors.npy", np.float32, len(files), embedder.dimension) as out,

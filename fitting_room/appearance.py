@@ -10,13 +10,14 @@ that a large picture and a small one of the same thing are described alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms
 from scipy import ndimage
 
-from fitting_room.resizing import fit, resized
+from fitting_room.resizing import fit, resized_all
 
 #: Height and width at which pictures are looked at.
 SIZE = (80, 60)
@@ -60,56 +61,103 @@ def describe(image: Image.Image, *, fast: bool = False) -> np.ndarray:
     for the plain, light ground of a studio and 0 for anything else, a photograph. ``fast`` is that
     of :func:`fitting_room.resizing.resized`.
     """
-    palette = _Palette(resized(image, fit(image.size, SIZE), fast=fast))
-    ground, studio = _ground(palette)
-    centre = _centre(palette.places.shape)
-    if ground is None:
-        weight = centre * _likely_foreground(palette)
-        seen = weight
+    return np.asarray(describe_all([image], fast=fast)[0])
+
+
+def describe_all(images: Sequence[Image.Image], *, fast: bool = False) -> np.ndarray:
+    """:func:`describe` for several pictures, uint8 ``(len(images), APPEARANCE)``. Those that have
+    one size at 80 x 60 pixels are looked at together, which takes half the time a picture."""
+    alike: dict[tuple[int, ...], list[tuple[list[int], np.ndarray]]] = {}
+    for places, pixels in resized_all(images, [fit(i.size, SIZE) for i in images], fast=fast):
+        alike.setdefault(pixels.shape[1:], []).append((places, pixels))
+    result = np.empty((len(images), APPEARANCE), np.uint8)
+    for some in alike.values():
+        described = _describe(np.concatenate([pixels for _, pixels in some]))
+        result[[place for places, _ in some for place in places]] = described
+    return result
+
+
+def _describe(pixels: np.ndarray) -> np.ndarray:
+    """Describe pictures of one size, uint8 ``(N, H, W, 3)``."""
+    palette = _Palette(pixels)
+    ground, plain, studio = _grounds(palette)
+    if plain.any() and not plain.all():
+        result = np.empty((len(pixels), APPEARANCE), np.uint8)
+        result[plain], result[~plain] = _describe(pixels[plain]), _describe(pixels[~plain])
+        return result
+    centre = _centre(palette.places.shape[1:])
+    if plain.all():
+        seen = _cut_out(ground).astype(np.float32)
+        weight = centre * seen
     else:
-        cut_out = _cut_out(ground)
-        weight = centre * cut_out
-        seen = cut_out.astype(np.float32)
-    result = np.empty(APPEARANCE, np.float32)
-    roots = np.sqrt(palette.histogram(weight))
-    result[COLOURS] = roots / np.linalg.norm(roots)
-    result[SILHOUETTE] = _silhouette(seen)
-    result[LAYOUT] = _layout(palette, seen)
-    result[STUDIO] = studio
-    return np.clip(np.rint(result * 255), 0, 255).astype(np.uint8)
+        palette.keep_spread()
+        seen = weight = centre * _likely_foreground(palette)
+    described = np.empty((len(pixels), APPEARANCE), np.float32)
+    roots = np.sqrt(palette.histograms(weight))
+    described[:, COLOURS] = roots / np.linalg.norm(roots, axis=1, keepdims=True)
+    described[:, SILHOUETTE] = _silhouettes(seen)
+    described[:, LAYOUT] = _layouts(palette, seen)
+    described[:, STUDIO] = studio
+    return np.clip(np.rint(described * 255), 0, 255).astype(np.uint8)
+
+
+#: Colours of pictures, which ones as places in (N, C), and how each is shared among the lattice's
+#: points: at which places in (N, COLOUR_COUNT), and by how much, both (P, K).
+_Spread = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class _Palette:
-    """A picture as the few colours that it has: ``places``, uint16 ``(H, W)``, says for each pixel
-    which of ``codes``, 5-bit colours ``(C,)``, it has, and ``lab`` is float32 ``(C, 3)``. Most of
-    what is computed is computed once a colour and not once a pixel."""
+    """Pictures as the few colours that they have: ``places``, intp ``(N, H, W)``, says for each
+    pixel which of ``codes``, 5-bit colours ``(C,)``, it has, and ``lab`` is float32 ``(C, 3)``.
+    Most of what is computed is computed once a colour and not once a pixel."""
 
     def __init__(self, pixels: np.ndarray) -> None:
-        codes = pixels[..., 0].astype(np.uint16) >> 3 << 10
-        codes |= pixels[..., 1].astype(np.uint16) >> 3 << 5
-        codes |= pixels[..., 2] >> 3
-        # Small tables: they are looked up while a network fills the processor's caches.
+        red, green, blue = np.moveaxis(pixels >> 3, -1, 0).astype(np.uint16)
+        codes = (red << 10 | green << 5 | blue).astype(np.intp)
         present = np.zeros(len(_lab()), bool)
-        present[codes] = True
+        present[codes.ravel()] = True
         self.codes = np.flatnonzero(present)
-        table = np.empty(len(_lab()), np.uint16)
+        table = np.empty(len(_lab()), np.intp)
         table[self.codes] = np.arange(len(self.codes))
-        self.places = table[codes]
+        self.places = table.take(codes)
         self.lab = _lab()[self.codes]
+        self._kept: _Spread | None = None
 
-    def amounts(self, weight: np.ndarray) -> np.ndarray:
-        """The share of each colour among pixels that have this ``weight``, float ``(C,)``."""
-        sums = np.bincount(self.places.ravel(), weight.ravel(), len(self.codes))
-        return np.asarray(sums / sums.sum())
+    def amounts(self, weights: np.ndarray) -> np.ndarray:
+        """The share of each colour among the pixels of each picture that have these ``weights``,
+        float32 ``(N, H, W)``: float ``(N, C)``."""
+        sums = _sums(self.places, weights, len(self.codes))
+        return np.asarray(sums / sums.sum(axis=1, keepdims=True))
 
-    def histogram(self, weight: np.ndarray) -> np.ndarray:
-        """The same, shared among the lattice's points: float ``(COLOUR_COUNT,)``."""
-        amounts = self.amounts(weight)
+    def spread(self, amounts: np.ndarray) -> _Spread:
+        """How the colours of which there is some are shared among the lattice's points."""
+        if self._kept is not None:
+            return self._kept
         there = np.flatnonzero(amounts)
+        picture, colour = np.divmod(there, len(self.codes))
         points, shares = _shares()
-        codes = self.codes[there]
-        shared = shares[codes] * amounts[there, None]
-        return np.bincount(points[codes].ravel(), shared.ravel(), COLOUR_COUNT)
+        codes = self.codes[colour]
+        return there, points[codes] + (picture * COLOUR_COUNT)[:, None], shares[codes]
+
+    def keep_spread(self) -> None:
+        """Look up all colours once, for more than one histogram."""
+        self._kept = self.spread(_sums(self.places, np.ones(self.places.shape), len(self.codes)))
+
+    def histograms(self, weights: np.ndarray) -> np.ndarray:
+        """:meth:`amounts` shared among the lattice's points: float ``(N, COLOUR_COUNT)``."""
+        amounts = self.amounts(weights)
+        there, at, shares = self.spread(amounts)
+        shared = shares * amounts.ravel()[there][:, None]
+        sums = np.bincount(at.ravel(), shared.ravel(), len(amounts) * COLOUR_COUNT)
+        return sums.reshape(len(amounts), COLOUR_COUNT)
+
+
+def _sums(places: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+    """For each of some pictures, the sum of the weights of the pixels at each of ``count`` places,
+    float64 ``(N, count)``."""
+    of_picture = (np.arange(len(places)) * count)[:, None, None]
+    sums = np.bincount((places + of_picture).ravel(), weights.ravel(), len(places) * count)
+    return sums.reshape(len(places), count)
 
 
 @cache
@@ -160,58 +208,73 @@ def _shares() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _border(values: np.ndarray) -> np.ndarray:
-    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
+    """The values along the border of each picture, ``(N, B)``."""
+    sides = [values[:, 0], values[:, -1], values[:, 1:-1, 0], values[:, 1:-1, -1]]
+    return np.concatenate(sides, axis=1)
 
 
-def _ground(palette: _Palette) -> tuple[np.ndarray | None, bool]:
-    """Which pixels have the colour of a plain ground, bool ``(H, W)``, or ``None`` where there is
-    no plain ground; and whether it is that of a studio."""
+def _grounds(palette: _Palette) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which pixels have the colour that is most along the border, bool ``(N, H, W)``; of which
+    pictures that is a plain ground, bool ``(N,)``; and of which that of a studio."""
     border = _border(palette.places)
-    middle = np.sort(palette.lab[border], axis=0)[[(len(border) - 1) // 2, len(border) // 2]]
-    colour = middle.mean(axis=0)
-    same = ((palette.lab - colour) ** 2).sum(axis=1) < SAME_GROUND**2
-    if same[border].mean() < PLAIN_SHARE:
-        return None, False
-    studio = colour[0] >= LEAST_LIGHT and np.hypot(colour[1], colour[2]) <= MOST_CHROMA
-    return same[palette.places], bool(studio)
+    count = border.shape[1]
+    middle = np.sort(palette.lab[border], axis=1)[:, [(count - 1) // 2, count // 2]]
+    colour = middle.mean(axis=1)
+    light, a, b = ((palette.lab[:, i] - colour[:, i : i + 1]) ** 2 for i in range(3))
+    same = light + a + b < SAME_GROUND**2
+    picture = np.arange(len(border))
+    plain = same[picture[:, None], border].mean(axis=1) >= PLAIN_SHARE
+    studio = (colour[:, 0] >= LEAST_LIGHT) & (np.hypot(colour[:, 1], colour[:, 2]) <= MOST_CHROMA)
+    first = (picture * len(palette.codes))[:, None, None]
+    return same.ravel().take(palette.places + first), plain, studio & plain
 
 
-def _cut_out(ground: np.ndarray) -> np.ndarray:
-    """The foreground, bool ``(H, W)``: what is left when all ground that hangs together with the
-    border is taken away. A white shirt's white inside stays."""
-    labels, count = ndimage.label(ground)
-    outside = np.zeros(count + 1, bool)
-    outside[_border(labels)] = True
-    outside[0] = False
-    foreground = ~outside[labels]
+#: Pixels hang together with the four beside them, and pictures not at all.
+_BESIDE = np.zeros((3, 3, 3), bool)
+_BESIDE[1] = ndimage.generate_binary_structure(2, 1)
+
+
+def _cut_out(grounds: np.ndarray) -> np.ndarray:
+    """The foregrounds, bool ``(N, H, W)``: what is left when all ground that hangs together with
+    the border is taken away. A white shirt's white inside stays."""
+    labels, count = ndimage.label(grounds, _BESIDE)
+    inside = np.ones(count + 1, bool)
+    inside[_border(labels)] = False
+    inside[0] = True
+    foreground = inside.take(labels)
     # A pixel along the edge is half ground.
-    for mask in (_eroded(foreground), foreground):
-        if mask.sum() >= LEAST_PIXELS:
-            return np.asarray(mask)
-    return np.ones_like(ground)
+    eroded = _eroded(foreground)
+    result = np.ones_like(foreground)
+    for masks in (foreground, eroded):
+        enough = np.count_nonzero(masks, axis=(1, 2)) >= LEAST_PIXELS
+        result[enough] = masks[enough]
+    return np.asarray(result)
 
 
-def _eroded(mask: np.ndarray) -> np.ndarray:
-    """``mask`` less its pixels that have a neighbour outside it, of the eight within the picture:
+def _eroded(masks: np.ndarray) -> np.ndarray:
+    """``masks`` less their pixels that have a neighbour outside, of the eight within the picture:
     two passes of comparisons, a fifth of the time of a general erosion."""
-    across = mask.copy()
-    across[:, 1:] &= mask[:, :-1]
-    across[:, :-1] &= mask[:, 1:]
+    across = masks.copy()
+    across[..., 1:] &= masks[..., :-1]
+    across[..., :-1] &= masks[..., 1:]
     result = across.copy()
-    result[1:] &= across[:-1]
-    result[:-1] &= across[1:]
+    result[..., 1:, :] &= across[..., :-1, :]
+    result[..., :-1, :] &= across[..., 1:, :]
     return result
 
 
 def _likely_foreground(palette: _Palette) -> np.ndarray:
-    """How likely each pixel of a photograph is the garment, 0 to 1, float32 ``(H, W)``: by how
+    """How likely each pixel of photographs is the garment, 0 to 1, float32 ``(N, H, W)``: by how
     much more frequent its colour is around the middle than along the border."""
-    middle = _centre(palette.places.shape)
-    of_middle, of_edge = palette.histogram(middle), palette.histogram(1 - middle)
+    shape = palette.places.shape
+    middle = np.broadcast_to(_centre(shape[1:]), shape)
+    of_middle, of_edge = palette.histograms(middle), palette.histograms(1 - middle)
     likely = of_middle / (of_middle + of_edge + 1e-6)
-    points, shares = _shares()
-    of_colour = (shares[palette.codes] * likely[points[palette.codes]]).sum(axis=1)
-    return np.asarray(of_colour[palette.places], np.float32)
+    there, at, shares = palette.spread(palette.amounts(middle))
+    of_colour = np.zeros((shape[0], len(palette.codes)))
+    of_colour.ravel()[there] = (shares * likely.ravel()[at]).sum(axis=1)
+    first = (np.arange(shape[0]) * len(palette.codes))[:, None, None]
+    return np.asarray(of_colour.ravel().take(palette.places + first), np.float32)
 
 
 @cache
@@ -241,20 +304,24 @@ def _cells(shape: tuple[int, int], grid: tuple[int, int]) -> tuple[np.ndarray, n
     return rows.astype(np.float32), columns.astype(np.float32)
 
 
-def _silhouette(seen: np.ndarray) -> np.ndarray:
-    rows, columns = _cells(seen.shape, SILHOUETTE_GRID)
+def _silhouettes(seen: np.ndarray) -> np.ndarray:
+    rows, columns = _cells(seen.shape[1:], SILHOUETTE_GRID)
     pixels = SIZE[0] * SIZE[1] / (SILHOUETTE_GRID[0] * SILHOUETTE_GRID[1])
-    return np.asarray((rows @ seen @ columns).ravel() / pixels)
+    return np.asarray((rows @ seen @ columns).reshape(len(seen), -1) / pixels)
 
 
-def _layout(palette: _Palette, seen: np.ndarray) -> np.ndarray:
+@cache
+def _cell(shape: tuple[int, int]) -> np.ndarray:
+    """Which cell of the layout each pixel is in, ``(H, W)``."""
+    rows, columns = _cells(shape, LAYOUT_GRID)
+    return np.asarray(rows.argmax(axis=0)[:, None] * LAYOUT_GRID[1] + columns.argmax(axis=1))
+
+
+def _layouts(palette: _Palette, seen: np.ndarray) -> np.ndarray:
     cells, colours = LAYOUT_GRID[0] * LAYOUT_GRID[1], len(palette.codes)
-    rows, columns = _cells(seen.shape, LAYOUT_GRID)
-    cell = rows.argmax(axis=0)[:, None] * LAYOUT_GRID[1] + columns.argmax(axis=1)
     # How much of each colour there is in each cell, and from that the sums over pixels.
-    amounts = np.bincount(
-        (cell * colours + palette.places).ravel(), seen.ravel(), cells * colours
-    ).reshape(cells, colours)
+    places = _cell(seen.shape[1:]) * colours + palette.places
+    amounts = _sums(places, seen, cells * colours).reshape(-1, colours)
     amount = amounts.sum(axis=1, keepdims=True)
     safe = np.maximum(amount, 1e-6)
     mean = amounts @ palette.lab / safe
@@ -262,4 +329,5 @@ def _layout(palette: _Palette, seen: np.ndarray) -> np.ndarray:
     light = mean * (1 / 100, 1 / 255, 1 / 255) + (0, 128 / 255, 128 / 255)
     present = amount > 0
     share = amount / (SIZE[0] * SIZE[1] / cells)
-    return np.concatenate([share, light * present, deviation / 64 * present], axis=1).ravel()
+    parts = [share, light * present, deviation / 64 * present]
+    return np.concatenate(parts, axis=1).reshape(len(seen), -1)

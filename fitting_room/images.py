@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
+import simplejpeg
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 pillow_heif.register_heif_opener(thumbnails=False)
@@ -89,7 +90,7 @@ def open_image(
     try:
         with _rejecting(limits):
             if isinstance(source, Image.Image):
-                _check_size(source, limits)
+                _check_size(source.size, limits)
                 return _to_upright_rgb(source, side)
             if isinstance(source, str | Path):
                 source = _read(Path(source), limits.max_bytes)
@@ -119,11 +120,45 @@ def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
             f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
+    image = _plain_jpeg(data, limits, side)
+    if image is not None:
+        return image
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        _check_size(image, limits)
+        _check_size(image.size, limits)
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (side, side))
         return _to_upright_rgb(image, side)
+
+
+#: What a JPEG file that Pillow would turn upright says somewhere: EXIF, or XMP with an orientation.
+_TURNED = (b"Exif\0", b"Orientation")
+
+
+def _plain_jpeg(data: bytes, limits: ImageLimits, side: int) -> Image.Image | None:
+    """An ordinary colour JPEG, decoded in two thirds of Pillow's time by the same libjpeg-turbo to
+    the same pixels; ``None`` for anything else and whatever is not wholly in order, which Pillow
+    then judges."""
+    if not data.startswith(b"\xff\xd8\xff") or any(mark in data for mark in _TURNED):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=True)
+        if colours != "YCbCr":
+            return None
+        _check_size((width, height), limits)
+        fits = min(width, height) // side
+        scale = next((s for s in (8, 4, 2) if fits >= s), 1)  # as Pillow's draft chooses it
+        pixels = simplejpeg.decode_jpeg(
+            data,
+            min_height=-(-height // scale),
+            min_width=-(-width // scale),
+            min_factor=scale,
+            strict=True,
+        )
+    except ImageRejected:
+        raise
+    except ValueError:
+        return None
+    return _reduce(Image.fromarray(pixels), side)
 
 
 @contextmanager
@@ -147,8 +182,8 @@ def _rejecting(limits: ImageLimits) -> Iterator[None]:
         ) from error
 
 
-def _check_size(image: Image.Image, limits: ImageLimits) -> None:
-    width, height = image.size
+def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
+    width, height = size
     if width * height > limits.max_pixels:
         raise ImageRejected(_too_many_pixels(limits, f"{width} x {height} pixels are"))
     if min(width, height) < limits.min_side:

@@ -17,6 +17,7 @@ from fitting_room.appearance import (
     SILHOUETTE_GRID,
     STUDIO,
     describe,
+    describe_all,
 )
 
 Colour = tuple[int, int, int]
@@ -159,3 +160,20 @@ def test_a_picture_of_one_colour_is_taken_whole(colour: str) -> None:
     image = Image.new("RGB", (60, 80), colour)
     assert colours(image, image) == pytest.approx(1)
     assert describe(image)[SILHOUETTE].min() > 0 or colour != "white"
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_pictures_are_described_together_as_they_are_one_by_one(fast: bool) -> None:
+    pictures = [
+        garment("red"),
+        street("green"),
+        garment("white", size=(120, 160)),
+        street("navy", 3).crop((0, 0, 200, 150)),
+        Image.new("RGB", (60, 80), "white"),
+        garment("black", "grey"),
+        Image.new("RGB", (300, 4), "blue"),
+    ]
+    together = describe_all(pictures, fast=fast)
+    for described, picture in zip(together, pictures, strict=True):
+        np.testing.assert_array_equal(described, describe(picture, fast=fast))
+    assert describe_all([]).shape == (0, APPEARANCE)

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.embedder import Embedder, Features, normalise, prepare
+from fitting_room.embedder import (
+    PREPARED_TOGETHER,
+    Embedder,
+    Features,
+    normalise,
+    prepare,
+    prepare_all,
+)
 from fitting_room.engines import EngineError
 from fitting_room.images import ImageRejected, open_image
 from fitting_room.settings import Settings
@@ -20,7 +27,7 @@ from tests.conftest import COLOURS, DEMO
 MANY = 1_000
 #: What may be read ahead of the consumer at most. How much it is, is the embedder's own affair;
 #: that it does not grow with the stream is not.
-READ_AHEAD = 50
+READ_AHEAD = 80
 
 
 def coloured(number: int) -> Image.Image:
@@ -94,7 +101,7 @@ def test_a_stream_keeps_its_order_when_a_later_picture_is_ready_first(embedder: 
     def load(number: int) -> Image.Image:
         if number == 0:
             assert later_is_ready.wait(20)
-        if number == embedder.engine.batch_size:
+        if number == PREPARED_TOGETHER * embedder.engine.batch_size:
             later_is_ready.set()
         return coloured(number)
 
@@ -288,3 +295,16 @@ def test_normalising_does_not_change_its_input() -> None:
     given = np.array([[3.0, 4.0]], np.float32)
     normalise(given)
     np.testing.assert_array_equal(given, [[3, 4]])
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_pictures_are_prepared_together_as_they_are_one_by_one(fast: bool) -> None:
+    generator = np.random.default_rng(0)
+    sizes = [(60, 80), (300, 200), (60, 80), (168, 224), (5, 200), (300, 200)]
+    pictures = [
+        Image.fromarray(generator.integers(0, 255, (height, width, 3), dtype=np.uint8))
+        for width, height in sizes
+    ]
+    together = prepare_all(pictures, (224, 168), fast=fast)
+    for prepared, picture in zip(together, pictures, strict=True):
+        np.testing.assert_array_equal(prepared, prepare(picture, (224, 168), fast=fast))
