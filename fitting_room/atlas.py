@@ -21,7 +21,7 @@ import numpy as np
 from scipy import fft, sparse
 
 from fitting_room.progress import Listener, Stage, ignore
-from fitting_room.storage import Matrix
+from fitting_room.storage import Matrix, release
 
 if TYPE_CHECKING:
     from fitting_room.index import Index
@@ -228,6 +228,7 @@ def _place(
         aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(some), 2))
         result[start : start + step] = (weight[..., None] * around).sum(axis=1) + aside
         stage.advance(len(some))
+        release(rows)
     return result
 
 

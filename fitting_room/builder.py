@@ -286,6 +286,8 @@ class _Build:
             for start in range(0, len(found), BLOCK):
                 block = found[start : start + BLOCK]
                 yield reduce(block), self._appearances(block)
+                if self.old is not None:
+                    self.old.release()
                 stage.advance(len(found[start : start + BLOCK]))
 
         report = self.catalogue.report

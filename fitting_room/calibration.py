@@ -235,6 +235,7 @@ def _measure(
     for weight in COLOUR_WEIGHTS:
         likeness, right = _answers(index, asked, kinds, Ranking(colour=weight, trained=trained))
         curves.append(fit(likeness, right))
+        index.release()
     return tuple(curves)
 
 

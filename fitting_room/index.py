@@ -35,6 +35,7 @@ from fitting_room.index_files import (
     SKETCH,
     TRAINED,
     TRAINED_SCALES,
+    TRAINED_SKETCH,
     VECTORS,
     IndexUnusable,
     check_sum,
@@ -68,7 +69,7 @@ from fitting_room.ranking import (
     unit_bytes,
 )
 from fitting_room.reduction import PCA
-from fitting_room.storage import Matrix
+from fitting_room.storage import Matrix, release
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
@@ -157,7 +158,7 @@ class Index:
         if not {VECTORS, ITEMS, APPEARANCES} <= set(manifest["files"]):
             raise damaged(folder, "the manifest does not name all files")
         # Small files are read in full anyway, so they are checked in full.
-        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, SKETCH):
+        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, SKETCH, TRAINED_SKETCH):
             if name in manifest["files"]:
                 check_sum(folder, name, manifest)
         try:
@@ -208,6 +209,12 @@ class Index:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name in self.manifest["files"]:
             check_sum(self.folder, name, self.manifest)
+
+    def release(self) -> None:
+        """Let go of the memory of rows that were read."""
+        release(self.vectors, self.appearances)
+        if self.trained is not None:
+            release(self.trained)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
@@ -324,14 +331,14 @@ class Index:
         that is no dot product, for a good part of the catalogue, or when too few were found."""
         assert self.near is not None  # noqa: S101  (see search)
         trained = self.uses_head(ranking)
-        file = self.near.trained if trained else self.near.plain
-        if file is None or ranking.metric != COSINE or n > len(self) // 100:
+        finder = self.near.trained if trained else self.near.plain
+        if finder is None or ranking.metric != COSINE or n > len(self) // 100:
             return None
         of: dict[str, np.ndarray] = {p.of: p.queries for p in parts if isinstance(p, Part)}
         shape = of[LEARNED if trained else EMBEDDING]
-        asked = self.near.sketcher.queries(shape, of.get(OUTLINE), of.get(COLOUR))
+        asked = finder.sketcher.queries(shape, of.get(OUTLINE), of.get(COLOUR))
         effort = self.near.effort(asked, trained=trained)
-        candidates = file.candidates(asked, n, mask, effort)
+        candidates = finder.neighbours.candidates(asked, n, mask, effort)
         if min(map(len, candidates)) < n:
             return None
         hits = []

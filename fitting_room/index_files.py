@@ -32,13 +32,14 @@ APPEARANCES, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "traine
 MAP = "map.npy"
 #: Scales of rows that are stored in 8 bits, of the vectors and of what the head makes of them.
 SCALES, TRAINED_SCALES = "scales.npy", "trained-scales.npy"
-#: What finds candidates in large catalogues: directions, and an inverted file without and one with
-#: the head.
-SKETCH, NEIGHBOURS, TRAINED_NEIGHBOURS = "sketch.npz", "neighbours.faiss", "trained.faiss"
+#: What finds candidates in large catalogues: directions and an inverted file, without and with the
+#: head.
+SKETCH, NEIGHBOURS = "sketch.npz", "neighbours.faiss"
+TRAINED_SKETCH, TRAINED_NEIGHBOURS = "trained-sketch.npz", "trained.faiss"
 FILES = frozenset(
     {
         VECTORS, ITEMS, PCA_FILE, APPEARANCES, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
-        SKETCH, NEIGHBOURS, TRAINED_NEIGHBOURS,
+        SKETCH, NEIGHBOURS, TRAINED_SKETCH, TRAINED_NEIGHBOURS,
     }
 )  # fmt: skip
 
@@ -101,6 +102,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and (SCALES in files and TRAINED in files) == (TRAINED_SCALES in files)
             and (SKETCH in files) == (NEIGHBOURS in files)
             and (NEIGHBOURS in files and TRAINED in files) == (TRAINED_NEIGHBOURS in files)
+            and (TRAINED_SKETCH in files) == (TRAINED_NEIGHBOURS in files)
             and atlas.sound_record(manifest)
             and (manifest.get("map") is not None) == (MAP in files)
             and manifest["counts"]["items"] > 0

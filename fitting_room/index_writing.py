@@ -33,6 +33,7 @@ from fitting_room.index_files import (
     TRAINED,
     TRAINED_NEIGHBOURS,
     TRAINED_SCALES,
+    TRAINED_SKETCH,
     VECTORS,
     IndexUnusable,
     build_lock,
@@ -46,16 +47,16 @@ from fitting_room.index_files import (
     work_folder,
     write_manifest,
 )  # fmt: skip
-from fitting_room.near import Near, read_sketcher
+from fitting_room.near import Finder, Near, write_sketcher
 from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketcher, is_available
 from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
 from fitting_room.reduction import PCA
-from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, stored
+from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, release, stored
 
 _log = logging.getLogger(__name__)
 
-#: Appearances that the directions of sketches are learned from, about.
+#: Items that the directions of sketches are learned from, about.
 SKETCH_SAMPLE = 20_000
 
 
@@ -116,7 +117,8 @@ def write_index(
                 near = False
         before = _before(folder, dimension) if near else None
         if near:
-            _write_near(new, rows, looks, before)
+            plain = None if before is None else before.plain
+            _write_finder(new / SKETCH, new / NEIGHBOURS, rows, looks, plain)
         if head is not None:
             of_head = None if before is None else before.trained
             _write_trained(new, head, rows, looks, items, storage, of_head)
@@ -139,7 +141,9 @@ def write_head(
                 raise IndexUnusable(
                     f"{folder}: the head was trained on another index. Train again."
                 )
-            of_head = {HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_NEIGHBOURS, MAP}
+            of_head = {
+                HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_SKETCH, TRAINED_NEIGHBOURS, MAP,
+            }  # fmt: skip
             for name in set(old.manifest["files"]) - of_head:
                 link(old.folder / name, new / name)
             if head is not None:
@@ -195,29 +199,28 @@ def _before(folder: Path, dimension: int) -> Near | None:
     return old.near if old.dimension == dimension else None
 
 
-def _write_near(new: Path, vectors: Matrix, appearances: np.ndarray, before: Near | None) -> None:
-    if before is None:
-        sketcher = Sketcher.fit(appearances[:: max(1, len(appearances) // SKETCH_SAMPLE)])
-    else:
-        sketcher = before.sketcher
-    np.savez(new / SKETCH, silhouette=sketcher.silhouette, colours=sketcher.colours)
-    previous = None if before is None else before.plain
-    _write_neighbours(new / NEIGHBOURS, sketcher, vectors, appearances, previous)
-
-
-def _write_neighbours(
-    path: Path,
-    sketcher: Sketcher,
+def _write_finder(
+    sketch: Path,
+    file: Path,
     vectors: Matrix,
     appearances: np.ndarray,
-    previous: Neighbours | None,
+    before: Finder | None,
 ) -> None:
+    """Write what finds candidates among some rows; what ``before`` learned is taken over."""
+    if before is None:
+        some = slice(None, None, max(1, len(appearances) // SKETCH_SAMPLE))
+        sketcher = Sketcher.fit(np.asarray(vectors[some]), appearances[some])
+    else:
+        sketcher = before.sketcher
+    write_sketcher(sketch, sketcher)
+
     def sketches() -> Iterator[np.ndarray]:
         for block in _blocks(len(appearances)):
             yield sketcher.items(vectors[block], appearances[block])
+            release(vectors, appearances)
 
-    count, width = len(appearances), vectors.shape[1] + sketcher.width
-    Neighbours.build(sketches, count, width, previous=previous).save(path)
+    previous = None if before is None else before.neighbours
+    Neighbours.build(sketches, len(appearances), sketcher.width, previous=previous).save(file)
 
 
 def _write_trained(
@@ -227,7 +230,7 @@ def _write_trained(
     appearances: np.ndarray,
     items: pd.DataFrame,
     storage: str,
-    previous: Neighbours | None,
+    previous: Finder | None,
 ) -> None:
     head.save(new / HEAD_FILE)
     shape = (len(items), head.dimension)
@@ -236,10 +239,11 @@ def _write_trained(
             trained.append(
                 head.project_items(vectors[block], appearances[block], items.iloc[block])
             )
+            release(vectors, appearances)
     if (new / SKETCH).exists():
         projected = mapped_rows(new, storage, TRAINED, TRAINED_SCALES, shape)
-        _write_neighbours(
-            new / TRAINED_NEIGHBOURS, read_sketcher(new), projected, appearances, previous
+        _write_finder(
+            new / TRAINED_SKETCH, new / TRAINED_NEIGHBOURS, projected, appearances, previous
         )
 
 

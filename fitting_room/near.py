@@ -10,7 +10,7 @@ import numpy as np
 
 from fitting_room.appearance import COLOURS, SILHOUETTE
 from fitting_room.head import Head
-from fitting_room.index_files import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS
+from fitting_room.index_files import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS, TRAINED_SKETCH
 from fitting_room.neighbours import (
     COLOUR_DIRECTIONS,
     MISSING,
@@ -33,12 +33,26 @@ COLOURFUL = ((0.97, 8, 4), (0.9, 4, 2), (0.8, 2, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Near:
-    """Inverted files of the items without the head and, where there is one, with it."""
+class Finder:
+    """An inverted file, and what makes the sketches that it holds."""
 
     sketcher: Sketcher
-    plain: Neighbours
-    trained: Neighbours | None
+    neighbours: Neighbours
+
+    @classmethod
+    def open(cls, folder: Path, sketch: str, file: str, count: int, dimension: int) -> Finder:
+        """Read and map the files of ``count`` items with embeddings of ``dimension``. Raises
+        ``ValueError`` when they make no sense."""
+        sketcher = _read_sketcher(folder / sketch, dimension)
+        return cls(sketcher, Neighbours.open(folder / file, count, sketcher.width))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """What finds candidates without the head and, where there is one, with it."""
+
+    plain: Finder
+    trained: Finder | None
 
     @classmethod
     def open(cls, folder: Path, count: int, dimension: int, head: Head | None) -> Near | None:
@@ -47,12 +61,11 @@ class Near:
         if not is_available():
             _log.warning("%s: %s Until then every item is compared.", folder, MISSING)
             return None
-        sketcher = read_sketcher(folder)
-        plain = Neighbours.open(folder / NEIGHBOURS, count, dimension + sketcher.width)
+        plain = Finder.open(folder, SKETCH, NEIGHBOURS, count, dimension)
         if head is None:
-            return cls(sketcher, plain, None)
-        width = head.dimension + sketcher.width
-        return cls(sketcher, plain, Neighbours.open(folder / TRAINED_NEIGHBOURS, count, width))
+            return cls(plain, None)
+        trained = Finder.open(folder, TRAINED_SKETCH, TRAINED_NEIGHBOURS, count, head.dimension)
+        return cls(plain, trained)
 
     def effort(self, queries: np.ndarray, *, trained: bool) -> Effort:
         """What some sketches of queries are worth, in the file with the head or without it."""
@@ -69,12 +82,25 @@ class Near:
         return effort
 
 
-def read_sketcher(folder: Path) -> Sketcher:
-    """The directions of an index's sketches. Raises ``ValueError`` when they make no sense."""
-    with np.load(folder / SKETCH, allow_pickle=False) as file:
-        sketcher = Sketcher(file["silhouette"], file["colours"])
-    for directions, part in ((sketcher.silhouette, SILHOUETTE), (sketcher.colours, COLOURS)):
-        sound = directions.ndim == 2 and len(directions) == part.stop - part.start
+def write_sketcher(path: Path, sketcher: Sketcher) -> None:
+    """Write the directions of an index's sketches."""
+    np.savez(
+        path,
+        shape=sketcher.shape,
+        silhouette=sketcher.silhouette,
+        colours=sketcher.colours,
+    )
+
+
+def _read_sketcher(path: Path, dimension: int) -> Sketcher:
+    with np.load(path, allow_pickle=False) as file:
+        sketcher = Sketcher(file["shape"], file["silhouette"], file["colours"])
+    for directions, height in (
+        (sketcher.shape, dimension),
+        (sketcher.silhouette, SILHOUETTE.stop - SILHOUETTE.start),
+        (sketcher.colours, COLOURS.stop - COLOURS.start),
+    ):
+        sound = directions.ndim == 2 and len(directions) == height
         if not sound or directions.dtype != np.float32 or not np.isfinite(directions).all():
-            raise NeighboursError(f"{SKETCH} makes no sense")
+            raise NeighboursError(f"{path.name} makes no sense")
     return sketcher

@@ -2,7 +2,7 @@
 
 Items are grouped around some thousand centres (Sivic and Zisserman 2003), and a search looks at
 the groups whose centres are most like the query. What it looks at are *sketches*, 8 bits a number:
-the item's embedding (or what the head makes of it), then its silhouette and colours in a few
+the item's embedding (or what the head makes of it), its silhouette and its colours, each in a few
 directions. Likeness is a sum of dot products of which only the query's side has weights, so one
 structure serves every weight of colour. The candidates are then compared exactly, as without it.
 """
@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from fitting_room.appearance import COLOURS, SILHOUETTE
-from fitting_room.embedder import normalise
+from fitting_room.ranking import unit_bytes
 
 #: Numbers (items x dimensions) from which on an index gets such a structure: up to here exact
 #: search takes some hundredths of a second. 500,000 items of 128 dimensions, 50,000 of 1,280.
 WORTHWHILE_FROM = 64_000_000
-#: Directions that silhouettes and colours are kept in. Chosen on the catalogue: with 400 candidates
-#: at least 0.99 of the exact top 10 are among them for every weight of colour.
-SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 16, 32
+#: Directions that embeddings, silhouettes and colours are kept in at most. Chosen on the catalogue:
+#: with 200 candidates at least 0.99 of the exact top 10 are among them for every weight of colour.
+SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
 #: Groups for each root of the number of items, sample and rounds that their centres are learned by.
 GROUPS_PER_ROOT, POINTS_PER_GROUP, ROUNDS = 2.0, 64, 10
 MOST_GROUPS, MOST_SAMPLE_NUMBERS = 16_384, 100_000_000
@@ -65,37 +65,38 @@ BARE = Effort(24, 4, 60)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sketcher:
-    """The directions, unit columns, that silhouettes, ``(300, S)``, and colours, ``(388, C)``, are
-    kept in."""
+    """The directions, unit columns, that embeddings, float32 ``(D, E)``, silhouettes, ``(300, S)``,
+    and colours, ``(388, C)``, are kept in."""
 
+    shape: np.ndarray
     silhouette: np.ndarray
     colours: np.ndarray
 
     @classmethod
-    def fit(cls, appearances: np.ndarray) -> Sketcher:
-        """The directions that keep most of the dot products among some appearances, uint8
-        ``(N, APPEARANCE)``: the first eigenvectors of their second moments."""
-        directions = []
-        for part, count in ((SILHOUETTE, SILHOUETTE_DIRECTIONS), (COLOURS, COLOUR_DIRECTIONS)):
-            rows = normalise(appearances[:, part].astype(np.float32))
-            _, vectors = np.linalg.eigh(rows.T @ rows)
-            directions.append(np.ascontiguousarray(vectors[:, -count:], np.float32))
-        return cls(*directions)
+    def fit(cls, vectors: np.ndarray, appearances: np.ndarray) -> Sketcher:
+        """The directions that keep most of the dot products among some items, of their embeddings,
+        float32 ``(N, D)``, and appearances, uint8 ``(N, APPEARANCE)``: the first eigenvectors of
+        their second moments."""
+        return cls(
+            _directions(vectors, SHAPE_DIRECTIONS),
+            _directions(unit_bytes(appearances[:, SILHOUETTE]), SILHOUETTE_DIRECTIONS),
+            _directions(unit_bytes(appearances[:, COLOURS]), COLOUR_DIRECTIONS),
+        )
 
     def items(self, vectors: np.ndarray, appearances: np.ndarray) -> np.ndarray:
-        """Sketches of items, float32 ``(N, D + S + C)``, of their embeddings, float32 ``(N, D)``,
+        """Sketches of items, float32 ``(N, E + S + C)``, of their embeddings, float32 ``(N, D)``,
         and appearances, uint8."""
-        silhouettes = normalise(appearances[:, SILHOUETTE].astype(np.float32))
-        colours = normalise(appearances[:, COLOURS].astype(np.float32))
-        return np.hstack([vectors, silhouettes @ self.silhouette, colours @ self.colours])
+        silhouettes = unit_bytes(appearances[:, SILHOUETTE]) @ self.silhouette
+        colours = unit_bytes(appearances[:, COLOURS]) @ self.colours
+        return np.hstack([vectors @ self.shape, silhouettes, colours])
 
     def queries(
         self, shape: np.ndarray, silhouette: np.ndarray | None, colours: np.ndarray | None
     ) -> np.ndarray:
-        """Sketches of queries, float32 ``(Q, D + S + C)``, of the weighted rows that items are
+        """Sketches of queries, float32 ``(Q, E + S + C)``, of the weighted rows that items are
         multiplied with."""
         count = len(shape)
-        parts = [shape]
+        parts = [shape @ self.shape]
         for rows, directions in ((silhouette, self.silhouette), (colours, self.colours)):
             nothing = np.zeros((count, directions.shape[1]), np.float32)
             parts.append(nothing if rows is None else rows @ directions)
@@ -103,8 +104,16 @@ class Sketcher:
 
     @property
     def width(self) -> int:
-        """S + C."""
-        return int(self.silhouette.shape[1] + self.colours.shape[1])
+        """E + S + C."""
+        parts = (self.shape, self.silhouette, self.colours)
+        return sum(int(directions.shape[1]) for directions in parts)
+
+
+def _directions(rows: np.ndarray, most: int) -> np.ndarray:
+    if rows.shape[1] <= most:
+        return np.eye(rows.shape[1], dtype=np.float32)
+    _, vectors = np.linalg.eigh(rows.T @ rows)
+    return np.ascontiguousarray(vectors[:, -most:], np.float32)
 
 
 class Neighbours:

@@ -6,6 +6,7 @@ absolute value over 127, so that storing what was read back changes nothing any 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,17 @@ class Rows:
 
 #: Rows of float32, or ones that are as soon as they are taken out.
 Matrix = np.ndarray | Rows
+
+
+def release(*arrays: Matrix) -> None:
+    """Let go of the memory of mapped arrays that were read, where the system can: it counts as the
+    process's own until somebody else needs it. They are read again when they are asked for."""
+    for array in arrays:
+        held: Any = array.raw if isinstance(array, Rows) else array
+        while isinstance(held, np.ndarray):
+            held = held.base
+        if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            held.madvise(mmap.MADV_DONTNEED)
 
 
 def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | None]:

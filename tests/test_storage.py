@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fitting_room.embedder import normalise
-from fitting_room.storage import FLOAT16, FLOAT32, INT8, STORAGES, Rows, RowsWriter, stored
+from fitting_room.storage import (
+    FLOAT16,
+    FLOAT32,
+    INT8,
+    STORAGES,
+    Rows,
+    RowsWriter,
+    release,
+    stored,
+)
 
 numbers = st.floats(-1, 1, width=32, allow_subnormal=False)
 some_rows = arrays.arrays(
@@ -73,3 +83,27 @@ def test_a_file_of_too_few_rows_or_of_others_is_an_error(tmp_path: Path) -> None
     other = RowsWriter(tmp_path / "rows.npy", np.float32, 3, 2)
     with pytest.raises(ValueError, match="for a file of"), other:
         other.append(np.zeros((3, 5), np.float32))
+
+
+def test_rows_that_were_let_go_are_read_again(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).random((5_000, 40), np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    for array in (mapped, mapped[3:], Rows(mapped.view()), rows):
+        before = np.array(array[:10])
+        release(array)
+        np.testing.assert_array_equal(array[:10], before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_rows_that_were_let_go_take_no_memory(tmp_path: Path) -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    np.save(tmp_path / "rows.npy", np.ones((4_000, 4_096), np.float32))  # 64 MB
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    before = resident()
+    assert mapped.sum() > 0
+    assert resident() - before > 48 * 2**20
+    release(mapped)
+    assert resident() - before < 16 * 2**20
