@@ -15,7 +15,8 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -178,8 +179,9 @@ class OpenVINOEngine:
         self._model = _converted(selection, self._core, cache)
         self._lock = threading.Lock()
         self._compiled: dict[int, list[Any]] = {}
-        self._local = threading.local()
         self.streams = max(1, len(_affinity()))
+        self._free: dict[int, list[list[Any]]] = {}
+        self._turns = threading.BoundedSemaphore(self.streams + 1)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         size = self.batch_size if len(pixels) > self.batch_size // 2 else 1
@@ -189,12 +191,12 @@ class OpenVINOEngine:
             padded = np.zeros((size, *pixels.shape[1:]), np.uint8) if len(part) < size else part
             if padded is not part:
                 padded[: len(part)] = part
-            first, *others = self._requests(size)
-            first.infer([np.ascontiguousarray(padded)], share_inputs=True)
-            for request in others:
-                request.infer()
-            last = others[-1] if others else first
-            parts.append(last.get_output_tensor(0).data[: len(part)].copy())
+            with self._requests(size) as (first, *others):
+                first.infer([np.ascontiguousarray(padded)], share_inputs=True)
+                for request in others:
+                    request.infer()
+                last = others[-1] if others else first
+                parts.append(last.get_output_tensor(0).data[: len(part)].copy())
         return np.concatenate(parts)
 
     def feature_maps(self, pixels: np.ndarray) -> np.ndarray:
@@ -227,16 +229,24 @@ class OpenVINOEngine:
                 self._compiled[0] = [self._core.compile_model(model, "CPU", options)]
             return self._compiled[0][0]
 
-    def _requests(self, size: int) -> list[Any]:
-        """Infer requests of this thread's own, one a part of the network, each reading what the one
-        before has written; requests must not be shared."""
-        requests: dict[int, list[Any]] = self._local.__dict__.setdefault("requests", {})
-        if size not in requests:
-            made = [compiled.create_infer_request() for compiled in self._compile(size)]
-            for before, after in pairwise(made):
-                after.set_input_tensor(before.get_output_tensor(0))
-            requests[size] = made
-        return requests[size]
+    @contextmanager
+    def _requests(self, size: int) -> Iterator[list[Any]]:
+        """Infer requests, one a part of the network, each reading what the one before has written.
+        They hold all that the network computes on its way, and must not be shared: there are as
+        many as can be at work, however many threads ask."""
+        compiled = self._compile(size)
+        with self._turns:
+            free = self._free.setdefault(size, [])
+            try:
+                made = free.pop()
+            except IndexError:
+                made = [part.create_infer_request() for part in compiled]
+                for before, after in pairwise(made):
+                    after.set_input_tensor(before.get_output_tensor(0))
+            try:
+                yield made
+            finally:
+                free.append(made)
 
     def _compile(self, size: int) -> list[Any]:
         with self._lock:

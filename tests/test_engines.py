@@ -15,7 +15,7 @@ import torch
 from fitting_room import engines
 from fitting_room.backbones import Backbone, Selection, get_backbone, select
 from fitting_room.embedder import normalise
-from fitting_room.engines import Engine, EngineError, make_engine
+from fitting_room.engines import Engine, EngineError, OpenVINOEngine, make_engine
 from fitting_room.settings import Settings
 from fitting_room.weights import BackboneError, WeightsFile, sha256_of
 from tests.test_backbones import demo_pixels, random_resnet50, random_xception
@@ -216,6 +216,19 @@ def test_eight_threads_get_what_one_gets(lite0: Engine, pixels: np.ndarray) -> N
         found = list(pool.map(lite0, jobs))
     for one, other in zip(expected, found, strict=True):
         np.testing.assert_allclose(normalise(other), normalise(one), atol=1e-4)
+
+
+def test_threads_that_come_and_go_share_what_the_network_computes_in(
+    settings: Settings, pixels: np.ndarray
+) -> None:
+    """A page runs each script in a thread of its own: none may need memory of its own."""
+    engine = make_engine(select("efficientnet_lite0"), cache=settings.engines_folder)
+    assert isinstance(engine, OpenVINOEngine)
+    for _ in range(3):
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(engine, [pixels[:1]] * 32))
+    made = sum(len(requests) for requests in engine._free.values())
+    assert 1 <= made <= engine.streams + 1
 
 
 def test_the_first_calls_may_come_from_eight_threads(
