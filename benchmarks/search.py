@@ -7,7 +7,8 @@ Vectors are those of the real catalogue, EfficientNet-Lite0 reduced to 128 numbe
 is made where none is named); more than there are items are made of them, between neighbours and
 with a little noise. Questions are vectors of the same kind that are not among them. Printed are the
 median of one question at a time, recall@10 against exact search, the time to build and the bytes on
-disk or in memory for each byte of raw float32 vectors.
+disk or in memory for each byte of raw float32 vectors. Ways that find more the longer they look are
+asked with several efforts; for some recalls the quickest of each way that reaches them is printed.
 
 Then what is our own: storages, filters from one item in two to one in a thousand, and, with
 `--growth`, how time and memory grow from one to four million, with the line through them and what
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from common import CATALOGUE, finish, say, table
 
 from fitting_room.embedder import normalise
 from fitting_room.index import Index
-from fitting_room.neighbours import Neighbours
+from fitting_room.neighbours import BARE, FEW_ITEMS, Effort, Neighbours
 from fitting_room.ranking import Part, near_top, nearest
 from fitting_room.reduction import PCA
 from fitting_room.room import FittingRoom
@@ -42,13 +43,21 @@ DIMENSION, RESULTS, NOISE = 128, 10, 0.15
 SLOW_BUILDERS_UP_TO = 1_000_000
 
 
+#: Groups that ours looks at, and what graphs keep of the way there.
+PROBES, BREADTHS = (4, 8, 12, 16, 24, 32, 48, 64), (12, 16, 24, 32, 48, 64, 128, 256)
+#: Recalls at which the ways are compared.
+LEVELS = (0.99, 0.995, 0.998, 0.9995)
+
+Search = Callable[[np.ndarray], np.ndarray]
+
+
 @dataclass
 class Contestant:
-    """``search`` answers one question with rows. ``bytes`` are what it holds, raw vectors of ours
-    included."""
+    """``searches`` answer one question with rows, each with an effort of its own, named. ``bytes``
+    are what it holds, raw vectors of ours included."""
 
     name: str
-    search: Callable[[np.ndarray], np.ndarray]
+    searches: dict[str, Search]
     seconds_to_build: float
     bytes: float
 
@@ -145,33 +154,55 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
             contestants.append(build(name, vectors, work))
         except Exception as error:  # whatever stands in a peer's way
             say(f"{name} is left out: {type(error).__name__}: {str(error)[:120]}")
-    seconds: dict[str, list[float]] = {c.name: [] for c in contestants}
-    answers = {}
-    for contestant in contestants:
+    ways = [(c, effort, search) for c in contestants for effort, search in c.searches.items()]
+    seconds: list[list[float]] = [[] for _ in ways]
+    answers: list[np.ndarray] = [np.empty(0)] * len(ways)
+    for _, _, search in ways:
         for question in questions[:5]:
-            contestant.search(question)
+            search(question)
     for _ in range(options.rounds):  # in turn
-        for contestant in contestants:
+        for number, (_, _, search) in enumerate(ways):
             found = []
             for question in questions:
                 started = time.perf_counter()
-                found.append(np.resize(contestant.search(question), RESULTS))
-                seconds[contestant.name].append(time.perf_counter() - started)
-            answers[contestant.name] = np.stack(found)
+                found.append(np.resize(search(question), RESULTS))
+                seconds[number].append(time.perf_counter() - started)
+            answers[number] = np.stack(found)
     raw = vectors.nbytes
-    for contestant in contestants:
+    for (contestant, effort, _), taken, answer in zip(ways, seconds, answers, strict=True):
         rows.append(
             {
                 "search": contestant.name,
-                "median ms": statistics.median(seconds[contestant.name]) * 1e3,
-                "recall@10": recall(answers[contestant.name], expected),
+                "effort": effort,
+                "median ms": statistics.median(taken) * 1e3,
+                "recall@10": recall(answer, expected),
                 "build s": contestant.seconds_to_build,
                 "bytes / raw": contestant.bytes / raw,
             }
         )
     say(f"{count:,} x {DIMENSION}")
     table(rows)
-    return {"items": count, "ways": rows}
+    level = at_levels(rows)
+    say(f"{count:,} x {DIMENSION}: median ms of the quickest that finds as much")
+    table(level)
+    return {"items": count, "ways": rows, "levels": level}
+
+
+def at_levels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each way the quickest median at each of :data:`LEVELS`, and times as long as ours."""
+    found = []
+    for name in dict.fromkeys(row["search"] for row in rows):
+        best: dict[str, Any] = {"search": name}
+        for level in LEVELS:
+            fit = [r for r in rows if r["search"] == name and r["recall@10"] >= level]
+            best[f">= {level}"] = min((r["median ms"] for r in fit), default=None)
+        found.append(best)
+    ours = found[1]
+    for best in found:
+        for level in LEVELS:
+            theirs, mine = best[f">= {level}"], ours[f">= {level}"]
+            best[f"times ours, >= {level}"] = theirs / mine if theirs and mine else None
+    return found
 
 
 # --- who takes part ---------------------------------------------------------------------------
@@ -199,7 +230,7 @@ def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     def search(question: np.ndarray) -> np.ndarray:
         return best_among(None, vectors, question)
 
-    return Contestant(name, search, 0.0, vectors.nbytes)
+    return Contestant(name, {"all": search}, 0.0, vectors.nbytes)
 
 
 def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
@@ -210,14 +241,16 @@ def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
         return Neighbours.open(path, *vectors.shape)
 
     near, seconds = _timed(build)
-    return Contestant(
-        name, _near_search(near, vectors), seconds, vectors.nbytes + path.stat().st_size
-    )
+    searches: dict[str, Search] = {"default": _near_search(near, vectors)}
+    for probes in PROBES:
+        effort = replace(BARE, probes=probes)
+        searches[f"{probes} groups"] = _near_search(near, vectors, effort)
+    return Contestant(name, searches, seconds, vectors.nbytes + path.stat().st_size)
 
 
-def _near_search(near: Neighbours, vectors: Any) -> Callable[[np.ndarray], np.ndarray]:
+def _near_search(near: Neighbours, vectors: Any, effort: Effort = BARE) -> Any:
     def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        (rows,) = near.candidates(question[None], RESULTS, mask)
+        (rows,) = near.candidates(question[None], RESULTS, mask, effort)
         return best_among(rows, vectors, question)
 
     return search
@@ -231,7 +264,7 @@ def sklearn_neighbours(name: str, vectors: np.ndarray, work: Path) -> Contestant
     )
     return Contestant(
         name,
-        lambda q: peer.kneighbors(q[None], RESULTS, return_distance=False)[0],
+        {"all": lambda q: peer.kneighbors(q[None], RESULTS, return_distance=False)[0]},
         seconds,
         vectors.nbytes,
     )
@@ -242,7 +275,7 @@ def seeds_way(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 
     return Contestant(
         name,
-        lambda q: np.argsort(-cosine_similarity(q[None], vectors)[0])[:RESULTS],
+        {"all": lambda q: np.argsort(-cosine_similarity(q[None], vectors)[0])[:RESULTS]},
         0.0,
         vectors.nbytes,
     )
@@ -253,7 +286,8 @@ def faiss_flat(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 
     peer = faiss.IndexFlatIP(vectors.shape[1])
     _, seconds = _timed(lambda: peer.add(vectors))
-    return Contestant(name, lambda q: peer.search(q[None], RESULTS)[1][0], seconds, vectors.nbytes)
+    search = {"all": lambda q: peer.search(q[None], RESULTS)[1][0]}
+    return Contestant(name, search, seconds, vectors.nbytes)
 
 
 def _size_of(write: Callable[[str], Any], work: Path) -> int:
@@ -268,23 +302,33 @@ def faiss_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     import faiss
 
     peer = faiss.IndexHNSWFlat(vectors.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
-    peer.hnsw.efConstruction, peer.hnsw.efSearch = 100, 128
+    peer.hnsw.efConstruction = 100
     _, seconds = _timed(lambda: peer.add(vectors))
     size = _size_of(lambda path: faiss.write_index(peer, path), work)
-    return Contestant(name, lambda q: peer.search(q[None], RESULTS)[1][0], seconds, size)
+
+    def at(breadth: int) -> Search:
+        asked = faiss.SearchParametersHNSW(efSearch=breadth)
+        return lambda q: peer.search(q[None], RESULTS, params=asked)[1][0]
+
+    return Contestant(name, {f"ef {b}": at(b) for b in BREADTHS}, seconds, size)
 
 
 def usearch_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     from usearch.index import Index as USearch
 
     kind = "i8" if name.endswith("i8") else "f16"
-    peer = USearch(
-        ndim=vectors.shape[1], metric="ip", dtype=kind, connectivity=16, expansion_search=128
-    )
+    peer = USearch(ndim=vectors.shape[1], metric="ip", dtype=kind, connectivity=16)
     _, seconds = _timed(lambda: peer.add(np.arange(len(vectors)), vectors))
-    return Contestant(
-        name, lambda q: peer.search(q, RESULTS).keys, seconds, _size_of(peer.save, work)
-    )
+
+    def at(breadth: int) -> Search:
+        def search(question: np.ndarray) -> np.ndarray:
+            peer.expansion_search = breadth
+            return np.asarray(peer.search(question, RESULTS).keys)
+
+        return search
+
+    searches = {f"ef {b}": at(b) for b in BREADTHS}
+    return Contestant(name, searches, seconds, _size_of(peer.save, work))
 
 
 def hnswlib_(name: str, vectors: np.ndarray, work: Path) -> Contestant:
@@ -292,10 +336,17 @@ def hnswlib_(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 
     peer = hnswlib.Index("ip", vectors.shape[1])
     peer.init_index(len(vectors), M=16, ef_construction=100)
-    peer.set_ef(128)
     _, seconds = _timed(lambda: peer.add_items(vectors))
     size = _size_of(peer.save_index, work)
-    return Contestant(name, lambda q: peer.knn_query(q, RESULTS)[0][0], seconds, size)
+
+    def at(breadth: int) -> Search:
+        def search(question: np.ndarray) -> np.ndarray:
+            peer.set_ef(breadth)
+            return np.asarray(peer.knn_query(question, RESULTS)[0][0])
+
+        return search
+
+    return Contestant(name, {f"ef {b}": at(b) for b in BREADTHS}, seconds, size)
 
 
 def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
@@ -314,20 +365,15 @@ def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     peer, seconds = _timed(build)
     folder = work / f"lance-{len(vectors)}"
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Contestant(
-        name,
-        lambda q: np.array(
-            peer.search(q)
-            .distance_type("dot")
-            .nprobes(32)
-            .refine_factor(20)
-            .select(["row", "_distance"])
-            .limit(RESULTS)
-            .to_arrow()["row"]
-        ),
-        seconds,
-        size,
-    )
+
+    def at(probes: int) -> Search:
+        def search(question: np.ndarray) -> np.ndarray:
+            asked = peer.search(question).distance_type("dot").nprobes(probes).refine_factor(20)
+            return np.array(asked.select(["row", "_distance"]).limit(RESULTS).to_arrow()["row"])
+
+        return search
+
+    return Contestant(name, {f"{p} groups": at(p) for p in (8, 32, 128)}, seconds, size)
 
 
 CONTESTANTS: dict[str, Callable[[str, np.ndarray, Path], Contestant]] = {
@@ -381,7 +427,7 @@ def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any)
         mask = generator.random(len(vectors)) < share
         allowed = np.flatnonzero(mask)
         inside = allowed[exact_rows(np.asarray(vectors[allowed]), questions)]
-        few = len(allowed) <= 50_000  # then they are all compared
+        few = len(allowed) <= FEW_ITEMS  # then they are all compared
 
         def answer(
             question: np.ndarray,
@@ -428,7 +474,7 @@ def grow(real: np.ndarray, sizes: list[int], work: Path, options: Any) -> dict[s
     for count in sizes:
         vectors = made(real, count, 1, work)
         near = ours_near("ours, candidates", vectors, work)
-        found, median = _ask(near.search, questions)
+        found, median = _ask(near.searches["default"], questions)
         expected = exact_rows(vectors, questions[:50])
         rows.append(
             {

@@ -202,6 +202,9 @@ class Neighbours:
         )
         if not sound:
             raise NeighboursError(f"{path.name} does not belong to this index")
+        # Its threads that read groups ahead, made anew for each question, take longer than groups.
+        on_disk: Any = faiss.downcast_InvertedLists(inverted.invlists)  # type: ignore[attr-defined]
+        on_disk.prefetch_nthread = 0
         return cls(inverted)
 
     def candidates(
