@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
 #: Items asked about, results taken of each, and the fewest answers that a share is read from.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
+#: Items asked about at once where candidates answer, which bounds the memory that is mapped.
+QUERIES_BY_CANDIDATES = 8
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
 #: Weights of colour at which it is measured; between two of them it is interpolated.
@@ -235,7 +237,7 @@ def _measure(
     for weight in COLOUR_WEIGHTS:
         likeness, right = _answers(index, asked, kinds, Ranking(colour=weight, trained=trained))
         curves.append(fit(likeness, right))
-        index.release()
+    index.release()
     return tuple(curves)
 
 
@@ -249,13 +251,19 @@ def _answers(
     not_drawn = np.ones(len(index), bool)
     not_drawn[drawn] = False
     queries = index.features(asked)
+    # Candidates lie anywhere, and the system maps much around each. All items are read in turn.
+    step = len(asked) if index.near is None else QUERIES_BY_CANDIDATES
     likeness, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
-        found = index.search(queries, count, ranking=ranking, exclude=exclude)
-        for row, hits in zip(asked, found, strict=True):
-            others = digests[hits.rows] != digests[row]
-            likeness.append(hits.similarities[others])
-            right.append(kinds[hits.rows[others]] == kinds[row])
+        for start in range(0, len(asked), step):
+            some = slice(start, start + step)
+            found = index.search(queries[some], count, ranking=ranking, exclude=exclude)
+            for row, hits in zip(asked[some], found, strict=True):
+                others = digests[hits.rows] != digests[row]
+                likeness.append(hits.similarities[others])
+                right.append(kinds[hits.rows[others]] == kinds[row])
+            if index.near is not None:
+                index.release()
     return np.concatenate(likeness), np.concatenate(right)
 
 
