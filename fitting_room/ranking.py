@@ -23,8 +23,8 @@ ROWS_IN_CACHE = 1_024
 #: The part of the likeness that takes longest to read is left out for items that it cannot bring
 #: among the best, where it adds at most this much, and only while at most this share is left.
 LITTLE, FEW_LEFT = 0.3, 0.1
-#: Stored in 8 bits a unit row is a little longer: by less than half a step in each number.
-LONGEST_ROW = 1.15
+#: Stored in fewer bits a unit row may be a little longer.
+LONGEST_ROW = 1.01
 
 #: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
 #: colours.

@@ -1,7 +1,8 @@
 """How the rows of an index lie on disk: as float32, or shorter and a little less exact.
 
-``float16`` keeps 11 bits of each number. ``int8`` keeps 8 and one scale a row, the row's greatest
-absolute value over 127, so that storing what was read back changes nothing any more.
+``float16`` keeps 11 bits of each number. ``int8`` keeps 8, which take the row's greatest absolute
+value to 127, and one scale a row, which gives the row its length back: a row a little too long
+would seem a little more like everything. Storing what was read back changes nothing any more.
 """
 
 from __future__ import annotations
@@ -65,9 +66,14 @@ def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | N
     """float32 rows as they are stored, and their scales where the storage has some."""
     if storage != INT8:
         return values.astype(KINDS[storage], copy=False), None
-    scales = np.abs(values).max(axis=1) / np.float32(127)
-    scales = np.where(scales > 0, scales, 1).astype(np.float32)
-    return np.rint(values / scales[:, None]).astype(np.int8), scales
+    steps = np.abs(values).max(axis=1) / np.float32(127)
+    steps = np.where(steps > 0, steps, 1).astype(np.float32)
+    rounded = np.rint(values / steps[:, None]).astype(np.int8)
+    lengths = [np.linalg.norm(rows.astype(np.float64), axis=1) for rows in (values, rounded)]
+    scales = (lengths[0] / np.maximum(lengths[1], 1)).astype(np.float32)
+    # With 16 bits of it left, products with 8 bits are exact, and so is what comes of them.
+    scales = ((scales.view(np.uint32) + 0x80) & np.uint32(0xFFFFFF00)).view(np.float32)
+    return rounded, np.where(scales > 0, scales, 1).astype(np.float32)
 
 
 class RowsWriter:

@@ -56,6 +56,13 @@ def test_a_direction_is_kept(storage: str, least: float) -> None:
     assert (normalise(back(rows, storage)) * rows).sum(axis=1).min() >= least
 
 
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_row_keeps_its_length(storage: str) -> None:
+    rows = normalise(np.random.default_rng(0).normal(size=(500, 128)))
+    lengths = np.linalg.norm(back(rows, storage), axis=1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-3 if storage == FLOAT16 else 1e-5)
+
+
 def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(7, 5)))
     kept = Rows(*stored(rows, INT8))
