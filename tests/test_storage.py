@@ -38,7 +38,8 @@ def test_rows_come_back_as_exactly_as_the_storage_allows(rows: np.ndarray, stora
     found = back(rows, storage)
     assert found.dtype == np.float32
     most = np.abs(rows).max(axis=1, keepdims=True)
-    bounds = {FLOAT32: 0 * most, FLOAT16: most * 2**-11 + 2**-24, INT8: most / 254 + 1e-7}
+    # Of int8 half a step is rounding, and as much may come of giving the row its length back.
+    bounds = {FLOAT32: 0 * most, FLOAT16: most * 2**-11 + 2**-24, INT8: most / 127 + 1e-7}
     assert (np.abs(found - rows) <= bounds[storage] * (1 + 1e-5)).all()
 
 
@@ -60,7 +61,7 @@ def test_a_direction_is_kept(storage: str, least: float) -> None:
 def test_a_row_keeps_its_length(storage: str) -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(500, 128)))
     lengths = np.linalg.norm(back(rows, storage), axis=1)
-    np.testing.assert_allclose(lengths, 1, atol=1e-3 if storage == FLOAT16 else 1e-5)
+    np.testing.assert_allclose(lengths, 1, atol=1e-3 if storage == FLOAT16 else 2e-5)
 
 
 def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
