@@ -4,7 +4,7 @@
     python benchmarks/page.py --index cache/fashion [--json]
 
 `--index` is a built index of the real catalogue. An answer is split into decoding, looking (the
-network, colours, silhouette; a street photograph is looked at in four cuts) and searching, warm,
+network, colours, silhouette; a street photograph is looked at in two cuts) and searching, warm,
 one picture at a time. ResNet50 has random weights where its own cannot be had, and random vectors
 of its size stand for its index: the work is the same. The slider is moved on the page as
 Streamlit's own AppTest runs it; counted is all the time that our gallery takes, Streamlit's

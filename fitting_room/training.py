@@ -30,9 +30,10 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from fitting_room.appearance import APPEARANCE, STUDIO
+from fitting_room.backbones import SMALLEST_CUT
 from fitting_room.calibration import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.catalogue import Catalogue, held_out, load_catalogue
-from fitting_room.embedder import Embedder, Features, normalise, views_of
+from fitting_room.embedder import Cuts, Embedder, Features, normalise, views_of
 from fitting_room.head import APPEARANCE_INPUTS, Head, places_of, standardised
 from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index
@@ -422,14 +423,23 @@ def _embedded_views(
     return (vectors if index.pca is None else index.pca(vectors)).astype(np.float16)
 
 
+#: Cuts that photographs are learned from: more than they are asked about in.
+LEARNED_FROM: Cuts = (
+    (1.0, False, False),
+    (1.0, True, False),
+    (SMALLEST_CUT, True, True),
+    (SMALLEST_CUT, False, True),
+)
+
+
 def augmented(image: Image.Image) -> list[Image.Image]:
-    """A photograph as it is learned from: in the cuts of a question, in closer ones, and all of
+    """A photograph as it is learned from: in several cuts, two of them closer still, and all of
     them mirrored."""
     width, height = image.size
     closer = image.crop(
         (width // 8, height // 8, max(width - width // 8, 1), max(height - height // 8, 1))
     )
-    cuts = views_of(image) + views_of(closer)[1:3]
+    cuts = views_of(image, LEARNED_FROM) + views_of(closer, LEARNED_FROM[1:3])
     return cuts + [ImageOps.mirror(cut) for cut in cuts]
 
 
