@@ -15,7 +15,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,8 @@ CSV_NAME = "styles.csv"
 MAX_CSV_BYTES = 4 * 2**30
 MAX_ROWS = 20_000_000
 MAX_COLUMNS = 200
+#: Rows that are held as lists of cells before they become a table.
+ROWS_AT_ONCE = 20_000
 #: How many physical lines one quoted cell may span before its quote is taken for a stray one.
 MAX_LINES_PER_ROW = 20
 
@@ -241,7 +243,9 @@ def _from_csv(
     signatures = store.pictures()
     by_stem = _pictures_by_stem(signatures, base)
     dropped, repaired = _Tally(), _Tally()
-    kept: dict[str, list[str]] = {}
+    kept: dict[str, None] = {}
+    tables: list[pd.DataFrame] = []
+    block: list[list[str]] = []
     count = 0
     try:
         for cells, repairs in rows:
@@ -252,14 +256,17 @@ def _from_csv(
             if reason is not None:
                 dropped.add(reason, cells[0] if cells else "")
                 continue
-            kept[cells[0]] = cells
+            kept[cells[0]] = None
+            block.append(cells)
             for repair in repairs:
                 repaired.add(repair, cells[0])
+            if len(block) == ROWS_AT_ONCE:
+                tables.append(_table(block, header))
+                block = []
     except (csv.Error, *_DAMAGE) as error:
         raise CatalogueError(f"{location / CSV_NAME}: row {count + 1}: {error}") from error
-    items = pd.DataFrame(list(kept.values()), columns=header, dtype="str")
-    said = items[header[1:]]
-    items[header[1:]] = said.mask(said.isin(_NOT_AVAILABLE))
+    items = pd.concat([*tables, _table(block, header)], ignore_index=True)
+    del tables, block
     images = [by_stem[item] for item in kept]
     items.insert(1, "image", pd.Series(images, dtype="str"))
     items.insert(2, "signature", pd.Series([signatures[i] for i in images], dtype="str"))
@@ -273,6 +280,14 @@ def _from_csv(
         unlisted=len(by_stem) - len(items),
     )
     return _checked(Catalogue(location.resolve(), store, items, report))
+
+
+def _table(rows: list[list[str]], header: list[str]) -> pd.DataFrame:
+    """Some rows as a table, a fifth as large in memory as lists of cells."""
+    table = pd.DataFrame(rows, columns=header, dtype="str")
+    said = table[header[1:]]
+    table[header[1:]] = said.mask(said.isin(_NOT_AVAILABLE))
+    return table
 
 
 def _read_rows(lines: Iterable[str]) -> tuple[list[str], Iterator[tuple[list[str], list[str]]]]:
@@ -373,7 +388,7 @@ def _pictures_by_stem(names: Iterable[str], base: str) -> dict[str, str]:
 
 
 def _reason_to_drop(
-    cells: list[str], header: list[str], kept: dict[str, list[str]], by_stem: dict[str, str]
+    cells: list[str], header: list[str], kept: Container[str], by_stem: dict[str, str]
 ) -> str | None:
     if len(cells) < len(header):
         return "too few columns"

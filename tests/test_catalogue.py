@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fitting_room import catalogue as catalogue_module
 from fitting_room.catalogue import Catalogue, CatalogueError, load_catalogue, open_store
 from fitting_room.images import ImageRejected
 from tests.conftest import COLOURS, picture_bytes
@@ -866,3 +867,15 @@ def test_the_street_photographs_are_a_catalogue_of_ten_classes(real_data: Path) 
         "t-shirt",
     }  # fmt: skip
     assert counts.min() >= 100
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5])
+def test_a_table_is_the_same_however_many_rows_are_held_at_once(
+    load: Load, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    table = "id,usage,name\n1,NA,a\n2,,b\n1,Casual,c\n3,Sports,NA\n4,Casual,d\n"
+    expected = load(table)
+    monkeypatch.setattr(catalogue_module, "ROWS_AT_ONCE", at_once)
+    found = load(table)
+    pd.testing.assert_frame_equal(found.items, expected.items)
+    assert found.report == expected.report
