@@ -876,6 +876,6 @@ def test_a_table_is_the_same_however_many_rows_are_held_at_once(
     table = "id,usage,name\n1,NA,a\n2,,b\n1,Casual,c\n3,Sports,NA\n4,Casual,d\n"
     expected = load(table)
     monkeypatch.setattr(catalogue_module, "ROWS_AT_ONCE", at_once)
-    found = load(table)
+    found = load_catalogue(expected.location)
     pd.testing.assert_frame_equal(found.items, expected.items)
     assert found.report == expected.report
