@@ -108,7 +108,8 @@ class ZipStore:
         return {
             info.filename: f"{info.file_size}-{info.CRC:08x}"
             for info in self.archive.infolist()
-            if not info.is_dir() and is_picture_name(info.filename)
+            # Not is_dir(): a damaged entry may have no name at all, which some Pythons stumble over.
+            if is_picture_name(info.filename) and not info.filename.endswith("/")
         }
 
     def read(self, name: str, max_bytes: int) -> bytes:

@@ -421,3 +421,12 @@ def test_an_archive_that_broke_off_cannot_be_opened(tmp_path: Path, sound: bytes
     path.write_bytes(sound[: len(sound) // 2])
     with pytest.raises(zipfile.BadZipFile):
         ZipStore(path)
+
+
+def test_an_entry_without_a_name_is_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "goods.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("good.jpg", "Q.jpg"):
+            archive.writestr(name, picture_bytes("red"))
+    path.write_bytes(path.read_bytes().replace(b"Q.jpg", b"\0.jpg"))
+    assert list(ZipStore(path).pictures()) == ["good.jpg"]
