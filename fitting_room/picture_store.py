@@ -108,7 +108,7 @@ class ZipStore:
         return {
             info.filename: f"{info.file_size}-{info.CRC:08x}"
             for info in self.archive.infolist()
-            # Not is_dir(): a damaged entry may have no name at all, which some Pythons stumble over.
+            # Not is_dir(): a damaged entry may have no name, which some Pythons stumble over.
             if is_picture_name(info.filename) and not info.filename.endswith("/")
         }
 
