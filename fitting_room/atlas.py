@@ -21,7 +21,7 @@ import numpy as np
 from scipy import fft, sparse
 
 from fitting_room.progress import Listener, Stage, ignore
-from fitting_room.storage import Matrix, release
+from fitting_room.storage import Matrix, release, taken
 
 if TYPE_CHECKING:
     from fitting_room.index import Index
@@ -155,7 +155,7 @@ def _some(rows: np.ndarray) -> np.ndarray:
 
 
 def _rows(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
-    return np.asarray(rows[wanted], np.float32)
+    return np.asarray(taken(rows, wanted), np.float32)
 
 
 class _Directions:

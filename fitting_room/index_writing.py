@@ -52,7 +52,7 @@ from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketch
 from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
 from fitting_room.reduction import PCA
-from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, release, stored
+from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, release, stored, taken
 
 _log = logging.getLogger(__name__)
 
@@ -208,8 +208,8 @@ def _write_finder(
 ) -> None:
     """Write what finds candidates among some rows; what ``before`` learned is taken over."""
     if before is None:
-        some = slice(None, None, max(1, len(appearances) // SKETCH_SAMPLE))
-        sketcher = Sketcher.fit(np.asarray(vectors[some]), appearances[some])
+        some = np.arange(0, len(appearances), max(1, len(appearances) // SKETCH_SAMPLE))
+        sketcher = Sketcher.fit(taken(vectors, some), taken(appearances, some))
     else:
         sketcher = before.sketcher
     write_sketcher(sketch, sketcher)

@@ -20,6 +20,8 @@ FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 #: From the most exact to the least.
 STORAGES = (FLOAT32, FLOAT16, INT8)
 KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8}
+#: Rows that are gathered at once from a mapped file.
+TAKEN_AT_ONCE = 1_024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,16 @@ def release(*arrays: Matrix) -> None:
             held = held.base
         if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             held.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
+    """Some rows of a large file, ``wanted`` by their numbers, gathered a few at a time: the system
+    maps much around each."""
+    parts = [np.asarray(rows[:0])]
+    for start in range(0, len(wanted), TAKEN_AT_ONCE):
+        parts.append(np.asarray(rows[wanted[start : start + TAKEN_AT_ONCE]]))
+        release(rows)
+    return np.concatenate(parts)
 
 
 def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | None]:

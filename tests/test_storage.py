@@ -21,6 +21,7 @@ from fitting_room.storage import (
     RowsWriter,
     release,
     stored,
+    taken,
 )
 
 numbers = st.floats(-1, 1, width=32, allow_subnormal=False)
@@ -91,6 +92,16 @@ def test_a_file_of_too_few_rows_or_of_others_is_an_error(tmp_path: Path) -> None
     other = RowsWriter(tmp_path / "rows.npy", np.float32, 3, 2)
     with pytest.raises(ValueError, match="for a file of"), other:
         other.append(np.zeros((3, 5), np.float32))
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 2_500])
+def test_some_rows_are_gathered_a_few_at_a_time(tmp_path: Path, count: int) -> None:
+    rows = np.random.default_rng(0).random((3_000, 4), np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    wanted = np.random.default_rng(1).permutation(3_000)[:count]
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    for some in (rows, mapped, Rows(mapped)):
+        np.testing.assert_array_equal(taken(some, wanted), rows[wanted])
 
 
 def test_rows_that_were_let_go_are_read_again(tmp_path: Path) -> None:
