@@ -71,15 +71,19 @@ def serve(index: Path | None) -> Iterator[tuple[int, int]]:
     server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        while not _listens(port):  # the server says nothing that could be waited for
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the server did not start")
             time.sleep(0.2)
         yield port, server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def resident(process: int) -> float:
