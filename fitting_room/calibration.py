@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fitting_room.embedder import Features
+from fitting_room.storage import taken
 
 if TYPE_CHECKING:
     from fitting_room.index import Index
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
 #: Items asked about, results taken of each, and the fewest answers that a share is read from.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
-#: Items asked about at once where candidates answer, which bounds the memory that is mapped.
-QUERIES_BY_CANDIDATES = 8
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
 #: Weights of colour at which it is measured; between two of them it is interpolated.
@@ -189,7 +188,7 @@ def calibrate(
 
 def _chance(index: Index, generator: np.random.Generator) -> float:
     some, others = generator.integers(len(index), size=(2, 2_000))
-    cosines = np.einsum("nd,nd->n", index.vectors[some], index.vectors[others])
+    cosines = np.einsum("nd,nd->n", taken(index.vectors, some), taken(index.vectors, others))
     return round(float(np.quantile(cosines[some != others], UNLIKE)), 4)
 
 
@@ -251,8 +250,9 @@ def _answers(
     not_drawn = np.ones(len(index), bool)
     not_drawn[drawn] = False
     queries = index.features(asked)
-    # Candidates lie anywhere, and the system maps much around each. All items are read in turn.
-    step = len(asked) if index.near is None else QUERIES_BY_CANDIDATES
+    # All items are read in turn, for many questions at once. Candidates lie anywhere, and the
+    # system maps much around each.
+    step = len(asked) if index.near is None else 1
     likeness, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
         for start in range(0, len(asked), step):

@@ -69,7 +69,7 @@ from fitting_room.ranking import (
     unit_bytes,
 )
 from fitting_room.reduction import PCA
-from fitting_room.storage import Matrix, release
+from fitting_room.storage import Matrix, release, taken
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
@@ -144,7 +144,9 @@ class Index:
         raise IndexUnusable(f"{folder}: the index is being replaced all the time. Try again.")
 
     @classmethod
-    def _open(cls, folder: Path) -> Index:
+    def _open(cls, folder: Path, items: pd.DataFrame | None = None) -> Index:
+        """:meth:`open` for a folder that nobody replaces. Whoever has just written its ``items``
+        need not hold them twice."""
         manifest = read_manifest(folder)
         items_count, dimension = manifest["counts"]["items"], manifest["dimension"]
         storage = manifest["storage"]
@@ -164,7 +166,7 @@ class Index:
         try:
             vectors = mapped_rows(folder, storage, VECTORS, SCALES, (items_count, dimension))
             appearances = mapped(folder, APPEARANCES, np.uint8, (items_count, APPEARANCE))
-            items = pd.read_parquet(folder / ITEMS)
+            items = pd.read_parquet(folder / ITEMS) if items is None else items
             pca = _read_pca(folder) if PCA_FILE in manifest["files"] else None
             head, trained = None, None
             if HEAD_FILE in manifest["files"]:
@@ -406,7 +408,9 @@ class Index:
         """What is stored of some items, as queries; the index's own PCA is not applied again."""
         return [
             _Stored(vector[None], look)
-            for vector, look in zip(self.vectors[rows], self.appearances[rows], strict=True)
+            for vector, look in zip(
+                taken(self.vectors, rows), taken(self.appearances, rows), strict=True
+            )
         ]
 
     def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
@@ -423,6 +427,7 @@ class Index:
                 block = slice(start, start + ROWS_AT_ONCE)
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
+                release(rows)
             self._scales[columns.start] = scale
         return Part(of, rows, np.asarray(queries, np.float32), self._scales[columns.start])
 

@@ -122,7 +122,7 @@ def write_index(
         if head is not None:
             of_head = None if before is None else before.trained
             _write_trained(new, head, rows, looks, items, storage, of_head)
-        _complete(new, folder, full, head, calibrated, (), previous, listener)
+        _complete(new, folder, full, items, head, calibrated, (), previous, listener)
 
 
 def write_head(
@@ -149,7 +149,9 @@ def write_head(
             if head is not None:
                 storage = old.manifest["storage"]
                 _write_trained(new, head, old.vectors, old.appearances, old.items, storage, None)
-            _complete(new, folder, old.manifest, head, None, photographs, old.calibration)
+            _complete(
+                new, folder, old.manifest, old.items, head, None, photographs, old.calibration
+            )
     except Timeout as error:
         raise IndexUnusable(
             f"{folder}: another build of this index is running. Wait for it."
@@ -251,6 +253,7 @@ def _complete(
     new: Path,
     folder: Path,
     manifest: Mapping[str, Any],
+    items: pd.DataFrame,
     head: Head | None,
     calibrated: calibration.Calibration | None,
     photographs: Sequence[calibration.Photograph] = (),
@@ -269,9 +272,9 @@ def _complete(
     }
     full["map"] = None  # an earlier index's manifest may be what this one began as
     write_manifest(new, full)
-    _write_map(new, folder, full, listener)
+    _write_map(new, folder, full, items, listener)
     if calibrated is None:
-        measured = calibration.calibrate(Index._open(new), photographs, previous)
+        measured = calibration.calibrate(Index._open(new, items), photographs, previous)
         full["calibration"] = None if measured is None else measured.as_manifest()
         write_manifest(new, full)
     for path in new.iterdir():
@@ -279,14 +282,16 @@ def _complete(
     put_in_place(new, folder)
 
 
-def _write_map(new: Path, folder: Path, manifest: dict[str, Any], listener: Listener) -> None:
+def _write_map(
+    new: Path, folder: Path, manifest: dict[str, Any], items: pd.DataFrame, listener: Listener
+) -> None:
     """Draw the map of the index in ``new`` and add it to its files and its manifest. The index that
     it will replace tells where things were."""
     try:
         before = Index.open(folder)
     except IndexUnusable:
         before = None
-    drawn = atlas.draw(Index._open(new), before, listener)
+    drawn = atlas.draw(Index._open(new, items), before, listener)
     places = new_array(new / MAP, np.float32, drawn.positions.shape)
     places[:] = drawn.positions
     places.flush()

@@ -21,7 +21,10 @@ FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 STORAGES = (FLOAT32, FLOAT16, INT8)
 KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8}
 #: Rows that are gathered at once from a mapped file.
-TAKEN_AT_ONCE = 1_024
+TAKEN_AT_ONCE = 256
+#: Bytes that are written at once. Linux keeps in one piece what was written in one, and maps the
+#: whole piece where a row of it is asked for: up to 2 MB for 5 KB.
+WRITTEN_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +115,9 @@ class RowsWriter:
         """Write some rows; they are converted to the file's kind."""
         if rows.shape[1:] != self._shape[1:]:
             raise ValueError(f"rows of {rows.shape[1:]} for a file of {self._shape[1:]}")
-        self._file.write(np.ascontiguousarray(rows, self._kind).data)
+        data = np.ascontiguousarray(rows, self._kind).reshape(-1).view(np.uint8).data
+        for start in range(0, len(data), WRITTEN_AT_ONCE):
+            self._file.write(data[start : start + WRITTEN_AT_ONCE])
         self._written += len(rows)
 
     def __exit__(

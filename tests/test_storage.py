@@ -75,11 +75,11 @@ def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
     assert len(kept) == 7
 
 
-@pytest.mark.parametrize("width", [None, 4])
-def test_blocks_make_one_file(tmp_path: Path, width: int | None) -> None:
-    shape = (10,) if width is None else (10, width)
+@pytest.mark.parametrize(("count", "width"), [(10, None), (10, 4), (70_001, 3)])
+def test_blocks_make_one_file(tmp_path: Path, count: int, width: int | None) -> None:
+    shape = (count,) if width is None else (count, width)
     rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    with RowsWriter(tmp_path / "rows.npy", np.float32, 10, width) as writer:
+    with RowsWriter(tmp_path / "rows.npy", np.float32, count, width) as writer:
         for block in np.array_split(rows, 3):
             writer.append(block)
     np.testing.assert_array_equal(np.load(tmp_path / "rows.npy", mmap_mode="r"), rows)
