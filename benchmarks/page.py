@@ -34,6 +34,7 @@ from fitting_room.embedder import Embedder, normalise
 from fitting_room.engines import make_engine
 from fitting_room.images import DEFAULT_LIMITS
 from fitting_room.index import Index
+from fitting_room.processor import calm_blas
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 
@@ -75,6 +76,7 @@ def pictures(count: int) -> dict[str, list[bytes]]:
 
 def answers(options: Any) -> list[dict[str, Any]]:
     room = FittingRoom.open(options.index)
+    calm_blas()  # as the page does
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for label, of_kind in pictures(options.pictures).items():

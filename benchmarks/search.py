@@ -33,7 +33,7 @@ from common import CATALOGUE, finish, say, table
 from fitting_room.embedder import normalise
 from fitting_room.index import Index
 from fitting_room.neighbours import BARE, FEW_ITEMS, Effort, Neighbours
-from fitting_room.ranking import Part, near_top, nearest
+from fitting_room.ranking import Part, best, best_among, near_top, nearest
 from fitting_room.reduction import PCA
 from fitting_room.room import FittingRoom
 from fitting_room.storage import STORAGES, Rows, stored
@@ -140,9 +140,9 @@ def recall(
 ) -> float:
     """The share of the expected that was found. Of equal items any is right."""
     shares = []
-    for rows, best, question in zip(found, expected, questions, strict=True):
-        least = (vectors[best] @ question).min() - 1e-6
-        shares.append(min(1.0, (vectors[np.unique(rows)] @ question >= least).sum() / len(best)))
+    for rows, right, question in zip(found, expected, questions, strict=True):
+        least = (vectors[right] @ question).min() - 1e-6
+        shares.append(min(1.0, (vectors[np.unique(rows)] @ question >= least).sum() / len(right)))
     return float(np.mean(shares))
 
 
@@ -224,18 +224,11 @@ def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
     return lambda: (np.asarray(vectors[i : i + 65_536]) for i in range(0, len(vectors), 65_536))
 
 
-def best_among(rows: np.ndarray | None, vectors: Any, question: np.ndarray) -> np.ndarray:
-    """The end of our search: all or some rows compared, likenesses of the best made exact."""
-    part = Part("embedding", vectors, question[None])
-    scores = np.zeros((1, len(vectors) if rows is None else len(rows)), np.float32)
-    near = nearest([part], 0, RESULTS, rows, scores)
-    near = near if rows is None else rows[near]
-    return near[np.argsort(-part.exact(near, 0), kind="stable")[:RESULTS]]
-
-
 def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     def search(question: np.ndarray) -> np.ndarray:
-        return best_among(None, vectors, question)
+        parts = [Part("embedding", vectors, question[None])]
+        near = nearest(parts, 0, RESULTS, None, np.zeros((1, len(vectors)), np.float32))
+        return best(parts, 0, near, RESULTS).rows
 
     return Contestant(name, {"all": search}, 0.0, vectors.nbytes)
 
@@ -258,7 +251,7 @@ def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 def _near_search(near: Neighbours, vectors: Any, effort: Effort = BARE) -> Any:
     def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         (rows,) = near.candidates(question[None], RESULTS, mask, effort)
-        return best_among(rows, vectors, question)
+        return best_among([Part("embedding", vectors, question[None])], 0, rows, RESULTS).rows
 
     return search
 

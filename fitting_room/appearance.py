@@ -321,11 +321,15 @@ def _layouts(palette: _Palette, seen: np.ndarray) -> np.ndarray:
     cells, colours = LAYOUT_GRID[0] * LAYOUT_GRID[1], len(palette.codes)
     # How much of each colour there is in each cell, and from that the sums over pixels.
     places = _cell(seen.shape[1:]) * colours + palette.places
-    amounts = _sums(places, seen, cells * colours).reshape(-1, colours)
-    amount = amounts.sum(axis=1, keepdims=True)
+    amounts = _sums(places, seen, cells * colours).reshape(-1, cells, colours)
+    # One product a picture: BLAS would wake threads for all at once, and theirs are not its cores.
+    sums, squares = (
+        np.matmul(amounts, lab).reshape(-1, 3) for lab in (palette.lab, palette.lab**2)
+    )
+    amount = amounts.reshape(-1, colours).sum(axis=1, keepdims=True)
     safe = np.maximum(amount, 1e-6)
-    mean = amounts @ palette.lab / safe
-    deviation = np.sqrt(np.maximum(amounts @ palette.lab**2 / safe - mean**2, 0))
+    mean = sums / safe
+    deviation = np.sqrt(np.maximum(squares / safe - mean**2, 0))
     light = mean * (1 / 100, 1 / 255, 1 / 255) + (0, 128 / 255, 128 / 255)
     present = amount > 0
     share = amount / (SIZE[0] * SIZE[1] / cells)

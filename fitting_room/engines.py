@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from fitting_room.backbones import Selection
+from fitting_room.processor import cores
 from fitting_room.weights import BackboneError, sha256_of
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class OpenVINOEngine:
         self._model = _converted(selection, self._core, cache)
         self._lock = threading.Lock()
         self._compiled: dict[int, list[Any]] = {}
-        self.streams = max(1, len(_affinity()))
+        self.streams = cores()
         self._free: dict[int, list[list[Any]]] = {}
         self._turns = threading.BoundedSemaphore(self.streams + 1)
 
@@ -296,13 +296,6 @@ def _parts(model: Any, precision: str) -> list[tuple[Any, str]]:
     for use in list(seam.get_target_inputs()):
         use.replace_source_output(begin.output(0))
     return [(front, "f32"), (openvino.Model([rest.outputs[0]], [begin]), precision)]
-
-
-def _affinity() -> range | set[int]:
-    """The processors this process may use, which in a container are fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return range(os.cpu_count() or 1)
 
 
 def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:

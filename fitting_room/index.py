@@ -63,6 +63,8 @@ from fitting_room.ranking import (
     JaccardPart,
     Part,
     Ranking,
+    best,
+    best_among,
     near_top,
     nearest,
     together,
@@ -319,7 +321,7 @@ class Index:
                     part.add_to(scores, some, rows)
                 found = [near_top(of_query, n) for of_query in scores]
             for query, near in enumerate(found, start):
-                hits.append(_best(parts, query, near if rows is None else rows[near], n))
+                hits.append(best(parts, query, near if rows is None else rows[near], n))
         return hits
 
     def _search_near(
@@ -343,11 +345,7 @@ class Index:
         candidates = finder.neighbours.candidates(asked, n, mask, effort)
         if min(map(len, candidates)) < n:
             return None
-        hits = []
-        for query, rows in enumerate(candidates):
-            near = nearest(parts, query, n, rows, np.zeros((1, len(rows)), np.float32))
-            hits.append(_best(parts, query, rows[near], n))
-        return hits
+        return [best_among(parts, query, rows, n) for query, rows in enumerate(candidates)]
 
     def likeness(
         self,
@@ -493,13 +491,6 @@ class Index:
     def filter_columns(self) -> list[str]:
         """The columns that a filter may name."""
         return [str(column) for column in self.items.columns if column not in INTERNAL_COLUMNS]
-
-
-def _best(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray, n: int) -> Hits:
-    """The best of some rows, which ascend, with likenesses computed exactly."""
-    exact = sum((part.exact(rows, query) for part in parts), np.zeros(len(rows)))
-    best = np.argsort(-exact, kind="stable")[:n]
-    return Hits(rows[best], np.clip(exact[best], -1.0, 1.0).astype(np.float32))
 
 
 class _Stored(Features):

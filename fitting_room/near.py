@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 #: Chosen on the catalogue so that for every weight of colour at least 0.99 of the exact top 10 are
 #: found. Beside a head the sketch lacks the embedding, which has a share, so more candidates are
 #: taken.
-PLAIN, TRAINED = Effort(64, 8, 200), Effort(64, 8, 400)
+PLAIN, TRAINED = Effort(128, 8, 200), Effort(64, 8, 400)
 #: Groups were made by all that a sketch holds. A question of hardly anything but colours, by their
 #: share of its square, looks at this many times as many groups and candidates.
 COLOURFUL = ((0.97, 8, 4), (0.9, 4, 2), (0.8, 2, 2))

@@ -1,7 +1,8 @@
 """Finding candidates among millions of items without looking at each: an inverted file of faiss.
 
 Items are grouped around some thousand centres (Sivic and Zisserman 2003), and a search looks at
-the groups whose centres are most like the query. What it looks at are *sketches*, 8 bits a number:
+the groups whose centres are most like the query, which a graph of the centres leads to (Malkov and
+Yashunin 2018). What it looks at are *sketches*, 8 bits a number:
 the item's embedding (or what the head makes of it), its silhouette and its colours, each in a few
 directions. Likeness is a sum of dot products of which only the query's side has weights, so one
 structure serves every weight of colour. The candidates are then compared exactly, as without it.
@@ -26,9 +27,14 @@ WORTHWHILE_FROM = 64_000_000
 #: Directions that embeddings, silhouettes and colours are kept in at most. Chosen on the catalogue:
 #: with 200 candidates at least 0.99 of the exact top 10 are among them for every weight of colour.
 SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
-#: Groups for each root of the number of items, sample and rounds that their centres are learned by.
-GROUPS_PER_ROOT, POINTS_PER_GROUP, ROUNDS = 2.0, 64, 10
-MOST_GROUPS, MOST_SAMPLE_NUMBERS = 16_384, 100_000_000
+#: There are ``GROUPS * items ** GROWTH`` groups, whose centres a sample is learned from in some
+#: rounds. More groups take longer to learn and are smaller to look at.
+GROUPS, GROWTH, MOST_GROUPS = 0.5, 0.7, 16_384
+POINTS_PER_GROUP, ROUNDS, MOST_SAMPLE_NUMBERS = 40, 8, 100_000_000
+#: Links of each centre in their graph, how broadly it is made, and searched for an item's group.
+LINKS, BREADTHS = 16, (100, 24)
+#: Centres that are kept in sight beside those that are wanted, at most and as many as those.
+MOST_IN_SIGHT = 64
 #: With a filter that lets at most this many items through they are all compared instead.
 FEW_ITEMS = 50_000
 
@@ -60,7 +66,7 @@ class Effort:
 
 
 #: For rows that are compared by all that the structure holds of them.
-BARE = Effort(24, 4, 60)
+BARE = Effort(24, 3, 24)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +127,7 @@ class Neighbours:
 
     def __init__(self, inverted: Any) -> None:
         self._inverted = inverted
+        self._asked: dict[int, Any] = {}
 
     @classmethod
     def build(
@@ -137,8 +144,7 @@ class Neighbours:
         catalogue is of about its size; only new centres need learning, which takes longest."""
         import faiss
 
-        groups = int(np.clip(GROUPS_PER_ROOT * count**0.5, 1, MOST_GROUPS))
-        groups = max(1, min(groups, count // 8))
+        groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MOST_GROUPS))
         if previous is not None and previous._fits(dimension, groups):
             inverted = faiss.clone_index(previous._inverted.quantizer)
             inverted = cls._empty(inverted, dimension, previous._inverted.nlist)
@@ -147,7 +153,11 @@ class Neighbours:
             )
             inverted.is_trained = True
         else:
-            inverted = cls._empty(faiss.IndexFlatIP(dimension), dimension, groups)
+            inner_product = faiss.METRIC_INNER_PRODUCT
+            graph: Any = faiss.IndexHNSWFlat(dimension, LINKS, inner_product)
+            graph.hnsw.efConstruction, graph.hnsw.efSearch = BREADTHS
+            inverted = cls._empty(graph, dimension, groups)
+            inverted.quantizer_trains_alone = 2  # centres first, then their graph
             inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, seed + 1
             inverted.cp.min_points_per_centroid = 1
             inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
@@ -217,19 +227,30 @@ class Neighbours:
         """Rows, ascending, among which the ``results`` best of each query are looked for.
         ``queries`` are sketches, float32 ``(Q, D)``; ``mask``, bool ``(N,)``, says which rows may
         be answered."""
+        count = min(max(effort.least, effort.per_result * results), self._inverted.ntotal)
+        asked = self._parameters(max(effort.probes, results // 8), mask)
+        _, found = self._inverted.search(queries, count, params=asked)
+        found.sort(axis=1)
+        return [rows if rows[0] >= 0 else rows[rows >= 0] for rows in found]
+
+    def _parameters(self, probes: int, mask: np.ndarray | None) -> Any:
+        """How many groups are looked at, in faiss's words, and which rows count."""
+        if mask is None and probes in self._asked:
+            return self._asked[probes]
         # faiss describes its C++ side, and the Python side takes keywords and arrays.
         faiss: Any = import_module("faiss")
-        count = max(effort.least, effort.per_result * results)
-        probes = max(effort.probes, results // 8)
-        options = {}
+        options, wanted = {}, probes
         if mask is not None:
             # Groups are as many times emptier as fewer items are allowed.
-            probes = round(probes * len(mask) / max(1, int(mask.sum())))
-            bits = np.packbits(mask, bitorder="little")
-            options["sel"] = faiss.IDSelectorBitmap(bits)
-        asked = faiss.SearchParametersIVF(nprobe=min(self._inverted.nlist, probes), **options)
-        _, found = self._inverted.search(queries, min(count, self._inverted.ntotal), params=asked)
-        return [np.sort(rows[rows >= 0]) for rows in found]
+            wanted = round(probes * len(mask) / max(1, int(mask.sum())))
+            options["sel"] = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+        wanted = min(self._inverted.nlist, wanted)
+        # A graph finds what it keeps in sight, so it keeps more than is wanted of it.
+        in_graph = faiss.SearchParametersHNSW(efSearch=wanted + min(wanted, MOST_IN_SIGHT))
+        asked = faiss.SearchParametersIVF(nprobe=wanted, quantizer_params=in_graph, **options)
+        if mask is None:
+            self._asked[probes] = asked
+        return asked
 
 
 def _sample(

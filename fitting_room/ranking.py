@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fitting_room.embedder import normalise
+from fitting_room.processor import in_slices
 from fitting_room.storage import Matrix, Rows
 
 #: How far a float32 score may be from the exact one: sums of some thousand products of unit
@@ -20,9 +21,14 @@ SCORE_ERROR = 4e-6
 #: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
 ROWS_AT_ONCE = 8_192
 ROWS_IN_CACHE = 1_024
+#: From this many bytes on rows are compared on all cores, which it takes some time to wake.
+SHARED_FROM = 2_000_000
 #: The part of the likeness that takes longest to read is left out for items that it cannot bring
 #: among the best, where it adds at most this much, and only while at most this share is left.
 LITTLE, FEW_LEFT = 0.3, 0.1
+#: Candidates of which no more bytes than this are compared are all compared exactly, which then
+#: takes no longer than to tell first which ones matter.
+FEW_BYTES = 40_000
 #: Stored in fewer bits a unit row may be a little longer.
 LONGEST_ROW = 1.01
 
@@ -97,10 +103,19 @@ class Part:
     def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
         """Add this part's scores ``(queries, rows)`` for some of the queries."""
         wanted = self.queries[queries]
+        count = scores.shape[1]
+        if count * self.width < SHARED_FROM:
+            self._add(scores, wanted, rows, slice(0, count))
+        else:
+            in_slices(lambda some: self._add(scores, wanted, rows, some), count)
+
+    def _add(
+        self, scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, some: slice
+    ) -> None:
         # Bytes become numbers within the processor's cache.
         step = ROWS_AT_ONCE if self.scale is None or len(wanted) > 1 else ROWS_IN_CACHE
-        for start in range(0, scores.shape[1], step):
-            block = slice(start, start + step)
+        for start in range(some.start, some.stop, step):
+            block = slice(start, min(start + step, some.stop))
             chosen: slice | np.ndarray = block if rows is None else rows[block]
             values = self.rows[chosen]
             if self.scale is not None:
@@ -232,6 +247,20 @@ def nearest(
             return np.asarray(left[near_top(scores[0], n)])
     last.add_to(scores, one, rows)
     return near_top(scores[0], n)
+
+
+def best_among(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray, n: int) -> Hits:
+    """The ``n`` best of some candidates for one query. ``rows`` ascend."""
+    if len(rows) * sum(part.width for part in parts) > FEW_BYTES:
+        rows = rows[nearest(parts, query, n, rows, np.zeros((1, len(rows)), np.float32))]
+    return best(parts, query, rows, n)
+
+
+def best(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray, n: int) -> Hits:
+    """The best of some rows, which ascend, with likenesses computed exactly."""
+    exact = sum((part.exact(rows, query) for part in parts), np.zeros(len(rows)))
+    order = np.argsort(-exact, kind="stable")[:n]
+    return Hits(rows[order], np.clip(exact[order], -1.0, 1.0).astype(np.float32))
 
 
 def near_top(scores: np.ndarray, n: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import EngineError
 from fitting_room.images import ImageRejected, open_image
 from fitting_room.index_files import IndexUnusable
+from fitting_room.processor import calm_blas
 from fitting_room.progress import Progress
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings, SettingsError
@@ -54,6 +55,7 @@ class Shared:
             room = self._open_or_build()
             # The network starts now and not under the first visitor's eyes.
             room.embed([Image.new("RGB", (60, 80), "white")])
+            calm_blas()
             self.room = room
         except _EXPECTED as error:
             self.error = str(error)
