@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,11 +175,18 @@ class _Build:
             return None
         return old
 
-    def _known_digests(self) -> dict[str, tuple[int, int]]:
-        known = {digest: (_JOURNAL, row) for row, digest in enumerate(self.journal.digests)}
+    def _known_digests(self) -> list[tuple[int, _Digests]]:
+        known = [(_JOURNAL, _Digests(self.journal.digests.copy()))]
         if self.old is not None:
-            known |= {digest: (_OLD, row) for row, digest in enumerate(self.old.items["digest"])}
+            known.insert(0, (_OLD, _Digests(self.old.items["digest"])))
         return known
+
+    def _place(self, digest: str) -> tuple[int, int] | None:
+        """Where the embedding of a picture is, and in which row there."""
+        for origin, digests in self.known:
+            if (row := digests.row(digest)) is not None:
+                return origin, row
+        return None
 
     def run(self) -> BuildSummary:
         pending = self._pending()
@@ -246,7 +253,9 @@ class _Build:
                     digest = self.digests[item]
                     assert digest is not None  # noqa: S101  (set by _load)
                     if outcome is None:
-                        self.origin[item], self.row[item] = self.known[digest]
+                        place = self._place(digest)
+                        assert place is not None  # noqa: S101  (else _load would have opened it)
+                        self.origin[item], self.row[item] = place
                     else:
                         self.origin[item] = _JOURNAL
                         self.row[item] = self.journal.append(digest, _as_row(outcome))
@@ -261,7 +270,7 @@ class _Build:
         data = self.catalogue.store.read(name, self.limits.max_bytes)
         digest = hashlib.blake2b(data, digest_size=16).hexdigest()
         self.digests[item] = digest
-        if digest in self.known:
+        if self._place(digest) is not None:
             return None
         return self.embedder.open(data, name=name, limits=self.limits)
 
@@ -302,6 +311,7 @@ class _Build:
             calibrated=self._calibration(len(found)),
             previous=None if self.old is None else self.old.calibration,
             storage=self.storage,
+            before=self.old,
             listener=self.listener,
             manifest={
                 "identity": self.embedder.selection.identity,
@@ -371,6 +381,40 @@ class _Build:
     def _old_rows(self, rows: np.ndarray) -> np.ndarray:
         assert self.old is not None  # noqa: S101  (rows of it were handed out)
         return np.asarray(self.old.vectors[rows])
+
+
+class _Digests:
+    """Digests of pictures by their rows, searched by their first 64 bits: of a million a dict would
+    hold half a gigabyte."""
+
+    def __init__(self, digests: Sequence[str] | pd.Series) -> None:
+        self._digests = digests
+        keys = np.fromiter(map(_first_bits, digests), np.uint64, len(digests))
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def row(self, digest: str) -> int | None:
+        """The first row of a digest, if there is one."""
+        key = np.uint64(_first_bits(digest))
+        for place in range(int(np.searchsorted(self._keys, key)), len(self._keys)):
+            if self._keys[place] != key:
+                break
+            row = int(self._order[place])
+            if self._at(row) == digest:
+                return row
+        return None
+
+    def _at(self, row: int) -> object:
+        if isinstance(self._digests, pd.Series):
+            return self._digests.iat[row]
+        return self._digests[row]
+
+
+def _first_bits(digest: object) -> int:
+    try:
+        return int(str(digest)[:16], 16) % 2**64
+    except ValueError:
+        return 0  # no digest of ours; whole ones are compared anyway
 
 
 def _as_row(features: Features) -> np.ndarray:

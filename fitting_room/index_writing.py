@@ -47,7 +47,7 @@ from fitting_room.index_files import (
     work_folder,
     write_manifest,
 )  # fmt: skip
-from fitting_room.near import Finder, Near, write_sketcher
+from fitting_room.near import Finder, write_sketcher
 from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketcher, is_available
 from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
@@ -73,6 +73,7 @@ def write_index(
     previous: calibration.Calibration | None = None,
     storage: str = FLOAT32,
     near: bool | None = None,
+    before: Index | None = None,
     listener: Listener = ignore,
 ) -> None:
     """Write an index and put it in place of ``folder`` as a whole.
@@ -80,8 +81,10 @@ def write_index(
     ``blocks`` are float32 unit rows and the uint8 appearances that belong to them, as many rows
     together as ``items`` has. ``manifest`` carries ``identity``, ``catalogue`` and ``counts``; the
     rest is added here. What a likeness is worth is measured unless ``calibrated`` tells it;
-    ``previous`` tells what cannot be measured again.
+    ``previous`` tells what cannot be measured again. ``before`` is the index that is replaced, for
+    who has opened it.
     """
+    before = before or _opened(folder)
     with work_folder(folder) as new:
         studio = 0
         with (
@@ -115,14 +118,14 @@ def write_index(
             if near and not is_available():
                 _log.warning("%s", MISSING)
                 near = False
-        before = _before(folder, dimension) if near else None
+        known = before.near if before is not None and before.dimension == dimension else None
         if near:
-            plain = None if before is None else before.plain
+            plain = None if known is None else known.plain
             _write_finder(new / SKETCH, new / NEIGHBOURS, rows, looks, plain)
         if head is not None:
-            of_head = None if before is None else before.trained
+            of_head = None if known is None else known.trained
             _write_trained(new, head, rows, looks, items, storage, of_head)
-        _complete(new, folder, full, items, head, calibrated, (), previous, listener)
+        _complete(new, folder, full, items, before, head, calibrated, (), previous, listener)
 
 
 def write_head(
@@ -150,7 +153,7 @@ def write_head(
                 storage = old.manifest["storage"]
                 _write_trained(new, head, old.vectors, old.appearances, old.items, storage, None)
             _complete(
-                new, folder, old.manifest, old.items, head, None, photographs, old.calibration
+                new, folder, old.manifest, old.items, old, head, None, photographs, old.calibration
             )
     except Timeout as error:
         raise IndexUnusable(
@@ -191,14 +194,12 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))
 
 
-def _before(folder: Path, dimension: int) -> Near | None:
-    """What the index that is to be replaced learned for finding candidates: it is taken over while
-    it fits, so that a catalogue that grows a little needs no learning."""
+def _opened(folder: Path) -> Index | None:
+    """The index that is to be replaced, which learned and laid out what may be taken over."""
     try:
-        old = Index.open(folder)
+        return Index.open(folder)
     except IndexUnusable:
         return None
-    return old.near if old.dimension == dimension else None
 
 
 def _write_finder(
@@ -254,6 +255,7 @@ def _complete(
     folder: Path,
     manifest: Mapping[str, Any],
     items: pd.DataFrame,
+    before: Index | None,
     head: Head | None,
     calibrated: calibration.Calibration | None,
     photographs: Sequence[calibration.Photograph] = (),
@@ -272,7 +274,7 @@ def _complete(
     }
     full["map"] = None  # an earlier index's manifest may be what this one began as
     write_manifest(new, full)
-    _write_map(new, folder, full, items, listener)
+    _write_map(new, full, items, before, listener)
     if calibrated is None:
         measured = calibration.calibrate(Index._open(new, items), photographs, previous)
         full["calibration"] = None if measured is None else measured.as_manifest()
@@ -283,14 +285,14 @@ def _complete(
 
 
 def _write_map(
-    new: Path, folder: Path, manifest: dict[str, Any], items: pd.DataFrame, listener: Listener
+    new: Path,
+    manifest: dict[str, Any],
+    items: pd.DataFrame,
+    before: Index | None,
+    listener: Listener,
 ) -> None:
-    """Draw the map of the index in ``new`` and add it to its files and its manifest. The index that
-    it will replace tells where things were."""
-    try:
-        before = Index.open(folder)
-    except IndexUnusable:
-        before = None
+    """Draw the map of the index in ``new`` and add it to its files and its manifest. ``before``,
+    which it will replace, tells where things were."""
     drawn = atlas.draw(Index._open(new, items), before, listener)
     places = new_array(new / MAP, np.float32, drawn.positions.shape)
     places[:] = drawn.positions
