@@ -30,7 +30,7 @@ SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
 #: There are ``GROUPS * items ** GROWTH`` groups, whose centres a sample is learned from in some
 #: rounds. More groups take longer to learn and are smaller to look at.
 GROUPS, GROWTH, MOST_GROUPS = 0.5, 0.7, 16_384
-POINTS_PER_GROUP, ROUNDS, MOST_SAMPLE_NUMBERS = 40, 8, 100_000_000
+POINTS_PER_GROUP, ROUNDS, MOST_SAMPLE_NUMBERS = 32, 6, 100_000_000
 #: Links of each centre in their graph, how broadly it is made, and searched for an item's group.
 LINKS, BREADTHS = 16, (100, 24)
 #: Centres that are kept in sight beside those that are wanted, at most and as many as those.
@@ -66,7 +66,7 @@ class Effort:
 
 
 #: For rows that are compared by all that the structure holds of them.
-BARE = Effort(24, 3, 24)
+BARE = Effort(24, 2, 20)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -258,9 +258,12 @@ def best_among(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray
 
 def best(parts: Sequence[Part | JaccardPart], query: int, rows: np.ndarray, n: int) -> Hits:
     """The best of some rows, which ascend, with likenesses computed exactly."""
-    exact = sum((part.exact(rows, query) for part in parts), np.zeros(len(rows)))
-    order = np.argsort(-exact, kind="stable")[:n]
-    return Hits(rows[order], np.clip(exact[order], -1.0, 1.0).astype(np.float32))
+    exact = parts[0].exact(rows, query)
+    for part in parts[1:]:
+        exact += part.exact(rows, query)
+    order = (-exact).argsort(kind="stable")[:n]
+    similarities = np.maximum(np.minimum(exact[order], 1.0), -1.0).astype(np.float32)
+    return Hits(rows[order], similarities)
 
 
 def near_top(scores: np.ndarray, n: int) -> np.ndarray:
