@@ -17,19 +17,28 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def calm_blas() -> None:
-    """Have numpy's BLAS compute in the thread that asks it, from now on and in all of this process.
+class _Blas:
+    """Whether numpy's BLAS computes in the thread that asks it."""
 
-    Threads of its own wait for more work without sleeping, for up to a tenth of a second after a
-    search: on all cores, which the next picture's network then has to share with them.
+    calm = False
+
+
+def calm_blas() -> None:
+    """Have numpy's BLAS compute in the thread that asks it, from now on and in all of this process;
+    :func:`in_slices` then shares work among threads.
+
+    Threads of BLAS's own wait for more work without sleeping, for up to a tenth of a second after
+    a search: on all cores, which the next picture's network then has to share with them.
     """
     threadpool_limits(limits=1, user_api="blas")
+    _Blas.calm = True
 
 
 def in_slices(work: Callable[[slice], object], count: int) -> None:
-    """Do ``work`` for slices that make up ``count``, one a core, at the same time."""
-    workers = cores()
-    step = -(-count // workers)
+    """Do ``work`` for slices that make up ``count``: one a core, at the same time, where BLAS does
+    not use all cores for each anyway, and else one."""
+    workers = cores() if _Blas.calm else 1
+    step = max(1, -(-count // workers))
     slices = [slice(start, min(start + step, count)) for start in range(0, count, step)]
     if len(slices) < 2:
         for part in slices:
