@@ -66,7 +66,7 @@ class Effort:
 
 
 #: For rows that are compared by all that the structure holds of them.
-BARE = Effort(24, 2, 20)
+BARE = Effort(32, 3, 30)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
