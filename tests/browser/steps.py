@@ -114,6 +114,20 @@ def where(page: Page, row: int) -> Position:
     return {"x": x, "y": y}
 
 
+def turn_wheel(page: Page, row: int, by: float) -> None:
+    """One turn of the wheel over a point of the map, told to it in one step: between a real pointer
+    and its wheel the page may move."""
+    page.locator(".fr-atlas canvas").evaluate(
+        """(canvas, [at, by]) => {
+            const box = canvas.getBoundingClientRect();
+            canvas.dispatchEvent(new WheelEvent("wheel", {
+                deltaY: by, clientX: box.x + at.x, clientY: box.y + at.y,
+                bubbles: true, cancelable: true}));
+        }""",
+        [where(page, row), by],
+    )
+
+
 def download(page: Page, name: str) -> bytes:
     """What the button of that name hands on."""
     with page.expect_download() as coming:

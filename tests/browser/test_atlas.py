@@ -19,6 +19,7 @@ from tests.browser.steps import (
     ids,
     in_view,
     open_map,
+    turn_wheel,
     wait_for_answer,
     wait_until_drawn,
     where,
@@ -70,9 +71,7 @@ def test_the_map_is_zoomed_pointed_at_and_clicked(
     match = demo_room.item(item)
     assert match is not None
     canvas = page.locator(".fr-atlas canvas")
-    canvas.hover(position=where(page, row))
-    # One turn of the wheel, so that nothing moves any more once it is seen.
-    page.mouse.wheel(0, -1500)
+    turn_wheel(page, row, -1500)
     # Close up there are pictures instead of points; one that is pointed at says its name.
     wait_for_view(page, "map.dataset.view === 'pictures'")
     assert in_view(page) < 60
