@@ -42,7 +42,7 @@ NAME_COLUMNS = ("productDisplayName", "name", "title", "description")
 RESERVED_COLUMNS = ("id", "image", "signature")
 
 #: Cells that say "not available". `NA` is how the Fashion Product Images data says it.
-_NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 
 
 #: What zipfile and its unpackers raise on damaged archives.
@@ -287,7 +287,7 @@ def _table(rows: list[list[str]], header: list[str]) -> pd.DataFrame:
     """Some rows as a table, a fifth as large in memory as lists of cells."""
     table = pd.DataFrame(rows, columns=header, dtype="str")
     said = table[header[1:]]
-    table[header[1:]] = said.mask(said.isin(_NOT_AVAILABLE))
+    table[header[1:]] = said.mask(said.isin(NOT_AVAILABLE))
     return table
 
 

@@ -25,18 +25,13 @@ from fitting_room.backbones import AUTO, backbone_names
 from fitting_room.builder import BuildError
 from fitting_room.catalogue import CatalogueError
 from fitting_room.engines import ENGINES, EngineError
-from fitting_room.evaluation import (
-    DEFAULT_COLUMNS,
-    MAPPING_COLUMN,
-    RESULTS,
-    EvaluationError,
-    QuestionError,
-)
+from fitting_room.evaluation import DEFAULT_COLUMNS, RESULTS, EvaluationError, QuestionError
 from fitting_room.images import SUFFIXES, ImageRejected
 from fitting_room.index import FilterError, Index
 from fitting_room.index_files import IndexUnusable
 from fitting_room.index_writing import write_head
 from fitting_room.progress import Progress
+from fitting_room.queries import MAPPING_COLUMN, QueriesError, load_queries, read_mapping
 from fitting_room.ranking import COSINE, METRICS, SILHOUETTE_SHARE, Ranking
 from fitting_room.reduction import ReductionError
 from fitting_room.room import FittingRoom, Match
@@ -47,7 +42,7 @@ from fitting_room.weights import BackboneError
 
 _EXPECTED = (
     BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable, OSError,
-    TrainingError, fetch.FetchError,
+    QueriesError, TrainingError, fetch.FetchError,
 )  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -451,7 +446,7 @@ def _validation_in_words(validation: Mapping[str, float]) -> str:
 def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """Ask an index about pictures of which the right answers are known, and print how many of the
     first results are right. Without --holdout, a picture is never its own answer."""
-    from fitting_room import evaluation, evaluation_report
+    from fitting_room import copies, evaluation, evaluation_report
 
     where = _where(options.where)
     if options.mapping_column and not options.mapping:
@@ -467,9 +462,9 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     mapping = None
     if options.mapping:
         column = options.mapping_column or MAPPING_COLUMN
-        mapping = evaluation.read_mapping(options.mapping, column)
+        mapping = read_mapping(options.mapping, column)
     room = FittingRoom.open(options.index, settings)
-    queries = evaluation.load_queries(options.queries, mapping)
+    queries = load_queries(options.queries, mapping)
     asked: dict[str, Any] = {
         "k": options.k,
         "where": where,
@@ -477,13 +472,13 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
         "ranking": _ranking(options),
         "seed": options.seed,
     }
-    copies = None
+    recalled = None
     with _TerminalProgress() as progress:
         found = evaluation.evaluate(
             room, queries, columns=options.columns, listener=progress, **asked
         )
         if options.copies:
-            copies = evaluation.find_copies(room, options.copies, listener=progress, **asked)
+            recalled = copies.find_copies(room, options.copies, listener=progress, **asked)
     for remark in evaluation_report.remarks(found):
         _say(remark)
     for name, reason in found.rejected[:20]:
@@ -491,12 +486,12 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if len(found.rejected) > 20:
         _say(f"... and {len(found.rejected) - 20:,} more.")
     if options.report:
-        evaluation_report.write_report(options.report, room, queries, found, copies)
+        evaluation_report.write_report(options.report, room, queries, found, recalled)
         _say(f"The worst queries are in {options.report}.")
     if options.json:
-        print(json.dumps({**found.as_dict(), "copies": copies and copies.as_dict()}))
+        print(json.dumps({**found.as_dict(), "copies": recalled and recalled.as_dict()}))
     else:
-        print(evaluation_report.in_words(found, copies))
+        print(evaluation_report.in_words(found, recalled))
     return 0
 
 

@@ -1,5 +1,4 @@
-"""How good the answers are: precision, mean average precision, and whether a copy finds its
-original.
+"""How good the answers are: precision, mean average precision.
 
 A catalogue's own labels say what a right answer is: an item of the same kind, the same colour, for
 the same people. Photographs from elsewhere know only a class, and a mapping says which of the
@@ -9,38 +8,25 @@ of 20, had other queries of the same sort been asked (bootstrap over queries, Ef
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image
 
 from fitting_room.catalogue import (
-    _NOT_AVAILABLE,
-    CSV_NAME,
-    RESERVED_COLUMNS,
     held_out,
-    load_catalogue,
 )
 from fitting_room.embedder import Features
 from fitting_room.images import ImageRejected
 from fitting_room.index import Index, Where
-from fitting_room.picture_store import (
-    FolderStore,
-    PictureStore,
-    is_picture_name,
-    is_plain_name,
-)
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.queries import CLASS, LabelMapping, Queries
 from fitting_room.ranking import Hits, Ranking
 from fitting_room.room import FittingRoom
 
@@ -49,23 +35,14 @@ RESULTS, MOST_RESULTS = 4, 1_000
 #: Columns that are judged where nobody named any: those of them that both sides have, and where
 #: there are none, the class folders.
 DEFAULT_COLUMNS = ("articleType", "baseColour", "gender")
-CLASS = "class"
 #: The name of what is right in all columns together.
 ALL = "all"
-#: Columns that a mapping's values are of where nobody said.
-MAPPING_COLUMN = "articleType"
 
 CONFIDENCE, RESAMPLES = 0.95, 2_000
 #: Numbers that one step of the bootstrap draws at most; bounds its memory to some dozen bytes each.
 DRAWN_AT_ONCE = 1_000_000
 #: Queries that are described before the index is asked about them, together.
 QUERIES_AT_ONCE = 256
-
-#: Bounds of files that come from anywhere.
-MAX_MAPPING_BYTES = 2**20
-MAX_TABLE_BYTES, MAX_TABLE_ROWS, MAX_TABLE_COLUMNS = 64 * 2**20, 1_000_000, 200
-#: What the first column of a table of pictures is called.
-PICTURE_COLUMNS = ("picture", "path")
 
 S = TypeVar("S")
 P = TypeVar("P", bytes, Image.Image)
@@ -174,181 +151,6 @@ class Measure:
     hit: Figure
     without_relevant: int
     classes: tuple[ClassMeasure, ...] = ()
-
-
-# --- queries ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LabelMapping:
-    """Which values of the gallery's ``column`` answer a class of queries, as read from
-    ``location``."""
-
-    location: Path
-    column: str
-    values: Mapping[str, frozenset[str]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Queries:
-    """Pictures to ask about, and what is expected of the answers.
-
-    ``items`` is a table with the columns ``id``, ``image`` (the picture's name in ``store``) and
-    the expected labels, as text, missing where nothing is expected. With a ``mapping`` the label is
-    the column ``class`` and nothing else counts.
-    """
-
-    location: Path
-    store: PictureStore
-    items: pd.DataFrame
-    mapping: LabelMapping | None = None
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the columns that something may be expected in."""
-        return [str(c) for c in self.items.columns if c not in RESERVED_COLUMNS]
-
-
-def load_queries(location: str | Path, mapping: LabelMapping | None = None) -> Queries:
-    """Queries from a catalogue of any form, or from a csv of pictures and expected labels.
-
-    The first column of such a csv is ``picture`` or ``path``, relative to the csv's folder and
-    never outside it. Raises :class:`EvaluationError`, or ``CatalogueError`` for a catalogue that
-    cannot be read.
-    """
-    location = Path(location)
-    if location.suffix.lower() == ".csv" and location.name != CSV_NAME and location.is_file():
-        queries = Queries(
-            location.resolve(), FolderStore(location.parent), _read_table(location), mapping
-        )
-    else:
-        goods = load_catalogue(location)
-        queries = Queries(goods.location, goods.store, goods.items, mapping)
-    if mapping is not None:
-        _check_mapping(queries, mapping)
-    return queries
-
-
-def read_mapping(path: Path, column: str = MAPPING_COLUMN) -> LabelMapping:
-    """The values of ``column`` that answer each class, of a JSON file: an object of classes, each
-    with a list of values. Raises :class:`EvaluationError` when it is anything else."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MAPPING_BYTES + 1)
-        if len(data) > MAX_MAPPING_BYTES:
-            raise ValueError(f"it is larger than {MAX_MAPPING_BYTES / 2**20:.0f} MB")
-        mapping = json.loads(data)
-        if not isinstance(mapping, dict) or not mapping:
-            raise ValueError("it is no object of classes")
-        for name, values in mapping.items():
-            sound = isinstance(values, list) and all(isinstance(value, str) for value in values)
-            if not sound or not values:
-                raise ValueError(f"the class {name!r:.60} has no list of values")
-    except (OSError, ValueError, RecursionError) as error:
-        why = getattr(error, "strerror", None) or str(error)[:200]
-        raise EvaluationError(
-            f"{path}: the mapping cannot be read ({why}). Expected is JSON like "
-            '{"t-shirt": ["Tshirts", "Tops"]}.'
-        ) from error
-    return LabelMapping(path, column, {n: frozenset(values) for n, values in mapping.items()})
-
-
-def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:
-    if CLASS not in queries.labels:
-        raise EvaluationError(
-            f"{queries.location}: a mapping answers classes, and these queries have none. Put the "
-            f"pictures in folders named by their class, or name a column {CLASS!r}."
-        )
-    unknown = set(queries.items[CLASS].dropna()) - set(mapping.values)
-    if unknown:
-        raise EvaluationError(
-            f"{mapping.location}: says nothing of the class {min(unknown)!r:.60}. Add it, with the "
-            f"values of {mapping.column} that answer it, or take its pictures away."
-        )
-
-
-def _read_table(location: Path) -> pd.DataFrame:
-    try:
-        with location.open("rb") as file:
-            data = file.read(MAX_TABLE_BYTES + 1)
-        if len(data) > MAX_TABLE_BYTES:
-            raise EvaluationError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise EvaluationError(
-            f"{location}: not in UTF-8. Save it as UTF-8 (CSV UTF-8 in Excel)."
-        ) from error
-    except OSError as error:
-        raise EvaluationError(f"{location}: cannot be read ({error.strerror}).") from error
-    first = text[: text.find("\n")] if "\n" in text else text
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    columns: list[str] = []
-    rows: list[list[str]] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not columns:
-                columns = _checked_columns(location, [cell.strip() for cell in cells])
-            elif len(rows) == MAX_TABLE_ROWS:
-                raise EvaluationError(f"{location}: more than {MAX_TABLE_ROWS:,} rows.")
-            else:
-                rows.append(_checked_row(location, reader.line_num, columns, cells))
-    except csv.Error as error:
-        raise EvaluationError(f"{location}: line {reader.line_num}: {error}.") from error
-    if not rows:
-        raise EvaluationError(f"{location}: no pictures are named.")
-    table = pd.DataFrame(rows, columns=["image", *columns[1:]], dtype="str")
-    labels = columns[1:]
-    table[labels] = table[labels].mask(table[labels].isin(_NOT_AVAILABLE))
-    table.insert(0, "id", table["image"])
-    return table
-
-
-def _checked_columns(location: Path, columns: list[str]) -> list[str]:
-    expected = f"Name the first column {PICTURE_COLUMNS[0]!r}, the others as the catalogue does."
-    if columns[0].lower() not in PICTURE_COLUMNS:
-        raise EvaluationError(
-            f"{location}: the first line does not begin with the column of pictures. {expected}"
-        )
-    labels = columns[1:]
-    if not labels:
-        raise EvaluationError(f"{location}: no expected labels beside the pictures. {expected}")
-    if len(columns) > MAX_TABLE_COLUMNS or len(set(columns)) < len(columns) or "" in columns:
-        raise EvaluationError(
-            f"{location}: the first line must name up to {MAX_TABLE_COLUMNS} different columns."
-        )
-    if taken := [column for column in labels if column in RESERVED_COLUMNS]:
-        raise EvaluationError(f"{location}: the column name {taken[0]!r} is reserved. Rename it.")
-    return columns
-
-
-def _checked_row(location: Path, line: int, columns: list[str], cells: list[str]) -> list[str]:
-    cells = [cell.strip() for cell in cells]
-    if len(cells) != len(columns):
-        raise EvaluationError(
-            f"{location}: line {line}: {len(cells)} cells where {len(columns)} columns are named. "
-            "Put quotes around a cell with a comma."
-        )
-    name = cells[0]
-    if not is_plain_name(name) or not _is_inside(location.parent, name):
-        raise EvaluationError(
-            f"{location}: line {line}: {name!r:.100} leads out of the table's folder. Name "
-            "pictures in the folder of the table or below, with / between the parts."
-        )
-    if not is_picture_name(name):
-        raise EvaluationError(f"{location}: line {line}: {name!r:.100} is no picture's name.")
-    return cells
-
-
-def _is_inside(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # a NUL byte, a circle of links
-        return False
 
 
 # --- what is right ----------------------------------------------------------------------------
@@ -562,8 +364,8 @@ def evaluate(
     """
     started = time.perf_counter()
     index = room.index
-    _check_results(k)
-    gallery = _gallery(index, where, holdout)
+    check_results(k)
+    gallery = gallery_of(index, where, holdout)
     tests = _tests(index, queries, columns)
     chosen = np.ones(len(queries), bool)
     if holdout is not None:
@@ -627,12 +429,12 @@ def evaluate(
     )
 
 
-def _check_results(k: int) -> None:
+def check_results(k: int) -> None:
     if not 1 <= k <= MOST_RESULTS:
         raise QuestionError(f"-k {k}: a whole number from 1 to {MOST_RESULTS:,} is expected.")
 
 
-def _gallery(index: Index, where: Where | None, holdout: int | None) -> np.ndarray:
+def gallery_of(index: Index, where: Where | None, holdout: int | None) -> np.ndarray:
     """Which items may be answered, bool ``(N,)``, some of them."""
     if holdout is not None and holdout < 1:
         raise QuestionError(f"--holdout {holdout}: a whole number above 0 is expected.")
@@ -848,167 +650,3 @@ def worst(evaluation: Evaluation, count: int) -> list[int]:
     return [int(place) for place in order if answers.asked[name][place] and precision[place] < 1][
         :count
     ]
-
-
-# --- copies -----------------------------------------------------------------------------------
-
-
-def reencoded(image: Image.Image) -> Image.Image:
-    """Saved once more, as JPEG of quality 60."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=60)
-    with Image.open(buffer, formats=("JPEG",)) as copy:
-        return copy.convert("RGB")
-
-
-def cropped(image: Image.Image) -> Image.Image:
-    """4 % less on each side."""
-    width, height = image.size
-    x, y = round(0.04 * width), round(0.04 * height)
-    return image.crop((x, y, width - x, height - y))
-
-
-def brightened(image: Image.Image) -> Image.Image:
-    """15 % more light."""
-    return ImageEnhance.Brightness(image).enhance(1.15)
-
-
-def flipped(image: Image.Image) -> Image.Image:
-    """Left and right exchanged."""
-    return ImageOps.mirror(image)
-
-
-#: What becomes of pictures on their way around the world, by name.
-CHANGES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
-    "reencoded": reencoded,
-    "cropped": cropped,
-    "brightened": brightened,
-    "flipped": flipped,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """How often an item was the ``first`` result for a copy of its picture, and how often it was
-    ``among`` the first k."""
-
-    first: Figure
-    among: Figure
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """How often copies of ``items`` pictures found their original, for each of :data:`CHANGES`.
-    Pictures that could not be read are ``skipped``."""
-
-    items: int
-    skipped: int
-    k: int
-    changes: Mapping[str, Recall]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return asdict(self)
-
-
-def find_copies(
-    room: FittingRoom,
-    count: int,
-    *,
-    k: int = RESULTS,
-    where: Where | None = None,
-    holdout: int | None = None,
-    ranking: Ranking = Ranking(),  # noqa: B008  (frozen)
-    seed: int = 0,
-    listener: Listener = ignore,
-) -> Copies:
-    """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
-    catalogue, and see how often each finds its item. Items with the very same picture, byte for
-    byte, stand for each other: nothing can tell them apart.
-
-    ``where`` and ``holdout`` narrow the gallery as in :func:`evaluate`. Raises
-    :class:`EvaluationError` when nothing can be asked, and ``FilterError``.
-    """
-    _check_results(k)
-    gallery = _gallery(room.index, where, holdout)
-    rows = evenly(np.flatnonzero(gallery), count, seed)
-    pictures = _Originals(room, rows)
-    changes = {}
-    for name, change in CHANGES.items():
-        stage = Stage(f"Finding {name} copies", len(rows), "picture", listener)
-        first, among = pictures.recall(change, gallery, k, ranking, stage)
-        if not len(first):
-            raise EvaluationError(
-                f"{room.catalogue_location}: none of the catalogue's pictures could be read, so "
-                "there is nothing to copy."
-            )
-        changes[name] = Recall(*figures(np.stack([first, among]).astype(np.float64), seed))
-    return Copies(len(rows), len(pictures.skipped), k, changes)
-
-
-def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """``count`` of ``rows`` at even distances, from a start that ``seed`` draws; all of them where
-    there are no more."""
-    if count >= len(rows):
-        return rows
-    start = np.random.default_rng(seed).random()
-    return np.asarray(rows[((start + np.arange(count)) * len(rows) / count).astype(np.int64)])
-
-
-class _Originals:
-    """Items whose pictures are copied; ``skipped`` are those of unreadable pictures."""
-
-    def __init__(self, room: FittingRoom, rows: np.ndarray) -> None:
-        self.room, self.rows = room, rows
-        self.skipped: set[int] = set()
-        table = room.index.items
-        digests = table["digest"] if "digest" in table else table["id"]
-        self._digests = digests.to_numpy()
-
-    def recall(
-        self,
-        change: Callable[[Image.Image], Image.Image],
-        gallery: np.ndarray,
-        k: int,
-        ranking: Ranking,
-        stage: Stage,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each copy finds its original first, and among the first k, bool ``(C,)``."""
-        found: list[np.ndarray] = []
-        waiting: list[tuple[int, Features]] = []
-
-        def ask() -> None:
-            hits = self.room.index.search(
-                [features for _, features in waiting],
-                k,
-                ranking=ranking,
-                exclude=None if gallery.all() else ~gallery,
-            )
-            for (row, _), of_copy in zip(waiting, hits, strict=True):
-                same = self._digests[of_copy.rows] == self._digests[row]
-                found.append(np.array([same[0], same.any()]))
-            waiting.clear()
-
-        for row, outcome in described(self.room, self._copies(change)):
-            if isinstance(outcome, Features):
-                waiting.append((row, outcome))
-            else:
-                self.skipped.add(row)
-            if len(waiting) == QUERIES_AT_ONCE:
-                ask()
-            stage.advance()
-        ask()
-        first, among = np.array(found, bool).reshape(-1, 2).T
-        return first, among
-
-    def _copies(
-        self, change: Callable[[Image.Image], Image.Image]
-    ) -> Iterator[tuple[int, Image.Image]]:
-        for row in self.rows.tolist():
-            image = str(self.room.index.items["image"].iat[row])
-            try:
-                original = self.room.open_picture(self.room.picture(image), image)
-            except ImageRejected:
-                self.skipped.add(row)
-                continue
-            yield row, change(original)

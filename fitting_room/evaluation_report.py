@@ -20,18 +20,18 @@ from urllib.parse import quote
 import pandas as pd
 
 from fitting_room.catalogue import NAME_COLUMNS
+from fitting_room.copies import Copies
 from fitting_room.evaluation import (
     ALL,
-    Copies,
     Evaluation,
     EvaluationError,
-    Queries,
     QuestionError,
     precision_at_k,
     worst,
 )
 from fitting_room.head import write_whole
 from fitting_room.images import ImageRejected
+from fitting_room.queries import Queries
 from fitting_room.room import FittingRoom
 
 #: Queries that a page shows, and results of each at most.

@@ -12,7 +12,6 @@ coarser than a catalogue's labels, so each class allows several of those.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import zlib
@@ -39,6 +38,7 @@ from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index
 from fitting_room.index_writing import write_head
 from fitting_room.progress import Listener, Stage, ignore
+from fitting_room.queries import read_mapping
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
@@ -79,7 +79,6 @@ LEAST_ITEMS = 10
 #: Share of an index's items that the catalogue must have, else it is another catalogue.
 LEAST_SHARED = 0.5
 MAX_LABELS = 20_000
-MAX_MAPPING_BYTES = 2**20
 #: More photographs than these are not looked at; a sample is.
 MAX_PHOTOGRAPHS = 20_000
 PHOTOGRAPHS_AT_ONCE = 64
@@ -336,8 +335,9 @@ def photographs_from(
     settings: Settings,
     listener: Listener = ignore,
 ) -> Photographs:
-    """Look at the photographs of ``options``. Raises :class:`TrainingError` when their classes or
-    the mapping cannot be used, and ``CatalogueError`` when there are none."""
+    """Look at the photographs of ``options``. Raises :class:`TrainingError` when their classes
+    cannot be used, ``CatalogueError`` when there are none, and ``QueriesError`` when the mapping
+    cannot be read."""
     assert options.photographs is not None  # noqa: S101  (see check_options)
     assert options.mapping is not None  # noqa: S101
     column = options.mapping_column
@@ -346,7 +346,7 @@ def photographs_from(
             f"The photographs say something of {column}, which is not learned. Learned are: "
             f"{', '.join(lessons.columns)}."
         )
-    mapping = read_mapping(options.mapping)
+    mapping = read_mapping(options.mapping, column).values
     found = load_catalogue(options.photographs)
     if "class" not in found.items:
         raise TrainingError(
@@ -453,29 +453,6 @@ def _in_threads(
             yield from pool.map(look, names[start : start + PHOTOGRAPHS_AT_ONCE])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def read_mapping(path: Path) -> dict[str, frozenset[str]]:
-    """Values by class, of a JSON file. Raises :class:`TrainingError` when it is anything else than
-    an object of classes, each with a list of values."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_MAPPING_BYTES + 1)
-        if len(data) > MAX_MAPPING_BYTES:
-            raise ValueError(f"larger than {MAX_MAPPING_BYTES / 2**20:.0f} MB")
-        mapping = json.loads(data)
-        if not isinstance(mapping, dict) or not mapping:
-            raise ValueError("no object of classes")
-        for name, values in mapping.items():
-            sound = isinstance(values, list) and all(isinstance(value, str) for value in values)
-            if not sound or not values:
-                raise ValueError(f"the class {name!r:.60} has no list of values")
-    except (OSError, ValueError, RecursionError) as error:
-        raise TrainingError(
-            f"{path}: the mapping cannot be read ({str(error)[:200]}). Expected is JSON like "
-            '{"t-shirt": ["Tshirts", "Tops"]}.'
-        ) from error
-    return {name: frozenset(values) for name, values in mapping.items()}
 
 
 # --- losses -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@ catalogue's index built once with the packaged network."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,11 @@ import pytest
 from PIL import Image
 
 from fitting_room.backbones import Backbone, Selection
+from fitting_room.builder import build_index
+from fitting_room.catalogue import load_catalogue
 from fitting_room.embedder import Embedder
+from fitting_room.images import ImageLimits
+from fitting_room.index import Index
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.weights import WeightsFile
@@ -148,3 +153,62 @@ def colour_embedder(name: str = "colour", sha256: str = "0" * 64) -> Embedder:
 def embedder() -> Iterator[Embedder]:
     """A fresh embedder that knows colours only."""
     yield colour_embedder()
+
+
+KINDS = ["Tshirts"] * 4 + ["Shirts"] * 2 + ["Jeans"] * 5 + [""]
+GENDERS = ["Women"] * 5 + [""] + ["Women"] * 6
+
+
+def shade(number: int) -> tuple[int, int, int]:
+    """Items 1 to 6 are red, the others blue: each other red is nearer to a red than any blue."""
+    return (200 + 4 * number, 10, 10) if number <= 6 else (10, 10, 150 + 4 * number)
+
+
+@pytest.fixture
+def goods(tmp_path: Path) -> Path:
+    """Twelve items: six reds, of which four are Tshirts and two Shirts, and six blues, all Jeans.
+    The sixth has no gender and the last no type."""
+    folder = tmp_path / "goods"
+    (folder / "images").mkdir(parents=True)
+    lines = ["id,articleType,baseColour,gender,productDisplayName"]
+    for number, (kind, gender) in enumerate(zip(KINDS, GENDERS, strict=True), 1):
+        colour = "Red" if number <= 6 else "Blue"
+        lines.append(f"{number},{kind},{colour},{gender},Item {number}")
+        (folder / "images" / f"{number}.png").write_bytes(picture_bytes(shade(number), kind="PNG"))
+    (folder / "styles.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    return folder
+
+
+def room_of(catalogue: Path) -> FittingRoom:
+    embedder = colour_embedder()
+    index = catalogue.with_name(f"{catalogue.name}-index")
+    build_index(load_catalogue(catalogue), embedder, index, limits=ImageLimits())
+    return FittingRoom(Index.open(index), lambda: embedder, ImageLimits())
+
+
+@pytest.fixture
+def room(goods: Path) -> FittingRoom:
+    return room_of(goods)
+
+
+def street(folder: Path, **classes: list[int]) -> Path:
+    """Photographs in class folders, in the shades of some items."""
+    for name, numbers in classes.items():
+        (folder / name).mkdir(parents=True)
+        for number in numbers:
+            # One pixel more, so that no picture is the item's own.
+            data = picture_bytes(shade(number), (61, 80), kind="PNG")
+            (folder / name / f"{number}.png").write_bytes(data)
+    return folder
+
+
+def mapping_file(folder: Path, content: object) -> Path:
+    path = folder / "mapping.json"
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def write_table(goods: Path, text: str | bytes) -> Path:
+    path = goods / "queries.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path

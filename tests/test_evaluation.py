@@ -14,25 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
 
 from fitting_room import evaluation, evaluation_report
-from fitting_room.builder import build_index
-from fitting_room.catalogue import CatalogueError, load_catalogue
+from fitting_room.copies import find_copies
 from fitting_room.evaluation import (
-    CHANGES,
     Evaluation,
     EvaluationError,
     QuestionError,
     average_precision_at_k,
     evaluate,
-    evenly,
     figures,
-    find_copies,
     hit_at_k,
-    load_queries,
     precision_at_k,
-    read_mapping,
     worst,
 )
 from fitting_room.evaluation_report import in_words, remarks, write_report
@@ -41,44 +34,10 @@ from fitting_room.images import ImageLimits, open_image
 from fitting_room.index import FilterError, Index
 from fitting_room.index_writing import write_head
 from fitting_room.progress import Progress
+from fitting_room.queries import load_queries, read_mapping
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
-from tests.conftest import colour_embedder, picture_bytes
-
-KINDS = ["Tshirts"] * 4 + ["Shirts"] * 2 + ["Jeans"] * 5 + [""]
-GENDERS = ["Women"] * 5 + [""] + ["Women"] * 6
-
-
-def shade(number: int) -> tuple[int, int, int]:
-    """Items 1 to 6 are red, the others blue: each other red is nearer to a red than any blue."""
-    return (200 + 4 * number, 10, 10) if number <= 6 else (10, 10, 150 + 4 * number)
-
-
-@pytest.fixture
-def goods(tmp_path: Path) -> Path:
-    """Twelve items: six reds, of which four are Tshirts and two Shirts, and six blues, all Jeans.
-    The sixth has no gender and the last no type."""
-    folder = tmp_path / "goods"
-    (folder / "images").mkdir(parents=True)
-    lines = ["id,articleType,baseColour,gender,productDisplayName"]
-    for number, (kind, gender) in enumerate(zip(KINDS, GENDERS, strict=True), 1):
-        colour = "Red" if number <= 6 else "Blue"
-        lines.append(f"{number},{kind},{colour},{gender},Item {number}")
-        (folder / "images" / f"{number}.png").write_bytes(picture_bytes(shade(number), kind="PNG"))
-    (folder / "styles.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    return folder
-
-
-def room_of(catalogue: Path) -> FittingRoom:
-    embedder = colour_embedder()
-    index = catalogue.with_name(f"{catalogue.name}-index")
-    build_index(load_catalogue(catalogue), embedder, index, limits=ImageLimits())
-    return FittingRoom(Index.open(index), lambda: embedder, ImageLimits())
-
-
-@pytest.fixture
-def room(goods: Path) -> FittingRoom:
-    return room_of(goods)
+from tests.conftest import mapping_file, picture_bytes, room_of, street, write_table
 
 
 def taught(room: FittingRoom, **record: object) -> FittingRoom:
@@ -103,23 +62,6 @@ def taught(room: FittingRoom, **record: object) -> FittingRoom:
     )
     write_head(index.folder, head)
     return FittingRoom(Index.open(index.folder), lambda: room.embedder, ImageLimits())
-
-
-def street(folder: Path, **classes: list[int]) -> Path:
-    """Photographs in class folders, in the shades of some items."""
-    for name, numbers in classes.items():
-        (folder / name).mkdir(parents=True)
-        for number in numbers:
-            # One pixel more, so that no picture is the item's own.
-            data = picture_bytes(shade(number), (61, 80), kind="PNG")
-            (folder / name / f"{number}.png").write_bytes(data)
-    return folder
-
-
-def mapping_file(folder: Path, content: object) -> Path:
-    path = folder / "mapping.json"
-    path.write_text(json.dumps(content), "utf-8")
-    return path
 
 
 # --- the figures ------------------------------------------------------------------------------
@@ -411,48 +353,7 @@ def test_a_mapping_may_answer_with_another_column(room: FittingRoom, tmp_path: P
         evaluate(room, load_queries(folder, read_mapping(path, "season")))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b"null",
-        b"\xff\xfe",
-        b'{"hat": "Caps"}',
-        b'{"hat": []}',
-        b'{"hat": [1]}',
-        b'{"hat": {"Caps": 1}}',
-        b"[" * 100_000,
-        b'{"hat": ["' + b"x" * 2**20 + b'"]}',
-    ],
-    ids=lambda content: content[:12].decode("latin-1"),
-)
-def test_a_mapping_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "mapping.json"
-    path.write_bytes(content)
-    with pytest.raises(EvaluationError, match=r"mapping\.json.*t-shirt"):
-        read_mapping(path)
-
-
-def test_a_mapping_that_does_not_fit_is_refused(tmp_path: Path, goods: Path) -> None:
-    with pytest.raises(EvaluationError, match="nowhere"):
-        read_mapping(tmp_path / "nowhere.json")
-    mapping = read_mapping(mapping_file(tmp_path, {"hat": ["Caps"]}))
-    with pytest.raises(EvaluationError, match="dress"):
-        load_queries(street(tmp_path / "street", hat=[1], dress=[2]), mapping)
-    with pytest.raises(EvaluationError, match="folders named by their class"):
-        load_queries(goods, mapping)
-
-
 # --- tables of pictures -----------------------------------------------------------------------
-
-
-def write_table(goods: Path, text: str | bytes) -> Path:
-    path = goods / "queries.csv"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
 
 
 def test_a_table_names_pictures_and_expected_labels(room: FittingRoom, goods: Path) -> None:
@@ -486,68 +387,6 @@ def test_a_table_may_ask_by_class(room: FittingRoom, goods: Path, tmp_path: Path
     assert found.measures["class"].precision.value == pytest.approx(4 / 5)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../secret.png",
-        "images/../../secret.png",
-        "/etc/passwd.png",
-        "C:/secret.png",
-        "..\\\\secret.png",
-        "out/secret.png",
-        "images//7.png",
-        "nul\0.png",
-    ],
-)
-def test_a_picture_outside_the_folder_of_the_table_is_refused(
-    goods: Path, tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "secret.png").write_bytes(picture_bytes("red", kind="PNG"))
-    (goods / "out").symlink_to(tmp_path)
-    with pytest.raises(EvaluationError, match=r"line 2.*leads out"):
-        load_queries(write_table(goods, f"picture,gender\n{name},Women\n"))
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "no pictures"),
-        ("picture,gender\n", "no pictures"),
-        ("gender,picture\nWomen,images/7.png\n", "first line"),
-        ("picture\nimages/7.png\n", "no expected labels"),
-        ("picture,gender,gender\nimages/7.png,a,b\n", "different"),
-        ("picture,\nimages/7.png,a\n", "different"),
-        ("picture," + ",".join(f"c{i}" for i in range(300)) + "\n", "up to 200"),
-        ("picture,id\nimages/7.png,a\n", "reserved"),
-        ("picture,gender\nimages/7.png\n", "line 2: 1 cells where 2"),
-        ("picture,gender\nimages/7.png,a,b\n", "line 2: 3 cells"),
-        ("picture,gender\nstyles.csv,a\n", "no picture's name"),
-        (b"picture,gender\n\xff\xfe,a\n", "UTF-8"),
-        ("picture,gender\nimages/7.png," + "x" * 200_000 + "\n", "field larger"),
-    ],
-)
-def test_a_table_that_makes_no_sense_is_refused(goods: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(EvaluationError, match=said) as refused:
-        load_queries(write_table(goods, text))
-    assert "queries.csv" in str(refused.value)
-
-
-def test_large_tables_are_refused(goods: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = write_table(goods, "picture,gender\n" + "images/7.png,Women\n" * 20)
-    monkeypatch.setattr(evaluation, "MAX_TABLE_ROWS", 19)
-    with pytest.raises(EvaluationError, match="more than 19 rows"):
-        load_queries(table)
-    monkeypatch.setattr(evaluation, "MAX_TABLE_BYTES", 100)
-    with pytest.raises(EvaluationError, match="larger than"):
-        load_queries(table)
-
-
-def test_no_queries_at_all(tmp_path: Path, goods: Path) -> None:
-    for place in (tmp_path / "nowhere", tmp_path / "nowhere.csv", goods / "styles.csv"):
-        with pytest.raises(CatalogueError):
-            load_queries(place)
-
-
 def test_queries_without_any_label_are_not_asked(room: FittingRoom, goods: Path) -> None:
     table = write_table(goods, "picture,gender\nimages/7.png,\nimages/8.png,Women\n")
     found = evaluate(room, load_queries(table))
@@ -561,60 +400,6 @@ def test_queries_without_any_label_are_not_asked(room: FittingRoom, goods: Path)
 
 
 # --- copies -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", list(CHANGES))
-def test_a_copy_is_another_picture_of_the_same_thing(name: str) -> None:
-    pixels = np.random.default_rng(0).integers(0, 200, (10, 8, 3), np.uint8)
-    image = Image.fromarray(pixels).resize((64, 80), Image.Resampling.BICUBIC)
-    copy = CHANGES[name](image)
-    assert copy.mode == "RGB"
-    assert copy.size == ((58, 74) if name == "cropped" else image.size)
-    assert copy.tobytes() != image.tobytes()
-
-
-def test_copies_find_their_items(room: FittingRoom) -> None:
-    found = find_copies(room, 12, k=4)
-    assert (found.items, found.skipped, list(found.changes)) == (12, 0, list(CHANGES))
-    # One colour throughout: a flipped and a cropped copy are the picture itself to the stand-in.
-    for name in ("flipped", "cropped"):
-        assert found.changes[name].first.value == 1
-    # Brighter, a shade is nearer to other shades of its colour, and then they come first.
-    bright = found.changes["brightened"]
-    assert bright.first.value < 1
-    assert bright.first.value <= bright.among.value
-    assert json.loads(json.dumps(found.as_dict()))["changes"]["flipped"]["first"]["value"] == 1
-
-
-def test_copies_of_some_items_among_others(room: FittingRoom, goods: Path) -> None:
-    some = find_copies(room, 3, k=2, where={"baseColour": "Blue"})
-    assert (some.items, some.k) == (3, 2)
-    assert find_copies(room, 3, k=2, where={"baseColour": "Blue"}) == some
-    assert find_copies(room, 100, holdout=3).items == 8
-    (goods / "images" / "1.png").unlink()
-    assert find_copies(room, 12).skipped == 1
-    for path in (goods / "images").iterdir():
-        path.unlink()
-    with pytest.raises(EvaluationError, match="could be read"):
-        find_copies(room, 12)
-
-
-def test_items_with_the_same_picture_stand_for_each_other(goods: Path) -> None:
-    for number in (2, 3):
-        data = (goods / "images" / "1.png").read_bytes()
-        (goods / "images" / f"{number}.png").write_bytes(data)
-    assert find_copies(room_of(goods), 12).changes["flipped"].first.value == 1
-
-
-@given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 5))
-def test_a_sample_is_spread_evenly(size: int, count: int, seed: int) -> None:
-    rows = np.arange(size) * 3
-    chosen = evenly(rows, count, seed)
-    assert len(chosen) == len(set(chosen.tolist())) == min(size, count)
-    assert set(chosen.tolist()) <= set(rows.tolist())
-    if 1 < len(chosen) < size:
-        gaps = np.diff(chosen) // 3
-        assert gaps.max() - gaps.min() <= 1
 
 
 # --- what people and programs read ------------------------------------------------------------

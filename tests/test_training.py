@@ -14,9 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from fitting_room import training
@@ -40,7 +37,6 @@ from fitting_room.training import (
     TrainingSummary,
     batch_size,
     lessons_from,
-    read_mapping,
     train,
 )
 from tests.conftest import colour_embedder, picture_bytes
@@ -616,48 +612,3 @@ def test_tiny_photographs_have_all_views() -> None:
     views = training.augmented(Image.new("RGB", (8, 8), "red"))
     assert len({view.size for view in views}) > 1
     assert all(min(view.size) > 0 for view in views)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "{}",
-        "3",
-        '{"a": []}',
-        '{"a": "b"}',
-        '{"a": [1]}',
-        '{"a": {"b": "c"}}',
-        "[" * 99_999,
-    ],
-)
-def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "mapping.json").write_text(text, encoding="utf-8")
-    with pytest.raises(TrainingError, match=r"mapping\.json.*Expected"):
-        read_mapping(tmp_path / "mapping.json")
-
-
-def test_a_mapping_that_is_not_there_or_too_large_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="cannot be read"):
-        read_mapping(tmp_path / "nowhere.json")
-    (tmp_path / "large.json").write_text('{"a": ["b"]}' + " " * 2**20, encoding="utf-8")
-    with pytest.raises(TrainingError, match="larger than 1 MB"):
-        read_mapping(tmp_path / "large.json")
-
-
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(content=st.binary(max_size=200) | st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-).map(lambda value: json.dumps(value).encode()))  # fmt: skip
-def test_any_file_is_a_mapping_or_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "mapping.json"
-    path.write_bytes(content)
-    try:
-        mapping = read_mapping(path)
-    except TrainingError as error:
-        assert str(path) in str(error)
-    else:
-        assert all(mapping.values())
