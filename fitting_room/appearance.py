@@ -322,10 +322,8 @@ def _layouts(palette: _Palette, seen: np.ndarray) -> np.ndarray:
     # How much of each colour there is in each cell, and from that the sums over pixels.
     places = _cell(seen.shape[1:]) * colours + palette.places
     amounts = _sums(places, seen, cells * colours).reshape(-1, cells, colours)
-    # One product a picture: BLAS would wake threads for all at once, and theirs are not its cores.
-    sums, squares = (
-        np.matmul(amounts, lab).reshape(-1, 3) for lab in (palette.lab, palette.lab**2)
-    )
+    # One product a picture: for all at once BLAS would wake threads, on the network's cores.
+    sums, squares = ((amounts @ lab).reshape(-1, 3) for lab in (palette.lab, palette.lab**2))
     amount = amounts.reshape(-1, colours).sum(axis=1, keepdims=True)
     safe = np.maximum(amount, 1e-6)
     mean = sums / safe

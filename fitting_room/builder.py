@@ -176,10 +176,8 @@ class _Build:
         return old
 
     def _known_digests(self) -> list[tuple[int, _Digests]]:
-        known = [(_JOURNAL, _Digests(self.journal.digests.copy()))]
-        if self.old is not None:
-            known.insert(0, (_OLD, _Digests(self.old.items["digest"])))
-        return known
+        known = [] if self.old is None else [(_OLD, _Digests(self.old.items["digest"].array))]
+        return [*known, (_JOURNAL, _Digests(self.journal.digests))]
 
     def _place(self, digest: str) -> tuple[int, int] | None:
         """Where the embedding of a picture is, and in which row there."""
@@ -384,10 +382,10 @@ class _Build:
 
 
 class _Digests:
-    """Digests of pictures by their rows, searched by their first 64 bits: of a million a dict would
-    hold half a gigabyte."""
+    """Digests of pictures by their rows, searched by their first 64 bits: a dict of a million would
+    hold a quarter of a gigabyte. Digests that are appended later are not known."""
 
-    def __init__(self, digests: Sequence[str] | pd.Series) -> None:
+    def __init__(self, digests: Sequence[str]) -> None:
         self._digests = digests
         keys = np.fromiter(map(_first_bits, digests), np.uint64, len(digests))
         self._order = np.argsort(keys, kind="stable")
@@ -400,14 +398,9 @@ class _Digests:
             if self._keys[place] != key:
                 break
             row = int(self._order[place])
-            if self._at(row) == digest:
+            if self._digests[row] == digest:
                 return row
         return None
-
-    def _at(self, row: int) -> object:
-        if isinstance(self._digests, pd.Series):
-            return self._digests.iat[row]
-        return self._digests[row]
 
 
 def _first_bits(digest: object) -> int:

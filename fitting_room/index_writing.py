@@ -47,7 +47,7 @@ from fitting_room.index_files import (
     work_folder,
     write_manifest,
 )  # fmt: skip
-from fitting_room.near import Finder, write_sketcher
+from fitting_room.near import Finder, Near, write_sketcher
 from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketcher, is_available
 from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
@@ -81,10 +81,11 @@ def write_index(
     ``blocks`` are float32 unit rows and the uint8 appearances that belong to them, as many rows
     together as ``items`` has. ``manifest`` carries ``identity``, ``catalogue`` and ``counts``; the
     rest is added here. What a likeness is worth is measured unless ``calibrated`` tells it;
-    ``previous`` tells what cannot be measured again. ``before`` is the index that is replaced, for
-    who has opened it.
+    ``previous`` tells what cannot be measured again. ``before`` is the index that is replaced, by
+    whoever has opened it; what it learned and laid out is taken over where it fits.
     """
-    before = before or _opened(folder)
+    if before is None:
+        before = _opened(folder)
     with work_folder(folder) as new:
         studio = 0
         with (
@@ -118,7 +119,7 @@ def write_index(
             if near and not is_available():
                 _log.warning("%s", MISSING)
                 near = False
-        known = before.near if before is not None and before.dimension == dimension else None
+        known = _learned(before, full, pca)
         if near:
             plain = None if known is None else known.plain
             _write_finder(new / SKETCH, new / NEIGHBOURS, rows, looks, plain)
@@ -195,11 +196,22 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _opened(folder: Path) -> Index | None:
-    """The index that is to be replaced, which learned and laid out what may be taken over."""
     try:
         return Index.open(folder)
     except IndexUnusable:
         return None
+
+
+def _learned(before: Index | None, manifest: Mapping[str, Any], pca: PCA | None) -> Near | None:
+    """What ``before`` learned for finding candidates, so that a catalogue that grows a little needs
+    no learning: directions and centres, which say nothing of another network's embeddings, or of
+    the same ones reduced otherwise."""
+    if before is None or before.identity != manifest["identity"]:
+        return None
+    if pca is None or before.pca is None:
+        return before.near if pca is before.pca else None
+    same = np.array_equal(pca.components, before.pca.components)
+    return before.near if same else None
 
 
 def _write_finder(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fitting_room import builder, journal
 from fitting_room.builder import BuildError, BuildSummary, build_index
@@ -555,3 +557,13 @@ def test_embeddings_of_the_index_are_normalised(shop: Path, folder: Path) -> Non
     build(shop, folder, pca=2)
     vectors = np.asarray(Index.open(folder).vectors)
     np.testing.assert_allclose(vectors, normalise(vectors), atol=1e-6)
+
+
+@given(
+    st.lists(st.sampled_from(["ab" * 16, "ab" * 8 + "cd" * 8, "0" * 32, "none"]) | st.text()),
+    st.text(max_size=3),
+)
+def test_digests_are_found_as_in_a_list(digests: list[str], other: str) -> None:
+    known = builder._Digests(digests)
+    for digest in [*digests, other, "ab" * 16]:
+        assert known.row(digest) == (digests.index(digest) if digest in digests else None)

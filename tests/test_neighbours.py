@@ -18,6 +18,7 @@ from fitting_room.index_files import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS, Ind
 from fitting_room.index_writing import write_head, write_index
 from fitting_room.neighbours import Effort, Neighbours
 from fitting_room.ranking import JACCARD, Ranking
+from fitting_room.reduction import PCA
 from fitting_room.storage import FLOAT32, INT8, STORAGES
 from tests.test_ranking import a_head
 
@@ -53,24 +54,29 @@ def catalogue(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, pd.DataFra
     return vectors, looks, items
 
 
-def write(folder: Path, count: int = ITEMS, storage: str = FLOAT32, **options: object) -> Index:
+def write(
+    folder: Path,
+    count: int = ITEMS,
+    storage: str = FLOAT32,
+    network: str = "none",
+    **options: object,
+) -> Index:
     vectors, looks, items = catalogue(0, ITEMS)
     write_index(
         folder,
         blocks=iter([(vectors[:count], looks[:count])]),
         items=items.iloc[:count],
         dimension=DIMENSION,
-        pca=None,
         head=None,
         storage=storage,
         manifest={
-            "identity": {"backbone": "none", "weights": "none", "weights_sha256": "0" * 64},
+            "identity": {"backbone": network, "weights": "none", "weights_sha256": "0" * 64},
             "chosen_because": "a test",
             "catalogue": {"location": "nowhere", "report": {}},
             "counts": {"items": count, "failed": 0},
             "failures": [],
         },
-        **{"near": True, **options},  # type: ignore[arg-type]
+        **{"near": True, "pca": None, **options},  # type: ignore[arg-type]
     )
     return Index.open(folder)
 
@@ -236,6 +242,40 @@ def test_a_catalogue_that_grew_learns_nothing_anew(
     index = write(tmp_path / "index", ITEMS)
     assert len(index) == ITEMS
     assert recall(index, questions) >= 0.97
+
+
+def test_what_another_network_taught_is_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "index")
+    learned: list[int] = []
+    sample = neighbours._sample
+
+    def counted(*given: object) -> np.ndarray:
+        learned.append(1)
+        return sample(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(neighbours, "_sample", counted)
+    write(tmp_path / "index")
+    assert learned == []
+    write(tmp_path / "index", network="another")
+    assert learned == [1]
+
+
+@pytest.mark.parametrize("then", [None, "other"])
+def test_nor_what_was_learned_of_embeddings_reduced_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str | None
+) -> None:
+    generator = np.random.default_rng(0)
+    reductions = {
+        name: PCA.fit(normalise(generator.normal(size=(100, DIMENSION))), DIMENSION)
+        for name in ("first", "other")
+    }
+    index = write(tmp_path / "index", pca=reductions["first"])
+    taken_over = index_writing._learned(index, index.manifest, reductions["first"])
+    assert taken_over is not None
+    reduced = None if then is None else reductions[then]
+    assert index_writing._learned(index, index.manifest, reduced) is None
 
 
 def test_only_large_catalogues_have_candidates(
