@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 PLAIN, TRAINED = Effort(128, 8, 200), Effort(64, 8, 400)
 #: Groups were made by all that a sketch holds. A question of hardly anything but colours, by their
 #: share of its square, looks at this many times as many groups and candidates.
-COLOURFUL = ((0.97, 8, 4), (0.9, 4, 2), (0.8, 2, 2))
+COLOURFUL = ((0.97, 8, 8), (0.9, 4, 4), (0.8, 2, 2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
