@@ -30,6 +30,7 @@ from fitting_room.images import SUFFIXES, ImageRejected
 from fitting_room.index import FilterError, Index
 from fitting_room.index_files import IndexUnusable
 from fitting_room.index_writing import write_head
+from fitting_room.losses import LOSSES, LossError
 from fitting_room.progress import Progress
 from fitting_room.queries import MAPPING_COLUMN, QueriesError, load_queries, read_mapping
 from fitting_room.ranking import COSINE, METRICS, SILHOUETTE_SHARE, Ranking
@@ -37,12 +38,12 @@ from fitting_room.reduction import ReductionError
 from fitting_room.room import FittingRoom, Match
 from fitting_room.settings import HOME, Settings, SettingsError
 from fitting_room.storage import FLOAT32, STORAGES
-from fitting_room.training import LOSSES, TrainingError, TrainingOptions, check_options, train
+from fitting_room.training import TrainingError, TrainingOptions, check_options, train
 from fitting_room.weights import BackboneError
 
 _EXPECTED = (
-    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable, OSError,
-    QueriesError, TrainingError, fetch.FetchError,
+    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable,
+    LossError, OSError, QueriesError, TrainingError, fetch.FetchError,
 )  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 

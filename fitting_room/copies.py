@@ -101,8 +101,8 @@ def find_copies(
     catalogue, and see how often each finds its item. Items with the very same picture, byte for
     byte, stand for each other: nothing can tell them apart.
 
-    ``where`` and ``holdout`` narrow the gallery as in :func:`evaluate`. Raises
-    :class:`EvaluationError` when nothing can be asked, and ``FilterError``.
+    ``where`` and ``holdout`` narrow the gallery as in :func:`fitting_room.evaluation.evaluate`.
+    Raises :class:`EvaluationError` when nothing can be asked, and ``FilterError``.
     """
     check_results(k)
     gallery = gallery_of(room.index, where, holdout)

@@ -23,17 +23,11 @@ from fitting_room.embedder import prepare
 from fitting_room.head import write_whole
 from fitting_room.images import ImageLimits, ImageRejected, open_image
 from fitting_room.index import Index
+from fitting_room.losses import LOSSES, ColumnLosses
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
-from fitting_room.training import (
-    LOSSES,
-    ColumnLosses,
-    Lessons,
-    TrainingError,
-    TrainingOptions,
-    reproducible,
-)
+from fitting_room.training import Lessons, TrainingError, TrainingOptions, reproducible
 
 if TYPE_CHECKING:
     import torch

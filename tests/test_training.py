@@ -25,13 +25,12 @@ from fitting_room.images import ImageLimits
 from fitting_room.index import Index
 from fitting_room.index_files import IndexUnusable
 from fitting_room.index_writing import write_index
+from fitting_room.losses import LOSSES, LossError
 from fitting_room.progress import Progress
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.training import (
-    LOSSES,
-    ColumnLosses,
     TrainingError,
     TrainingOptions,
     TrainingSummary,
@@ -395,51 +394,8 @@ def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
 
 def test_a_missing_library_is_named(goods: Goods, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
-    with pytest.raises(TrainingError, match="pip install pytorch-metric-learning"):
+    with pytest.raises(LossError, match="pip install pytorch-metric-learning"):
         goods.train()
-
-
-# --- losses -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", list(LOSSES))
-def test_items_without_any_label_have_no_part_in_a_loss(name: str) -> None:
-    labels = {"kind": ("a", "b"), "colour": ("x", "y", "z")}
-    torch.manual_seed(0)
-    losses = ColumnLosses(LOSSES[name], labels, 8)
-    embeddings = torch.nn.functional.normalize(torch.randn(6, 8), dim=1).requires_grad_()
-    codes = {
-        "kind": torch.tensor([0, 0, 1, 1, -1, -1]),
-        "colour": torch.tensor([0, 0, 1, 1, 2, -1]),
-    }
-    loss = losses(embeddings, codes)
-    loss.backward()
-    assert loss > 0
-    assert embeddings.grad is not None
-    assert torch.isfinite(embeddings.grad).all()
-    assert (embeddings.grad[5] == 0).all()
-    nothing = {column: torch.full((6,), -1) for column in labels}
-    assert losses(embeddings, nothing).item() == 0
-
-
-@pytest.mark.parametrize("name", list(LOSSES))
-def test_a_photograph_is_drawn_to_what_it_may_be(name: str) -> None:
-    torch.manual_seed(0)
-    losses = ColumnLosses(LOSSES[name], {"kind": ("a", "b", "c")}, 8)
-    proxies = losses.proxies("kind")
-    places = torch.eye(3, 8) if proxies is None else proxies.detach()
-    codes = torch.tensor([0, 1, 2, -1])
-    items = torch.cat([places, torch.ones(1, 8) / 8**0.5])
-    photograph = places[:1]
-
-    def loss(*allowed: bool) -> float:
-        return losses.of_photographs(
-            photograph, torch.tensor([allowed]), "kind", items, codes
-        ).item()
-
-    assert loss(True, False, False) < loss(False, True, False)
-    assert loss(True, True, False) < loss(True, False, False)
-    assert loss(True, True, True) == pytest.approx(0, abs=1e-5)
 
 
 # --- photographs ------------------------------------------------------------------------------

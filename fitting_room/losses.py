@@ -1,0 +1,165 @@
+"""The losses that label columns are learned with, from pytorch-metric-learning: items with the same
+label come together, others move apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+# Chosen by evaluation: docs/relevance.md.
+#: How much a column's loss counts beside the others; 1 where nothing is said.
+COLUMN_WEIGHTS: Mapping[str, float] = {"gender": 1.75}
+#: What cosines are divided by before a softmax.
+TEMPERATURE = 1 / 16
+
+
+class LossError(Exception):
+    """A loss that cannot be made; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss for one column. ``make`` takes the number of labels and the length of an embedding and
+    answers a module of pytorch-metric-learning; ``mine``, if any, makes its miner. ``proxies``
+    fetches from the module a row for each label; without it the labels' mean embeddings serve."""
+
+    name: str
+    make: Callable[[int, int], torch.nn.Module]
+    mine: Callable[[], torch.nn.Module] | None = None
+    proxies: Callable[[Any], torch.Tensor] | None = None
+
+
+def _normalised_softmax(labels: int, dimension: int) -> torch.nn.Module:
+    import torch
+    from pytorch_metric_learning import losses
+
+    # Its own start, deviation 1, would need a learning rate of its own to get anywhere.
+    start = partial(torch.nn.init.normal_, std=0.6 / math.sqrt(dimension))
+    made: torch.nn.Module = losses.NormalizedSoftmaxLoss(
+        labels, dimension, temperature=TEMPERATURE, weight_init_func=start
+    )
+    return made
+
+
+def _proxy_anchor(labels: int, dimension: int) -> torch.nn.Module:
+    from pytorch_metric_learning import losses
+
+    made: torch.nn.Module = losses.ProxyAnchorLoss(labels, dimension)
+    return made
+
+
+def _supcon(labels: int, dimension: int) -> torch.nn.Module:  # noqa: ARG001
+    from pytorch_metric_learning import losses
+
+    made: torch.nn.Module = losses.SupConLoss(temperature=0.1)
+    return made
+
+
+def _multi_similarity(labels: int, dimension: int) -> torch.nn.Module:  # noqa: ARG001
+    from pytorch_metric_learning import losses
+
+    made: torch.nn.Module = losses.MultiSimilarityLoss()
+    return made
+
+
+def _multi_similarity_miner() -> torch.nn.Module:
+    from pytorch_metric_learning import miners
+
+    made: torch.nn.Module = miners.MultiSimilarityMiner()
+    return made
+
+
+#: The losses by name. A new one is one entry here.
+LOSSES: Mapping[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        # Zhai and Wu 2019, "Classification is a strong baseline for deep metric learning".
+        Loss("proxies", _normalised_softmax, proxies=lambda module: module.W.t()),
+        # Kim et al. 2020, "Proxy Anchor loss for deep metric learning".
+        Loss("proxy_anchor", _proxy_anchor, proxies=lambda module: module.proxies),
+        # Khosla et al. 2020, "Supervised contrastive learning".
+        Loss("supcon", _supcon),
+        # Wang et al. 2019, "Multi-similarity loss with general pair weighting".
+        Loss("multi_similarity", _multi_similarity, mine=_multi_similarity_miner),
+    )
+}
+
+
+class ColumnLosses:
+    """The losses of all columns on one shared embedding."""
+
+    def __init__(
+        self, loss: Loss, labels: Mapping[str, tuple[str, ...]], dimension: int, device: str = "cpu"
+    ) -> None:
+        self._loss = loss
+        self.weights = {column: COLUMN_WEIGHTS.get(column, 1.0) for column in labels}
+        try:
+            self._modules = {
+                column: loss.make(len(values), dimension).to(device)
+                for column, values in labels.items()
+            }
+            self._miner = None if loss.mine is None else loss.mine()
+        except ModuleNotFoundError as error:
+            raise LossError(
+                f"Training needs {error.name}. Run: pip install pytorch-metric-learning"
+            ) from error
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [p for module in self._modules.values() for p in module.parameters()]
+
+    def __call__(self, embeddings: torch.Tensor, codes: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """The weighted sum over the columns for unit ``embeddings`` ``(B, E)`` and the places of
+        their labels, int64 ``(B,)`` each; items without a label (-1) have no part in its column's
+        loss."""
+        total = embeddings.sum() * 0
+        for column, module in self._modules.items():
+            known = codes[column] >= 0
+            count = int(known.sum())
+            if count == 0:
+                continue
+            some, labels = embeddings, codes[column]
+            if count < len(known):
+                some, labels = embeddings[known], labels[known]
+            pairs = None if self._miner is None else self._miner(some, labels)
+            total = total + self.weights[column] * module(some, labels, pairs)
+        return total
+
+    def of_photographs(
+        self,
+        photographs: torch.Tensor,
+        allowed: torch.Tensor,
+        column: str,
+        items: torch.Tensor,
+        codes: torch.Tensor,
+    ) -> torch.Tensor:
+        """``-log`` of the probability that a photograph is of one of the labels it may have.
+
+        ``photographs`` are unit rows ``(B, E)``, ``allowed`` bool ``(B, labels)``. The softmax runs
+        over the labels' proxies, or, with a loss that has none, over the batch's ``items``
+        ``(I, E)`` with labels ``codes`` ``(I,)``."""
+        import torch
+
+        proxies = self.proxies(column)
+        if proxies is None:
+            known = codes >= 0
+            proxies, allowed = items[known], allowed[:, codes[known]]
+            some = allowed.any(dim=1)
+            photographs, allowed = photographs[some], allowed[some]
+            if len(photographs) == 0:
+                return items.sum() * 0
+        likely = torch.log_softmax(photographs @ proxies.T / TEMPERATURE, dim=1)
+        return -likely.masked_fill(~allowed, -torch.inf).logsumexp(dim=1).mean()
+
+    def proxies(self, column: str) -> torch.Tensor | None:
+        """Unit rows ``(labels, E)``, or ``None`` with a loss that learns none."""
+        import torch
+
+        if self._loss.proxies is None:
+            return None
+        return torch.nn.functional.normalize(self._loss.proxies(self._modules[column]), dim=1)
