@@ -22,6 +22,7 @@ from scipy import fft, sparse
 
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.storage import Matrix, release, taken
+from fitting_room.tables import Lookup
 
 if TYPE_CHECKING:
     from fitting_room.index import Index
@@ -135,10 +136,9 @@ def _known(
     was laid out; ``None`` where it cannot be used."""
     if before is None or before.map is None or before.manifest["map"]["basis"] != basis:
         return None
-    if "digest" not in before.items or "digest" not in index.items:
+    if "digest" not in before.columns or "digest" not in index.columns:
         return None
-    place = {digest: row for row, digest in enumerate(before.items["digest"])}
-    there = index.items["digest"].map(place).astype("float64").fillna(-1).to_numpy(np.int64)
+    there = Lookup(before.keys(["digest"])).rows(index.keys(["digest"]))
     here = np.flatnonzero(there >= 0)
     gone = len(before) - len(np.unique(there[here]))
     record = before.manifest["map"]

@@ -33,6 +33,7 @@ from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
 from fitting_room.reduction import PCA, ReductionError
 from fitting_room.storage import FLOAT32, STORAGES
+from fitting_room.tables import Lookup, Table, TableWriter, keys_of
 
 #: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
 PCA_SAMPLE = 20_000
@@ -42,7 +43,7 @@ PCA_OUTGROWN = 2
 BLOCK = 8_192
 #: What a likeness is worth is measured anew once the catalogue has grown or shrunk by this share.
 CALIBRATION_OUTGROWN = 0.1
-#: Rejected pictures that the manifest names; all are counted.
+#: Rejected pictures that are named; all are counted.
 MAX_FAILURES_NAMED = 1_000
 
 _NOWHERE, _OLD, _JOURNAL = 0, 1, 2
@@ -54,11 +55,11 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did. ``items`` are in the index; ``failed`` pictures could not be used,
-    ``reused`` embeddings came from an earlier build; ``images_per_second`` counts what was
-    embedded now over the time that took. ``failures`` names pictures and reasons. ``head`` says
-    what became of a head that the earlier index had: ``"kept"``, ``"dropped"`` (it does not fit
-    the new embeddings) or ``"none"``."""
+    """What a build did. ``items`` are in the index; ``failed`` pictures could not be used, of which
+    ``failures`` names the first, and why; ``reused`` embeddings came from an earlier build;
+    ``images_per_second`` counts what was embedded now over the time that took. ``head`` says what
+    became of a head that the earlier index had: ``"kept"``, ``"dropped"`` (it does not fit the new
+    embeddings) or ``"none"``."""
 
     items: int
     dropped: int
@@ -115,8 +116,9 @@ def build_index(
 
 
 class _Build:
-    """The state of one build. Of each item: ``digests`` of its picture, where its embedding is
-    (``origin``) and in which row there (``row``)."""
+    """The state of one build. Of each item: the digest of its picture (``digests``, 16 bytes),
+    where its embedding is (``origin``) and in which row there (``row``): some thirty bytes, for
+    there may be millions."""
 
     def __init__(
         self,
@@ -146,23 +148,26 @@ class _Build:
         )
         self.had_head = False
         self.old = self._usable_old_index()
-        self.images = catalogue.items["image"].tolist()
-        self.digests: list[str | None] = [None] * len(catalogue)
+        self.images = catalogue.items["image"].array
+        self.digests = np.zeros(len(catalogue), "S16")
         self.origin = np.zeros(len(catalogue), np.int8)
         self.row = np.zeros(len(catalogue), np.int64)
         self.failures: dict[int, ImageRejected] = {}
-        self.known = self._known_digests()
+        self.failed = 0
+        self.known = [(_JOURNAL, Lookup(self.journal.digests))]
+        if self.old is not None:
+            self.known.insert(0, (_OLD, Lookup(self.old_digests)))
 
     def _usable_old_index(self) -> Index | None:
         """The index that is there, if its embeddings may stand in the new one."""
         try:
-            old = Index.open(self.folder)
+            old = Index.open(self.folder, items=False)
             self.had_head = old.head is not None
             old.require(self.embedder.selection.identity)
             stored = old.manifest["storage"]
             if STORAGES.index(stored) > STORAGES.index(self.storage):
                 return None  # its embeddings have lost what the new index is to keep
-            if "digest" not in old.items or "signature" not in old.items:
+            if not {"digest", "signature"} <= set(old.columns):
                 return None
             if old.pca is not None:
                 outgrown = len(self.catalogue) >= PCA_OUTGROWN * old.pca.fitted_on
@@ -171,18 +176,18 @@ class _Build:
                 ):
                     return None
             old.verify()  # a damaged file must not live on in the next index
-        except IndexUnusable:
+            parts = [_from_text(block["digest"]) for block in old.blocks(["digest"])]
+            self.old_digests = np.concatenate(parts)
+        except (IndexUnusable, ValueError):
             return None
         return old
 
-    def _known_digests(self) -> list[tuple[int, _Digests]]:
-        known = [] if self.old is None else [(_OLD, _Digests(self.old.items["digest"].array))]
-        return [*known, (_JOURNAL, _Digests(self.journal.digests))]
-
-    def _place(self, digest: str) -> tuple[int, int] | None:
-        """Where the embedding of a picture is, and in which row there."""
+    def _place(self, item: int) -> tuple[int, int] | None:
+        """Where the embedding of an item's picture is, and in which row there. What this build
+        embeds is not known until the next."""
         for origin, digests in self.known:
-            if (row := digests.row(digest)) is not None:
+            row = int(digests.rows(self.digests[item : item + 1])[0])
+            if row >= 0:
                 return origin, row
         return None
 
@@ -200,7 +205,7 @@ class _Build:
             items=len(found),
             dropped=sum(report.dropped.values()),
             repaired=sum(report.repaired.values()),
-            failed=len(self.failures),
+            failed=self.failed,
             backbone=self.embedder.selection.backbone.name,
             dimension=self.pca_dimension or self.embedder.dimension,
             seconds=round(time.perf_counter() - self.started, 3),
@@ -215,60 +220,51 @@ class _Build:
         for row, rejected in sorted(self.failures.items()):
             yield str(ids.iloc[row]), rejected.reason
 
-    def _pending(self) -> list[int]:
+    def _pending(self) -> Sequence[int] | np.ndarray:
         """Items whose picture must be read: all but those whose file is as it was."""
         if self.old is None:
-            return list(range(len(self.images)))
-        was = pd.DataFrame(
-            {
-                "image": self.old.items["image"],
-                "signature": self.old.items["signature"],
-                "row": np.arange(len(self.old)),
-            }
-        ).drop_duplicates(["image", "signature"])
-        now = self.catalogue.items[["image", "signature"]].merge(
-            was, how="left", on=["image", "signature"], validate="many_to_one"
-        )
-        rows = now["row"].fillna(-1).to_numpy(np.int64)
-        digests = self.old.items["digest"].tolist()
-        for item in np.flatnonzero(rows >= 0):
-            self.digests[item] = digests[rows[item]]
-        self.origin[rows >= 0] = _OLD
-        self.row[rows >= 0] = rows[rows >= 0]
-        return np.flatnonzero(rows < 0).tolist()
+            return range(len(self.catalogue))
+        file = ["image", "signature"]
+        now = np.concatenate([keys_of(block[file]) for block in self.catalogue.table.blocks()])
+        rows = Lookup(self.old.keys(file)).rows(now)
+        as_it_was = rows >= 0
+        self.digests[as_it_was] = self.old_digests[rows[as_it_was]]
+        self.origin[as_it_was] = _OLD
+        self.row[as_it_was] = rows[as_it_was]
+        return np.flatnonzero(~as_it_was)
 
-    def _embed(self, pending: list[int]) -> tuple[int, float]:
+    def _embed(self, pending: Sequence[int] | np.ndarray) -> tuple[int, float]:
         """Read the pending pictures and embed those that are not known; answers how many were
         embedded and the seconds it took."""
         stage = Stage("Looking at pictures", len(pending), "picture", self.listener)
         embedded = 0
         try:
-            for item, outcome in self.embedder.stream(pending, self._load, fast=True):
+            items = map(int, pending)
+            for item, outcome in self.embedder.stream(items, self._load, fast=True):
                 if isinstance(outcome, ImageRejected):
-                    self.failures[item] = outcome
-                    self.digests[item] = None
+                    self.failed += 1
+                    if len(self.failures) < MAX_FAILURES_NAMED:
+                        self.failures[item] = outcome
+                elif outcome is None:
+                    place = self._place(item)
+                    assert place is not None  # noqa: S101  (else _load would have opened it)
+                    self.origin[item], self.row[item] = place
                 else:
-                    digest = self.digests[item]
-                    assert digest is not None  # noqa: S101  (set by _load)
-                    if outcome is None:
-                        place = self._place(digest)
-                        assert place is not None  # noqa: S101  (else _load would have opened it)
-                        self.origin[item], self.row[item] = place
-                    else:
-                        self.origin[item] = _JOURNAL
-                        self.row[item] = self.journal.append(digest, _as_row(outcome))
-                        embedded += 1
+                    self.origin[item] = _JOURNAL
+                    self.row[item] = self.journal.append(self.digests[item], _as_row(outcome))
+                    embedded += 1
                 stage.advance()
+                if stage.done % BLOCK == 0:
+                    self.catalogue.table.release()
         finally:
             self.journal.flush()  # also when it is stopped: nothing that is done gets lost
         return embedded, time.perf_counter() - stage.started
 
     def _load(self, item: int) -> Image.Image | None:
-        name = self.images[item]
+        name = str(self.images[item])
         data = self.catalogue.store.read(name, self.limits.max_bytes)
-        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        self.digests[item] = digest
-        if self._place(digest) is not None:
+        self.digests[item] = hashlib.blake2b(data, digest_size=16).digest()
+        if self._place(item) is not None:
             return None
         return self.embedder.open(data, name=name, limits=self.limits)
 
@@ -285,8 +281,7 @@ class _Build:
 
     def _write(self, found: np.ndarray) -> None:
         pca, reduce = self._reduction(found)
-        items = self.catalogue.items.iloc[found].reset_index(drop=True)
-        items.insert(3, "digest", pd.Series([self.digests[i] for i in found], dtype="str"))
+        items = self._found_items()
         stage = Stage("Writing the index", len(found), "item", self.listener)
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -298,7 +293,6 @@ class _Build:
                 stage.advance(len(found[start : start + BLOCK]))
 
         report = self.catalogue.report
-        failures = [{"id": i, "reason": r} for i, r in self._failures_by_id()]
         write_index(
             self.folder,
             blocks=blocks(),
@@ -325,11 +319,22 @@ class _Build:
                     "items": len(found),
                     "repaired": sum(report.repaired.values()),
                     "dropped": sum(report.dropped.values()),
-                    "failed": len(failures),
+                    "failed": self.failed,
                 },
-                "failures": failures[:MAX_FAILURES_NAMED],
+                "failures": [{"id": i, "reason": r} for i, r in self._failures_by_id()],
             },
         )
+
+    def _found_items(self) -> Table:
+        """The table of the items whose pictures could be used, with the digests of these."""
+        columns = list(self.catalogue.items.columns)
+        columns.insert(3, "digest")
+        with TableWriter(columns) as writer:
+            for block in self.catalogue.table.blocks():
+                here = slice(block.index[0], block.index[-1] + 1)
+                items = block.assign(digest=_as_text(self.digests[here]))[columns]
+                writer.append(items[self.origin[here] != _NOWHERE])
+        return writer.table
 
     def _reduction(
         self, found: np.ndarray
@@ -381,33 +386,17 @@ class _Build:
         return np.asarray(self.old.vectors[rows])
 
 
-class _Digests:
-    """Digests of pictures by their rows, searched by their first 64 bits: a dict of a million would
-    hold a quarter of a gigabyte. Digests that are appended later are not known."""
-
-    def __init__(self, digests: Sequence[str]) -> None:
-        self._digests = digests
-        keys = np.fromiter(map(_first_bits, digests), np.uint64, len(digests))
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
-
-    def row(self, digest: str) -> int | None:
-        """The first row of a digest, if there is one."""
-        key = np.uint64(_first_bits(digest))
-        for place in range(int(np.searchsorted(self._keys, key)), len(self._keys)):
-            if self._keys[place] != key:
-                break
-            row = int(self._order[place])
-            if self._digests[row] == digest:
-                return row
-        return None
+def _from_text(digests: pd.Series) -> np.ndarray:
+    """Digests, ``S16`` ``(N,)``, from hexadecimal digits; of anything else ``ValueError``."""
+    values = [bytes.fromhex(str(digest)) for digest in digests]
+    if any(len(value) != 16 for value in values):
+        raise ValueError("these are no digests")
+    return np.array(values, "S16")
 
 
-def _first_bits(digest: object) -> int:
-    try:
-        return int(str(digest)[:16], 16) % 2**64
-    except ValueError:
-        return 0  # no digest of ours; whole ones are compared anyway
+def _as_text(digests: np.ndarray) -> list[str]:
+    text = digests.tobytes().hex()
+    return [text[start : start + 32] for start in range(0, len(text), 32)]
 
 
 def _as_row(features: Features) -> np.ndarray:

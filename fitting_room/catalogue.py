@@ -11,11 +11,13 @@ import csv
 import hashlib
 import io
 import lzma
+import posixpath
 import re
+import sqlite3
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -24,14 +26,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fitting_room.listing import Listed, Listing
 from fitting_room.picture_store import FolderStore, PictureStore, ZipStore
+from fitting_room.tables import ROWS_AT_ONCE, Table, TableWriter
 
 CSV_NAME = "styles.csv"
 MAX_CSV_BYTES = 4 * 2**30
 MAX_ROWS = 20_000_000
 MAX_COLUMNS = 200
-#: Rows that are held as lists of cells before they become a table, or hashed, at once.
-ROWS_AT_ONCE = 20_000
 #: How many physical lines one quoted cell may span before its quote is taken for a stray one.
 MAX_LINES_PER_ROW = 20
 
@@ -92,18 +94,23 @@ class CatalogueReport:
 class Catalogue:
     """Items with a picture each.
 
-    ``items`` is a table with the columns ``id`` (unique text), ``image`` (the picture's name in
-    ``store``), ``signature`` (changes when the picture's file does) and the attributes of the
-    source, as text, missing where the source says nothing. ``location`` is what was opened.
+    ``items``, the frame of ``table``, has the columns ``id`` (unique text), ``image`` (the
+    picture's name in ``store``), ``signature`` (changes when the picture's file does) and the
+    attributes of the source, as text, missing where the source says nothing. It lies in a temporary
+    file and takes little memory however many items there are. ``location`` is what was opened.
     """
 
     location: Path
     store: PictureStore
-    items: pd.DataFrame
+    table: Table
     report: CatalogueReport
 
+    @property
+    def items(self) -> pd.DataFrame:
+        return self.table.frame
+
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.table)
 
     @property
     def attributes(self) -> list[str]:
@@ -114,8 +121,8 @@ class Catalogue:
     def fingerprint(self) -> str:
         """sha256 over all items: equal as long as nothing in the catalogue changed."""
         digest = hashlib.sha256("\0".join(self.items.columns).encode())
-        for start in range(0, len(self.items), ROWS_AT_ONCE):
-            some = self.items.iloc[start : start + ROWS_AT_ONCE].astype("string")
+        for block in self.table.blocks():
+            some = block.astype("string")
             digest.update(pd.util.hash_pandas_object(some, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
@@ -130,6 +137,11 @@ def load_catalogue(location: str | Path) -> Catalogue:
         return _load(location)
     except (OSError, RuntimeError) as error:  # RuntimeError: no home folder for `~name`
         raise CatalogueError(f"{location}: cannot be read ({error}).") from error
+    except sqlite3.Error as error:
+        raise CatalogueError(
+            f"{location}: the list of its pictures cannot be kept ({error}). Make room in the "
+            "folder for temporary files."
+        ) from error
 
 
 def _load(location: Path) -> Catalogue:
@@ -241,53 +253,57 @@ def _from_csv(
         raise CatalogueError(f"{location / CSV_NAME}: cannot be read ({error}).") from error
     except ValueError as error:
         raise CatalogueError(f"{location / CSV_NAME}: {error}") from error
-    signatures = store.pictures()
-    by_stem = _pictures_by_stem(signatures, base)
+    prefix = "" if base == "." else base + "/"
+    pictures = (
+        (name, signature)
+        for name, signature in store.pictures()
+        if name.startswith(prefix) and not _UNDECODED.search(name)
+    )
+    # Of the folder `images` beside the csv if there is one, else of all.
+    listing = Listing(pictures, _stem, lambda name: name.startswith(prefix + "images/"))
     dropped, repaired = _Tally(), _Tally()
-    kept: dict[str, None] = {}
-    tables: list[pd.DataFrame] = []
+    columns = ["id", "image", "signature", *header[1:]]
     block: list[list[str]] = []
     count = 0
-    try:
-        for cells, repairs in rows:
-            count += 1
-            if count > MAX_ROWS:
-                raise CatalogueError(f"{location / CSV_NAME}: more than {MAX_ROWS:,} rows.")
-            reason = _reason_to_drop(cells, header, kept, by_stem)
-            if reason is not None:
-                dropped.add(reason, cells[0] if cells else "")
-                continue
-            kept[cells[0]] = None
-            block.append(cells)
-            for repair in repairs:
-                repaired.add(repair, cells[0])
-            if len(block) == ROWS_AT_ONCE:
-                tables.append(_table(block, header))
-                block = []
-    except (csv.Error, *_DAMAGE) as error:
-        raise CatalogueError(f"{location / CSV_NAME}: row {count + 1}: {error}") from error
-    items = pd.concat([*tables, _table(block, header)], ignore_index=True)
-    del tables, block
-    images = [by_stem[item] for item in kept]
-    items.insert(1, "image", pd.Series(images, dtype="str"))
-    items.insert(2, "signature", pd.Series([signatures[i] for i in images], dtype="str"))
+    with listing, TableWriter(columns) as writer:
+        try:
+            for cells, repairs in rows:
+                count += 1
+                if count > MAX_ROWS:
+                    raise CatalogueError(f"{location / CSV_NAME}: more than {MAX_ROWS:,} rows.")
+                found = _picture(cells, header, listing)
+                if isinstance(found, str):
+                    dropped.add(found, cells[0] if cells else "")
+                    continue
+                block.append([cells[0], found.name, found.signature, *cells[1:]])
+                for repair in repairs:
+                    repaired.add(repair, cells[0])
+                if len(block) == ROWS_AT_ONCE:
+                    writer.append(_table(block, columns))
+                    block = []
+        except (csv.Error, *_DAMAGE) as error:
+            raise CatalogueError(f"{location / CSV_NAME}: row {count + 1}: {error}") from error
+        writer.append(_table(block, columns))
+        stems = listing.keys
+    items = writer.table
     report = CatalogueReport(
         rows=count,
         items=len(items),
         repaired=dict(repaired.counts),
         dropped=dict(dropped.counts),
         examples=repaired.examples | dropped.examples,
-        empty=_count_empty(items),
-        unlisted=len(by_stem) - len(items),
+        empty=_count_empty(items.frame),
+        unlisted=stems - len(items),
     )
     return _checked(Catalogue(location.resolve(), store, items, report))
 
 
-def _table(rows: list[list[str]], header: list[str]) -> pd.DataFrame:
-    """Some rows as a table, a fifth as large in memory as lists of cells."""
-    table = pd.DataFrame(rows, columns=header, dtype="str")
-    said = table[header[1:]]
-    table[header[1:]] = said.mask(said.isin(NOT_AVAILABLE))
+def _table(rows: list[list[str]], columns: list[str]) -> pd.DataFrame:
+    """Some rows as a table, without the cells that say nothing."""
+    table = pd.DataFrame(rows, columns=columns, dtype="str")
+    attributes = columns[len(RESERVED_COLUMNS) :]
+    said = table[attributes]
+    table[attributes] = said.mask(said.isin(NOT_AVAILABLE))
     return table
 
 
@@ -378,65 +394,61 @@ def _parse(record: list[str], delimiter: str) -> list[str] | None:
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
-def _pictures_by_stem(names: Iterable[str], base: str) -> dict[str, str]:
-    """Picture names by file name without its ending, of the folder ``images`` beside the csv if
-    there is one, else of all. Where two share a stem, the shallowest and first by name counts."""
-    prefix = "" if base == "." else base + "/"
-    names = [n for n in names if n.startswith(prefix)]
-    inside = [n for n in names if n.startswith(prefix + "images/")] or names
-    ordered = sorted(inside, key=lambda name: (name.count("/"), name), reverse=True)
-    return {PurePosixPath(name).stem: name for name in ordered}
+def _stem(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0]
 
 
-def _reason_to_drop(
-    cells: list[str], header: list[str], kept: Container[str], by_stem: dict[str, str]
-) -> str | None:
+def _picture(cells: list[str], header: list[str], listing: Listing) -> Listed | str:
+    """The picture of a row, or why the row has to be dropped."""
     if len(cells) < len(header):
         return "too few columns"
     if len(cells) > len(header):
         return "too many columns"
     if not cells[0]:
         return "no id"
-    if cells[0] in kept:
-        return "the id occurs before"
     # Looked up in a listing and never joined to a path, so no id can lead anywhere.
-    return None if cells[0] in by_stem else "no picture"
+    found = listing.take(cells[0])
+    if found is None:
+        return "no picture"
+    return "the id occurs before" if found.again else found
 
 
 def _from_class_folders(location: Path, store: PictureStore) -> Catalogue:
-    signatures = store.pictures()
     dropped = _Tally()
-    kept: dict[str, tuple[str, str]] = {}
-    for name in sorted(signatures):
-        if _UNDECODED.search(name):
-            dropped.add("the file name is not UTF-8", _from_windows(name))
-            continue
-        path = PurePosixPath(name)
-        item = str(path.with_suffix(""))
-        if item in kept:
-            dropped.add("the id occurs before", name)
-        else:
-            kept[item] = (name, path.parent.name)
-    items = pd.DataFrame(
-        {
-            "id": list(kept),
-            "image": [image for image, _ in kept.values()],
-            "signature": [signatures[image] for image, _ in kept.values()],
-            "class": [folder for _, folder in kept.values()],
-        },
-        dtype="str",
-    )
-    items["class"] = items["class"].mask(items["class"] == "")
-    if items["class"].isna().all():
-        items = items.drop(columns="class")  # a plain folder of pictures has no classes
+    columns = ["id", "image", "signature", "class"]
+    block: list[list[str]] = []
+    listing = Listing(store.pictures(), lambda name: posixpath.splitext(name)[0])
+    with listing, TableWriter(columns) as writer:
+        for item, found in listing.in_order():
+            if _UNDECODED.search(found.name):
+                dropped.add("the file name is not UTF-8", _from_windows(found.name))
+            elif found.again:
+                dropped.add("the id occurs before", found.name)
+            else:
+                folder = PurePosixPath(found.name).parent.name
+                block.append([item, found.name, found.signature, folder])
+            if len(block) == ROWS_AT_ONCE:
+                writer.append(_classes(block, columns))
+                block = []
+        writer.append(_classes(block, columns))
+        count = len(listing)
+    items = writer.table
+    if items.frame["class"].isna().all():
+        items = items.without("class")  # a plain folder of pictures has no classes
     report = CatalogueReport(
-        rows=len(signatures),
+        rows=count,
         items=len(items),
         dropped=dict(dropped.counts),
         examples=dropped.examples,
-        empty=_count_empty(items),
+        empty=_count_empty(items.frame),
     )
     return _checked(Catalogue(location.resolve(), store, items, report))
+
+
+def _classes(rows: list[list[str]], columns: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=columns, dtype="str")
+    table["class"] = table["class"].mask(table["class"] == "")
+    return table
 
 
 def _count_empty(items: pd.DataFrame) -> dict[str, int]:

@@ -13,12 +13,17 @@ before there were maps do without. :mod:`fitting_room.index_writing` writes all 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from fitting_room import calibration
 from fitting_room.appearance import APPEARANCE, COLOURS, SILHOUETTE, STUDIO
@@ -72,6 +77,7 @@ from fitting_room.ranking import (
 )
 from fitting_room.reduction import PCA
 from fitting_room.storage import Matrix, release, taken
+from fitting_room.tables import Table, keys_of
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
@@ -97,9 +103,10 @@ class Index:
     """An opened index. Immutable and safe to share between threads.
 
     ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
-    are taken out, ``appearances`` uint8 ``(N, APPEARANCE)``, ``items`` the table of ``N``
-    items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them,
-    ``map`` float32 ``(N, 2)`` their places on a map, if there is one.
+    are taken out, ``appearances`` uint8 ``(N, APPEARANCE)``, ``items`` the table of ``N`` items,
+    which may be given as a file that is read when it is first asked for, ``trained`` float32
+    ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)`` their places on a map, if
+    there is one.
     """
 
     def __init__(
@@ -108,7 +115,7 @@ class Index:
         manifest: dict[str, Any],
         vectors: Matrix,
         appearances: np.ndarray,
-        items: pd.DataFrame,
+        items: pd.DataFrame | pq.ParquetFile,
         pca: PCA | None,
         head: Head | None = None,
         trained: Matrix | None = None,
@@ -119,7 +126,11 @@ class Index:
         self.manifest = manifest
         self.vectors = vectors
         self.appearances = appearances
-        self.items = items
+        self._table, self._lock = None, Lock()
+        if isinstance(items, pd.DataFrame):
+            self.items = items
+        else:
+            self._table = items
         self.pca = pca
         self.head = head
         self.trained = trained
@@ -129,12 +140,16 @@ class Index:
         self._scales: dict[int, np.ndarray] = {}
 
     @classmethod
-    def open(cls, folder: str | Path) -> Index:
-        """Open an index; the vectors are mapped, not read. Raises :class:`IndexUnusable`."""
+    def open(cls, folder: str | Path, *, items: bool = True) -> Index:
+        """Open an index; the vectors are mapped, not read. Without ``items`` their table, which
+        for millions takes more memory than all else, is read only when it is asked for. Raises
+        :class:`IndexUnusable`."""
         folder = Path(folder)
         for attempt in range(5):
             try:
                 index = cls._open(folder)
+                if items:
+                    _ = index.items
                 # Put in place anew between the first file and the last? Then read once more.
                 if read_manifest(folder).get("build") == index.manifest.get("build"):
                     return index
@@ -147,8 +162,8 @@ class Index:
 
     @classmethod
     def _open(cls, folder: Path, items: pd.DataFrame | None = None) -> Index:
-        """:meth:`open` for a folder that nobody replaces. Whoever has just written its ``items``
-        need not hold them twice."""
+        """:meth:`open` without items for a folder that nobody replaces. Whoever has just written
+        its ``items`` hands them over and need not hold them twice."""
         manifest = read_manifest(folder)
         items_count, dimension = manifest["counts"]["items"], manifest["dimension"]
         storage = manifest["storage"]
@@ -168,7 +183,7 @@ class Index:
         try:
             vectors = mapped_rows(folder, storage, VECTORS, SCALES, (items_count, dimension))
             appearances = mapped(folder, APPEARANCES, np.uint8, (items_count, APPEARANCE))
-            items = pd.read_parquet(folder / ITEMS) if items is None else items
+            table = pq.ParquetFile(folder / ITEMS)
             pca = _read_pca(folder) if PCA_FILE in manifest["files"] else None
             head, trained = None, None
             if HEAD_FILE in manifest["files"]:
@@ -185,19 +200,69 @@ class Index:
             raise damaged(folder, str(error)) from error
         if head is not None and head.input_dimension != dimension:
             raise damaged(folder, f"{HEAD_FILE} does not fit the vectors")
-        if len(items) != items_count or not {"id", "image"} <= set(items.columns):
+        if table.metadata.num_rows != items_count or not {"id", "image"} <= set(
+            table.schema_arrow.names
+        ):
             raise damaged(folder, f"{ITEMS} does not hold the items of the manifest")
         if pca is not None and pca.dimension != dimension:
             raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
         try:
             return cls(
-                folder, manifest, vectors, appearances, items, pca, head, trained, places, near
+                folder,
+                manifest,
+                vectors,
+                appearances,
+                table if items is None else items,
+                pca,
+                head,
+                trained,
+                places,
+                near,
             )
         except (KeyError, ValueError) as error:
             raise damaged(folder, str(error)) from error
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.vectors)
+
+    @cached_property
+    def items(self) -> pd.DataFrame:
+        assert self._table is not None  # noqa: S101  (else they were given)
+        with self._lock, self._reading_items():
+            # From the file that was opened, not from what may have taken its place since.
+            items: pd.DataFrame = self._table.read().to_pandas()
+            if len(items) != len(self) or list(items.columns) != self.columns:
+                raise ValueError(f"{ITEMS} is no plain table")
+            return items
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the items' columns, which are known without reading them."""
+        if self._table is not None:
+            return list(self._table.schema_arrow.names)
+        return [str(column) for column in self.items.columns]
+
+    def blocks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Some columns of the items, some rows at a time, without reading the others. Raises
+        :class:`IndexUnusable` when they cannot be read."""
+        if self._table is None or "items" in vars(self):
+            yield from Table(self.items[list(columns)]).blocks()
+            return
+        with self._reading_items():
+            for rows in self._table.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+                yield rows.to_pandas()
+
+    def keys(self, columns: Sequence[str]) -> np.ndarray:
+        """A key for each item's texts in some columns (:func:`fitting_room.tables.keys_of`). Raises
+        :class:`IndexUnusable` when they cannot be read."""
+        return np.concatenate([keys_of(block) for block in self.blocks(columns)])
+
+    @contextmanager
+    def _reading_items(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise damaged(self.folder, str(error)) from error
 
     @property
     def dimension(self) -> int:
@@ -490,7 +555,7 @@ class Index:
     @property
     def filter_columns(self) -> list[str]:
         """The columns that a filter may name."""
-        return [str(column) for column in self.items.columns if column not in INTERNAL_COLUMNS]
+        return [column for column in self.columns if column not in INTERNAL_COLUMNS]
 
 
 class _Stored(Features):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from filelock import Timeout
 
 from fitting_room import appearance, atlas, calibration
@@ -53,6 +52,7 @@ from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
 from fitting_room.reduction import PCA
 from fitting_room.storage import FLOAT32, INT8, KINDS, Matrix, RowsWriter, release, stored, taken
+from fitting_room.tables import Table
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def write_index(
     folder: Path,
     *,
     blocks: Iterator[tuple[np.ndarray, np.ndarray]],
-    items: pd.DataFrame,
+    items: Table,
     dimension: int,
     pca: PCA | None,
     head: Head | None,
@@ -96,7 +96,7 @@ def write_index(
                 vectors.append(block)
                 appearances.append(looks)
                 studio += int(np.count_nonzero(looks[:, STUDIO]))
-        items.to_parquet(new / ITEMS, index=False)
+        items.to_parquet(new / ITEMS)
         if pca is not None:
             np.savez(
                 new / PCA_FILE, mean=pca.mean, components=pca.components, fitted_on=pca.fitted_on
@@ -145,6 +145,7 @@ def write_head(
                 raise IndexUnusable(
                     f"{folder}: the head was trained on another index. Train again."
                 )
+            items = Table(old.items)
             of_head = {
                 HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_SKETCH, TRAINED_NEIGHBOURS, MAP,
             }  # fmt: skip
@@ -152,9 +153,9 @@ def write_head(
                 link(old.folder / name, new / name)
             if head is not None:
                 storage = old.manifest["storage"]
-                _write_trained(new, head, old.vectors, old.appearances, old.items, storage, None)
+                _write_trained(new, head, old.vectors, old.appearances, items, storage, None)
             _complete(
-                new, folder, old.manifest, old.items, old, head, None, photographs, old.calibration
+                new, folder, old.manifest, items, old, head, None, photographs, old.calibration
             )
     except Timeout as error:
         raise IndexUnusable(
@@ -197,7 +198,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 def _opened(folder: Path) -> Index | None:
     try:
-        return Index.open(folder)
+        return Index.open(folder, items=False)
     except IndexUnusable:
         return None
 
@@ -243,7 +244,7 @@ def _write_trained(
     head: Head,
     vectors: Matrix,
     appearances: np.ndarray,
-    items: pd.DataFrame,
+    items: Table,
     storage: str,
     previous: Finder | None,
 ) -> None:
@@ -252,9 +253,10 @@ def _write_trained(
     with _Writer(new, TRAINED, TRAINED_SCALES, storage, shape) as trained:
         for block in _blocks(len(items)):
             trained.append(
-                head.project_items(vectors[block], appearances[block], items.iloc[block])
+                head.project_items(vectors[block], appearances[block], items.frame.iloc[block])
             )
             release(vectors, appearances)
+            items.release()
     if (new / SKETCH).exists():
         projected = mapped_rows(new, storage, TRAINED, TRAINED_SCALES, shape)
         _write_finder(
@@ -266,7 +268,7 @@ def _complete(
     new: Path,
     folder: Path,
     manifest: Mapping[str, Any],
-    items: pd.DataFrame,
+    items: Table,
     before: Index | None,
     head: Head | None,
     calibrated: calibration.Calibration | None,
@@ -288,7 +290,8 @@ def _complete(
     write_manifest(new, full)
     _write_map(new, full, items, before, listener)
     if calibrated is None:
-        measured = calibration.calibrate(Index._open(new, items), photographs, previous)
+        items.release()
+        measured = calibration.calibrate(Index._open(new, items.frame), photographs, previous)
         full["calibration"] = None if measured is None else measured.as_manifest()
         write_manifest(new, full)
     for path in new.iterdir():
@@ -299,13 +302,14 @@ def _complete(
 def _write_map(
     new: Path,
     manifest: dict[str, Any],
-    items: pd.DataFrame,
+    items: Table,
     before: Index | None,
     listener: Listener,
 ) -> None:
     """Draw the map of the index in ``new`` and add it to its files and its manifest. ``before``,
     which it will replace, tells where things were."""
-    drawn = atlas.draw(Index._open(new, items), before, listener)
+    items.release()
+    drawn = atlas.draw(Index._open(new, items.frame), before, listener)
     places = new_array(new / MAP, np.float32, drawn.positions.shape)
     places[:] = drawn.positions
     places.flush()

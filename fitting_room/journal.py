@@ -1,7 +1,8 @@
 """What a build has embedded so far, kept on disk until the index is in place.
 
-A folder of ``.npz`` files, each some hundred embeddings with the digests of their pictures,
-written whole. A build that is killed at any moment finds all but the last few of them again.
+A folder of ``.npz`` files, each some hundred embeddings with the digests of their pictures, 16
+bytes each, written whole. A build that is killed at any moment finds all but the last few of them
+again.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ _OWNER = "journal.json"
 
 
 class Journal:
-    """Embeddings by picture digest. ``digests`` lists them in the order of their rows."""
+    """Embeddings by picture digest."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], dimension: int) -> None:
         """Open the journal in ``folder``, going on with what an earlier build of the same
         ``identity`` left there; what another network left is thrown away."""
         self.folder = folder
         self.dimension = dimension
-        self.digests: list[str] = []
+        self._digests: list[np.ndarray] = []  # of each file
         self._starts: list[int] = []  # the first row of each file
         self._files: list[Path] = []
         self._waiting: list[np.ndarray] = []
+        self._their_digests: list[bytes] = []
+        self._count = 0
         owner = json.dumps(identity, sort_keys=True)
         if not self._is_of(owner):
             shutil.rmtree(folder, ignore_errors=True)
@@ -51,42 +54,56 @@ class Journal:
         try:
             with np.load(path, allow_pickle=False) as file:
                 digests, vectors = file["digests"], file["vectors"]
-                sound = vectors.shape == (len(digests), self.dimension)
+                sound = (
+                    digests.dtype == np.dtype("S16")
+                    and digests.ndim == 1
+                    and vectors.shape == (len(digests), self.dimension)
+                )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             sound = False
         if not sound:
             path.unlink()  # torn by a power cut; its pictures are embedded again
             return
-        self._starts.append(len(self.digests))
+        self._add_file(path, digests)
+
+    def _add_file(self, path: Path, digests: np.ndarray) -> None:
+        self._starts.append(self._count)
+        self._count += len(digests)
         self._files.append(path)
-        self.digests.extend(str(digest) for digest in digests)
+        self._digests.append(digests)
 
     def __len__(self) -> int:
-        return len(self.digests)
+        return self._count + len(self._waiting)
 
-    def append(self, digest: str, vector: np.ndarray) -> int:
+    @property
+    def digests(self) -> np.ndarray:
+        """The digests of all rows, in their order, bytes ``S16`` ``(len(self),)``."""
+        return np.concatenate([*self._digests, np.array(self._their_digests, "S16")])
+
+    def append(self, digest: bytes, vector: np.ndarray) -> int:
         """Keep one embedding; answers its row."""
-        self.digests.append(digest)
+        self._their_digests.append(digest)
         self._waiting.append(vector)
+        row = len(self) - 1
         if len(self._waiting) >= FLUSH_EVERY:
             self.flush()
-        return len(self.digests) - 1
+        return row
 
     def flush(self) -> None:
         """Write what is waiting."""
         if not self._waiting:
             return
-        start = len(self.digests) - len(self._waiting)
+        digests = np.array(self._their_digests, "S16")
         # Counted on from the last file there: a dropped one must not make two of a name.
         number = int(self._files[-1].stem) + 1 if self._files else 0
         path = self.folder / f"{number:09d}.npz"
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
-            np.savez(file, digests=np.array(self.digests[start:]), vectors=np.stack(self._waiting))
+            np.savez(file, digests=digests, vectors=np.stack(self._waiting))
         unfinished.replace(path)
-        self._starts.append(start)
-        self._files.append(path)
+        self._add_file(path, digests)
         self._waiting.clear()
+        self._their_digests.clear()
 
     def rows(self, wanted: np.ndarray) -> np.ndarray:
         """The embeddings of the given rows, float32 ``(len(wanted), D)``. Rows that lie together

@@ -8,9 +8,11 @@ a file on disk (an index) that somebody else wrote.
 from __future__ import annotations
 
 import os
+import posixpath
 import stat
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -24,8 +26,9 @@ class PictureStore(Protocol):
 
     location: Path
 
-    def pictures(self) -> dict[str, str]:
-        """Every picture's name and its signature: a short text that changes when the file does."""
+    def pictures(self) -> Iterator[tuple[str, str]]:
+        """Every picture's name, once, and its signature: a short text that changes when the file
+        does. They are listed as they are asked for, in no order, and there may be millions."""
         ...
 
     def read(self, name: str, max_bytes: int) -> bytes:
@@ -44,23 +47,21 @@ class FolderStore:
     def __init__(self, location: Path) -> None:
         self.location = location.resolve()
 
-    def pictures(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        pending = [self.location]
+    def pictures(self) -> Iterator[tuple[str, str]]:
+        pending = [("", str(self.location))]
         while pending:
-            with os.scandir(pending.pop()) as entries:
+            inside, folder = pending.pop()
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.name.startswith("."):
                         continue
+                    name = inside + entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        pending.append(Path(entry.path))
-                        continue
-                    name = Path(entry.path).relative_to(self.location).as_posix()
-                    if is_picture_name(name):
+                        pending.append((name + "/", entry.path))
+                    elif is_picture_name(name):
                         signature = self._signature(entry)
                         if signature is not None:
-                            found[name] = signature
-        return found
+                            yield name, signature
 
     def _signature(self, entry: os.DirEntry[str]) -> str | None:
         try:
@@ -104,13 +105,14 @@ class ZipStore:
         self.location = location.resolve()
         self.archive = zipfile.ZipFile(self.location)
 
-    def pictures(self) -> dict[str, str]:
-        return {
-            info.filename: f"{info.file_size}-{info.CRC:08x}"
-            for info in self.archive.infolist()
+    def pictures(self) -> Iterator[tuple[str, str]]:
+        for info in self.archive.infolist():
+            name = info.filename
             # Not is_dir(): a damaged entry may have no name, which some Pythons stumble over.
-            if is_picture_name(info.filename) and not info.filename.endswith("/")
-        }
+            if not is_picture_name(name) or name.endswith("/"):
+                continue
+            if self.archive.getinfo(name) is info:  # of several with one name the last is read
+                yield name, f"{info.file_size}-{info.CRC:08x}"
 
     def read(self, name: str, max_bytes: int) -> bytes:
         try:
@@ -143,7 +145,7 @@ def is_picture_name(name: str) -> bool:
     """Whether a listing shows a file of this name."""
     return (
         is_plain_name(name)
-        and PurePosixPath(name).suffix.lower() in SUFFIXES
+        and posixpath.splitext(name)[1].lower() in SUFFIXES
         and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
     )
 

@@ -143,7 +143,7 @@ class FittingRoom:
             limits=settings.limits,
             listener=listener,
         )
-        room = cls(Index.open(index), lambda: embedder, settings.limits)
+        room = cls(Index.open(index, items=False), lambda: embedder, settings.limits)
         room.summary = summary
         return room
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fitting_room import builder, journal
 from fitting_room.builder import BuildError, BuildSummary, build_index
@@ -21,7 +20,7 @@ from fitting_room.catalogue import load_catalogue
 from fitting_room.embedder import Embedder, normalise
 from fitting_room.images import ImageLimits
 from fitting_room.index import Index
-from fitting_room.index_files import MANIFEST, VECTORS, IndexUnusable
+from fitting_room.index_files import ITEMS, MANIFEST, VECTORS, IndexUnusable, file_entry
 from fitting_room.progress import Listener, Progress, ignore
 from fitting_room.reduction import ReductionError
 from tests.conftest import COLOURS, PROJECT, colour_embedder, picture_bytes
@@ -559,11 +558,31 @@ def test_embeddings_of_the_index_are_normalised(shop: Path, folder: Path) -> Non
     np.testing.assert_allclose(vectors, normalise(vectors), atol=1e-6)
 
 
-@given(
-    st.lists(st.sampled_from(["ab" * 16, "ab" * 8 + "cd" * 8, "0" * 32, "none"]) | st.text()),
-    st.text(max_size=3),
-)
-def test_digests_are_found_as_in_a_list(digests: list[str], other: str) -> None:
-    known = builder._Digests(digests)
-    for digest in [*digests, other, "ab" * 16]:
-        assert known.row(digest) == (digests.index(digest) if digest in digests else None)
+def test_many_failures_are_counted_and_the_first_named(
+    shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder, "MAX_FAILURES_NAMED", 2)
+    for item in (2, 3, 5, 7):
+        picture(shop, item).write_bytes(b"no picture")
+    summary, _ = build(shop, folder)
+    assert (summary.items, summary.failed) == (6, 4)
+    assert [item for item, _ in summary.failures] == ["2", "3"]
+    manifest = Index.open(folder).manifest
+    assert manifest["counts"]["failed"] == 4
+    assert [failure["id"] for failure in manifest["failures"]] == ["2", "3"]
+
+
+@pytest.mark.parametrize("digest", ["", "none", "g" * 32, "0" * 30, "00 " * 10 + "00"])
+def test_an_index_with_other_things_than_digests_is_not_built_upon(
+    shop: Path, folder: Path, digest: str
+) -> None:
+    build(shop, folder)
+    items = Index.open(folder).items
+    items.loc[3, "digest"] = digest
+    items.to_parquet(folder / ITEMS, index=False)
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    manifest["files"][ITEMS] = file_entry(folder / ITEMS)
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    _, seen = build(shop, folder)
+    assert seen == 10
+    assert_right(folder, shop)

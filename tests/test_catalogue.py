@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
@@ -59,8 +60,8 @@ def check_invariants(catalogue: Catalogue) -> None:
     assert report.items == len(items) == len(catalogue) > 0
     assert items["id"].is_unique
     assert not items[["id", "image", "signature"]].isna().any().any()
-    assert set(items["image"]) <= set(catalogue.store.pictures())
-    assert report.items + report.unlisted <= len(catalogue.store.pictures())
+    assert set(items["image"]) <= set(dict(catalogue.store.pictures()))
+    assert report.items + report.unlisted <= len(dict(catalogue.store.pictures()))
     for counts in (report.repaired, report.dropped):
         for reason, count in counts.items():
             assert 1 <= len(report.examples[reason]) <= count
@@ -867,6 +868,34 @@ def test_the_street_photographs_are_a_catalogue_of_ten_classes(real_data: Path) 
         "t-shirt",
     }  # fmt: skip
     assert counts.min() >= 100
+
+
+def test_without_room_for_temporary_files_it_says_so(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(catalogue_module, "Listing", full)
+    with pytest.raises(CatalogueError, match=r"disk is full.*folder for temporary files"):
+        load_catalogue(shop)
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(CatalogueError, match="nowhere"):
+        load_catalogue(shop)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such file names there")
+def test_a_picture_in_a_folder_of_no_text_is_no_picture(shop: Path) -> None:
+    before = load_catalogue(shop)
+    odd = os.fsdecode(b"images/odd \xff")
+    (shop / odd).mkdir()
+    image = shop / before.items["image"][0]
+    shutil.copy(image, shop / odd / image.name)
+    image.unlink()
+    found = load_catalogue(shop)
+    assert len(found) == len(before) - 1
+    assert found.report.dropped == {"no picture": 1}
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5])

@@ -34,6 +34,7 @@ from fitting_room.index_files import (
 from fitting_room.index_writing import write_index
 from fitting_room.ranking import Hits
 from fitting_room.reduction import PCA, ReductionError
+from fitting_room.tables import Table
 
 IDENTITY = {
     "backbone": "resnet50",
@@ -85,7 +86,7 @@ def write(
     write_index(
         folder,
         blocks=with_looks(np.array_split(vectors, 3)),
-        items=table(len(vectors)) if items is None else items,
+        items=Table(table(len(vectors)) if items is None else items),
         dimension=vectors.shape[1],
         pca=pca,
         head=head,
@@ -589,6 +590,17 @@ def test_items_that_do_not_fit_are_refused(made: Path, items: pd.DataFrame) -> N
         Index.open(made)
 
 
+def test_items_whose_pages_are_damaged_are_refused_when_they_are_read(made: Path) -> None:
+    data = (made / ITEMS).read_bytes()
+    (made / ITEMS).write_bytes(data[:4] + bytes(200) + data[204:])
+    forge(made, ITEMS)
+    with pytest.raises(IndexUnusable, match=r"[Bb]uild"):
+        Index.open(made)
+    index = Index.open(made, items=False)
+    with pytest.raises(IndexUnusable, match=r"[Bb]uild"):
+        index.keys(["id", "image"])
+
+
 def test_items_that_are_no_table_are_refused(made: Path) -> None:
     whole = (made / ITEMS).read_bytes()
     for content in (
@@ -631,6 +643,20 @@ def test_an_open_index_outlives_its_replacement(tmp_path: Path) -> None:
         assert set(index.items["build"]) == {str(number)}
 
 
+def test_a_table_that_is_read_late_is_of_the_index_that_was_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    write(folder, *build_number(1))
+    index = Index.open(folder, items=False)
+    assert (len(index), index.columns[-1]) == (8, "build")
+    (keys,) = set(index.keys(["build"]).tolist())
+    write(folder, *build_number(2))
+    assert index.keys(["build"]).tolist() == [keys] * 8
+    assert [list(block["build"]) for block in index.blocks(["build"])] == [["1"] * 8]
+    assert set(index.items["build"]) == {"1"}
+    assert index.keys(["build"]).tolist() == [keys] * 8
+    assert Index.open(folder).keys(["build"])[0] != keys
+
+
 def test_a_reader_never_sees_parts_of_two_builds(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     write(folder, *build_number(0))
@@ -643,7 +669,7 @@ def test_a_reader_never_sees_parts_of_two_builds(tmp_path: Path) -> None:
             write_index(
                 folder,
                 blocks=with_looks([build_number(number)[0]]),
-                items=build_number(number)[1],
+                items=Table(build_number(number)[1]),
                 dimension=16,
                 pca=None,
                 head=None,

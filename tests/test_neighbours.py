@@ -20,6 +20,7 @@ from fitting_room.neighbours import Effort, Neighbours
 from fitting_room.ranking import JACCARD, Ranking
 from fitting_room.reduction import PCA
 from fitting_room.storage import FLOAT32, INT8, STORAGES
+from fitting_room.tables import Table
 from tests.test_ranking import a_head
 
 ITEMS, DIMENSION, RESULTS = 4_000, 24, 10
@@ -65,7 +66,7 @@ def write(
     write_index(
         folder,
         blocks=iter([(vectors[:count], looks[:count])]),
-        items=items.iloc[:count],
+        items=Table(items.iloc[:count]),
         dimension=DIMENSION,
         head=None,
         storage=storage,

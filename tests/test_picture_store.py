@@ -64,12 +64,12 @@ def test_pictures_are_listed_at_any_depth_and_nothing_else(make: Make) -> None:
     names = ["1.jpg", "shirts/2.PNG", "shirts/long sleeves/näh #3.webp"]
     others = ["styles.csv", "shirts/notes.txt", "shirts/4", "jpg"]
     store = make(dict.fromkeys([*names, *others], PICTURE))
-    assert sorted(store.pictures()) == sorted(names)
+    assert sorted(dict(store.pictures())) == sorted(names)
 
 
 def test_hidden_files_and_folders_are_not_listed(make: Make) -> None:
     hidden = [".thumbnail.jpg", ".git/1.jpg", "shirts/._2.jpg", "shirts/.cache/deep/2.jpg"]
-    assert list(make(dict.fromkeys([*hidden, "shirts/2.jpg"], PICTURE)).pictures()) == [
+    assert list(dict(make(dict.fromkeys([*hidden, "shirts/2.jpg"], PICTURE)).pictures())) == [
         "shirts/2.jpg"
     ]
 
@@ -77,13 +77,13 @@ def test_hidden_files_and_folders_are_not_listed(make: Make) -> None:
 def test_every_listed_picture_is_read_as_it_is(make: Make) -> None:
     files = {f"shirts/{colour}.jpg": picture_bytes(colour) for colour in ("red", "green", "blue")}
     store = make(files)
-    assert {name: store.read(name, MB) for name in store.pictures()} == files
+    assert {name: store.read(name, MB) for name in dict(store.pictures())} == files
 
 
 @posix_names
 def test_no_name_is_listed_that_cannot_be_read(make: Make) -> None:
     store = make(dict.fromkeys(["10:30.jpg", "front\\back.jpg", "a..b.jpg", "~x.jpg"], PICTURE))
-    for name in store.pictures():
+    for name in dict(store.pictures()):
         assert store.read(name, MB) == PICTURE
 
 
@@ -165,7 +165,7 @@ def link(path: Path, to: Path) -> None:
 def test_a_link_to_a_picture_outside_is_neither_listed_nor_read(goods: Path) -> None:
     link(goods / "2.jpg", goods.parent / "private" / "secret.jpg")
     store = FolderStore(goods)
-    assert list(store.pictures()) == ["shirts/1.jpg"]
+    assert list(dict(store.pictures())) == ["shirts/1.jpg"]
     with pytest.raises(ImageRejected, match="outside"):
         store.read("2.jpg", MB)
 
@@ -173,14 +173,14 @@ def test_a_link_to_a_picture_outside_is_neither_listed_nor_read(goods: Path) -> 
 def test_a_link_to_a_folder_outside_is_neither_listed_nor_read(goods: Path) -> None:
     link(goods / "more", goods.parent / "private")
     store = FolderStore(goods)
-    assert list(store.pictures()) == ["shirts/1.jpg"]
+    assert list(dict(store.pictures())) == ["shirts/1.jpg"]
     with pytest.raises(ImageRejected, match="outside"):
         store.read("more/secret.jpg", MB)
 
 
 def test_a_picture_replaced_by_a_link_after_the_listing_is_not_read(goods: Path) -> None:
     store = FolderStore(goods)
-    assert "shirts/1.jpg" in store.pictures()
+    assert "shirts/1.jpg" in dict(store.pictures())
     (goods / "shirts" / "1.jpg").unlink()
     link(goods / "shirts" / "1.jpg", goods.parent / "private" / "secret.jpg")
     with pytest.raises(ImageRejected, match="outside"):
@@ -191,13 +191,13 @@ def test_a_folder_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
     fill(tmp_path / "goods-private", {"secret.jpg": SECRET})
     goods = fill(tmp_path / "goods", {"1.jpg": PICTURE})
     link(goods / "2.jpg", tmp_path / "goods-private" / "secret.jpg")
-    assert list(FolderStore(goods).pictures()) == ["1.jpg"]
+    assert list(dict(FolderStore(goods).pictures())) == ["1.jpg"]
 
 
 def test_a_link_within_the_folder_is_a_picture_like_any_other(goods: Path) -> None:
     link(goods / "2.jpg", goods / "shirts" / "1.jpg")
     store = FolderStore(goods)
-    assert sorted(store.pictures()) == ["2.jpg", "shirts/1.jpg"]
+    assert sorted(dict(store.pictures())) == ["2.jpg", "shirts/1.jpg"]
     assert store.read("2.jpg", MB) == PICTURE
 
 
@@ -207,36 +207,36 @@ def test_dangling_and_circular_links_are_passed_over(goods: Path) -> None:
     link(goods / "self.jpg", goods / "self.jpg")
     with pytest.raises(ImageRejected):
         FolderStore(goods).read("self.jpg", MB)
-    assert list(FolderStore(goods).pictures()) == ["shirts/1.jpg"]
+    assert list(dict(FolderStore(goods).pictures())) == ["shirts/1.jpg"]
 
 
 def test_a_folder_reached_by_a_link_is_read_like_the_folder(goods: Path, tmp_path: Path) -> None:
     link(tmp_path / "alias", goods)
     store = FolderStore(tmp_path / "alias")
-    assert [store.read(name, MB) for name in store.pictures()] == [PICTURE]
+    assert [store.read(name, MB) for name in dict(store.pictures())] == [PICTURE]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_with_the_name_of_a_picture_is_not_listed(goods: Path) -> None:
     os.mkfifo(goods / "2.jpg")
-    assert list(FolderStore(goods).pictures()) == ["shirts/1.jpg"]
+    assert list(dict(FolderStore(goods).pictures())) == ["shirts/1.jpg"]
 
 
 def test_a_folder_with_the_name_of_a_picture_is_only_a_folder(goods: Path) -> None:
     fill(goods, {"3.jpg/4.jpg": PICTURE})
     store = FolderStore(goods)
-    assert sorted(store.pictures()) == ["3.jpg/4.jpg", "shirts/1.jpg"]
+    assert sorted(dict(store.pictures())) == ["3.jpg/4.jpg", "shirts/1.jpg"]
     with pytest.raises(ImageRejected):
         store.read("3.jpg", MB)
 
 
 def test_the_signature_stays_as_long_as_the_file(goods: Path) -> None:
-    assert FolderStore(goods).pictures() == FolderStore(goods).pictures()
+    assert dict(FolderStore(goods).pictures()) == dict(FolderStore(goods).pictures())
 
 
 @pytest.mark.parametrize("change", ["longer", "later"])
 def test_the_signature_changes_with_the_file(goods: Path, change: str) -> None:
-    before = FolderStore(goods).pictures()
+    before = dict(FolderStore(goods).pictures())
     path = goods / "shirts" / "1.jpg"
     status = path.stat()
     if change == "longer":  # saved again within the same tick of the clock
@@ -244,7 +244,7 @@ def test_the_signature_changes_with_the_file(goods: Path, change: str) -> None:
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     else:  # saved again with the same length
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 2_000_000_000))
-    assert FolderStore(goods).pictures() != before
+    assert dict(FolderStore(goods).pictures()) != before
 
 
 # --- archives -------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def patch_headers(path: Path, local: int, central: int, value: bytes) -> None:
 def test_what_macos_adds_to_an_archive_is_not_listed(tmp_path: Path) -> None:
     names = ["__MACOSX/shirts/._1.jpg", "__MACOSX/1.jpg", "shirts/1.jpg"]
     store = ZipStore(zipped(tmp_path / "goods.zip", dict.fromkeys(names, PICTURE)))
-    assert list(store.pictures()) == ["shirts/1.jpg"]
+    assert list(dict(store.pictures())) == ["shirts/1.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -273,14 +273,14 @@ def test_an_entry_whose_name_leads_outside_is_neither_listed_nor_read(
     tmp_path: Path, name: str
 ) -> None:
     store = ZipStore(zipped(tmp_path / "evil.zip", {name: SECRET, "1.png": PICTURE}))
-    assert list(store.pictures()) == ["1.png"]
+    assert list(dict(store.pictures())) == ["1.png"]
     with pytest.raises(ImageRejected):
         store.read(name, MB)
 
 
 def test_nothing_is_unpacked(tmp_path: Path) -> None:
     store = ZipStore(zipped(tmp_path / "goods.zip", {"shirts/1.jpg": PICTURE}))
-    for name in store.pictures():
+    for name in dict(store.pictures()):
         store.read(name, MB)
     assert [path.name for path in tmp_path.iterdir()] == ["goods.zip"]
 
@@ -291,7 +291,7 @@ def test_a_signature_in_an_archive_changes_with_the_bytes_alone(tmp_path: Path) 
         ZipStore(zipped(tmp_path / f"{i}.zip", {"1.jpg": data}))
         for i, data in enumerate([PICTURE, PICTURE, other])
     ]
-    first, same, changed = (store.pictures()["1.jpg"] for store in stores)
+    first, same, changed = (dict(store.pictures())["1.jpg"] for store in stores)
     assert first == same != changed
 
 
@@ -302,7 +302,7 @@ def test_of_two_entries_with_one_name_listing_and_reading_mean_the_same(tmp_path
         archive.writestr("1.jpg", SECRET)
         archive.writestr("1.jpg", PICTURE)
     store, plain = ZipStore(path), ZipStore(zipped(tmp_path / "once.zip", {"1.jpg": PICTURE}))
-    assert store.pictures() == plain.pictures()
+    assert dict(store.pictures()) == dict(plain.pictures())
     assert store.read("1.jpg", MB) == PICTURE
 
 
@@ -311,7 +311,7 @@ def test_an_encrypted_entry_is_refused_as_such(tmp_path: Path) -> None:
     patch_headers(path, 6, 8, b"\x01\x00")
     store = ZipStore(path)
     with pytest.raises(ImageRejected, match="encrypted"):
-        store.read(next(iter(store.pictures())), MB)
+        store.read(next(store.pictures())[0], MB)
 
 
 def test_an_entry_packed_in_an_unknown_way_is_refused(tmp_path: Path) -> None:
@@ -408,7 +408,7 @@ def test_a_damaged_archive_gives_right_bytes_or_is_refused(
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # what the catalogue's loader turns into words
     with store.archive:
-        for name, signature in store.pictures().items():
+        for name, signature in dict(store.pictures()).items():
             try:
                 found = store.read(name, MB)
             except ImageRejected:
@@ -429,4 +429,18 @@ def test_an_entry_without_a_name_is_no_picture(tmp_path: Path) -> None:
         for name in ("good.jpg", "Q.jpg"):
             archive.writestr(name, picture_bytes("red"))
     path.write_bytes(path.read_bytes().replace(b"Q.jpg", b"\0.jpg"))
-    assert list(ZipStore(path).pictures()) == ["good.jpg"]
+    assert list(dict(ZipStore(path).pictures())) == ["good.jpg"]
+
+
+def test_of_several_entries_with_one_name_the_last_counts_and_is_listed_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "goods.zip"
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+        warnings.simplefilter("ignore")  # zipfile's, of the doubled name
+        archive.writestr("1.jpg", SECRET)
+        archive.writestr("1.jpg", PICTURE)
+    store = ZipStore(path)
+    ((name, signature),) = store.pictures()
+    assert store.read(name, MB) == PICTURE
+    assert signature == f"{len(PICTURE)}-{zlib.crc32(PICTURE):08x}"

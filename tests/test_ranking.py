@@ -35,6 +35,7 @@ from fitting_room.ranking import (
 )
 from fitting_room.reduction import PCA
 from fitting_room.storage import FLOAT32, STORAGES, Rows, stored
+from fitting_room.tables import Table
 from tests.test_index import description, random_rows, table
 
 PLAIN = Ranking(colour=0.0, trained=False)
@@ -62,7 +63,7 @@ def make(
     write_index(
         folder,
         blocks=iter([(vectors, looks)]),
-        items=table(len(vectors)) if items is None else items,
+        items=Table(table(len(vectors)) if items is None else items),
         dimension=vectors.shape[1],
         pca=pca,
         head=head,

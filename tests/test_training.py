@@ -30,6 +30,7 @@ from fitting_room.progress import Progress
 from fitting_room.ranking import Ranking
 from fitting_room.room import FittingRoom
 from fitting_room.settings import Settings
+from fitting_room.tables import Table
 from fitting_room.training import (
     TrainingError,
     TrainingOptions,
@@ -90,7 +91,7 @@ class Goods:
         write_index(
             self.index,
             blocks=iter([(self.vectors, self.appearances)]),
-            items=items,
+            items=Table(items),
             dimension=DIMENSION,
             pca=None,
             head=None,
