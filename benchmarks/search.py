@@ -237,7 +237,7 @@ def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     path = work / f"near-{len(vectors)}.faiss"
 
     def build() -> Neighbours:
-        Neighbours.build(blocks_of(vectors), *vectors.shape).save(path)
+        Neighbours.write(path, blocks_of(vectors), *vectors.shape)
         return Neighbours.open(path, *vectors.shape)
 
     near, seconds = _timed(build)

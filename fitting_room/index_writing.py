@@ -236,7 +236,7 @@ def _write_finder(
             release(vectors, appearances)
 
     previous = None if before is None else before.neighbours
-    Neighbours.build(sketches, len(appearances), sketcher.width, previous=previous).save(file)
+    Neighbours.write(file, sketches, len(appearances), sketcher.width, previous=previous)
 
 
 def _write_trained(

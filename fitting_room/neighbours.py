@@ -20,6 +20,7 @@ import numpy as np
 
 from fitting_room.appearance import COLOURS, SILHOUETTE
 from fitting_room.ranking import unit_bytes
+from fitting_room.storage import RowsWriter, taken
 
 #: Numbers (items x dimensions) from which on an index gets such a structure: up to here exact
 #: search takes some hundredths of a second. 500,000 items of 128 dimensions, 50,000 of 1,280.
@@ -130,18 +131,56 @@ class Neighbours:
         self._asked: dict[int, Any] = {}
 
     @classmethod
-    def build(
+    def write(
         cls,
+        path: Path,
         blocks: Callable[[], Iterator[np.ndarray]],
         count: int,
         dimension: int,
         *,
         previous: Neighbours | None = None,
         seed: int = 0,
-    ) -> Neighbours:
+    ) -> None:
         """Group ``count`` rows, float32 ``(_, dimension)``, which ``blocks`` hands out in their
-        order, as often as it is called. The centres of ``previous`` are taken over while the
-        catalogue is of about its size; only new centres need learning, which takes longest."""
+        order, as often as it is called, and write the structure to ``path``. The centres of
+        ``previous`` are taken over while the catalogue is of about its size; only new centres need
+        learning, which takes longest.
+
+        faiss itself would hold all rows in memory to write them. Here they go to a file beside
+        ``path`` as they come and from there to their groups, and ten bytes an item are held.
+        """
+        inverted = cls._learned(blocks, count, dimension, previous, seed)
+        unsorted = path.with_name(f"{path.name}.unsorted")
+        groups = np.empty(count, np.uint16)
+        start = 0
+        with RowsWriter(unsorted, np.uint8, count, inverted.code_size) as writer:
+            for block in blocks():
+                sketches = np.ascontiguousarray(block, np.float32)
+                _, nearest = inverted.quantizer.search(sketches, 1)
+                groups[start : start + len(block)] = nearest[:, 0]
+                writer.append(inverted.sq.compute_codes(sketches))
+                start += len(block)
+        order = np.argsort(groups, kind="stable")
+        sizes = np.bincount(groups, minlength=inverted.nlist)
+        codes = np.load(unsorted, mmap_mode="r")
+        with path.open("wb") as file:
+            file.write(_head(inverted, sizes))
+            for rows in np.split(order, np.cumsum(sizes)[:-1]):
+                file.write(taken(codes, rows).tobytes())
+                file.write(rows.astype("<i8").tobytes())
+        del codes
+        unsorted.unlink()
+
+    @classmethod
+    def _learned(
+        cls,
+        blocks: Callable[[], Iterator[np.ndarray]],
+        count: int,
+        dimension: int,
+        previous: Neighbours | None,
+        seed: int,
+    ) -> Any:
+        """An inverted file with centres and without rows."""
         import faiss
 
         groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MOST_GROUPS))
@@ -152,21 +191,16 @@ class Neighbours:
                 faiss.vector_to_array(previous._inverted.sq.trained), inverted.sq.trained
             )
             inverted.is_trained = True
-        else:
-            inner_product = faiss.METRIC_INNER_PRODUCT
-            graph: Any = faiss.IndexHNSWFlat(dimension, LINKS, inner_product)
-            graph.hnsw.efConstruction, graph.hnsw.efSearch = BREADTHS
-            inverted = cls._empty(graph, dimension, groups)
-            inverted.quantizer_trains_alone = 2  # centres first, then their graph
-            inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, seed + 1
-            inverted.cp.min_points_per_centroid = 1
-            inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
-            inverted.train(_sample(blocks(), count, groups, dimension, seed))
-        for block in blocks():
-            inverted.add(np.ascontiguousarray(block, np.float32))
-        if inverted.ntotal != count:
-            raise ValueError(f"{inverted.ntotal} rows for {count} items")
-        return cls(inverted)
+            return inverted
+        graph: Any = faiss.IndexHNSWFlat(dimension, LINKS, faiss.METRIC_INNER_PRODUCT)
+        graph.hnsw.efConstruction, graph.hnsw.efSearch = BREADTHS
+        inverted = cls._empty(graph, dimension, groups)
+        inverted.quantizer_trains_alone = 2  # centres first, then their graph
+        inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, seed + 1
+        inverted.cp.min_points_per_centroid = 1
+        inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
+        inverted.train(_sample(blocks(), count, groups, dimension, seed))
+        return inverted
 
     @staticmethod
     def _empty(quantizer: Any, dimension: int, groups: int) -> Any:
@@ -189,15 +223,9 @@ class Neighbours:
             self._inverted.d == dimension and groups / 2 <= self._inverted.nlist <= groups * 2
         )
 
-    def save(self, path: Path) -> None:
-        """Write the structure to a file."""
-        import faiss
-
-        faiss.write_index(self._inverted, str(path))
-
     @classmethod
     def open(cls, path: Path, count: int, dimension: int) -> Neighbours:
-        """Map a file that :meth:`save` wrote; the groups are read when they are looked at. Raises
+        """Map a file that :meth:`write` wrote; the groups are read when they are looked at. Raises
         :class:`NeighboursError` unless it has ``count`` rows of ``dimension``."""
         import faiss
 
@@ -253,14 +281,33 @@ class Neighbours:
         return asked
 
 
+def _head(inverted: Any, sizes: np.ndarray) -> bytes:
+    """What faiss writes of an inverted file before the groups' rows: of each group these are the
+    codes and then the numbers, of 64 bits. ``sizes`` says how many each group has."""
+    import faiss
+
+    inverted.ntotal = int(sizes.sum())
+    written = faiss.serialize_index(inverted).tobytes()
+    shape = b"ilar" + np.array([inverted.nlist, inverted.code_size], "<u8").tobytes()
+    without_rows = shape + b"sprs" + bytes(8)  # how it says that all groups are empty
+    if not written.endswith(without_rows):
+        raise NeighboursError(
+            f"faiss {faiss.__version__} writes other files than this program knows. Install an "
+            "earlier one: pip install 'fitting-room[scale]'"
+        )
+    counted = np.array([inverted.nlist, *sizes], "<u8").tobytes()
+    return bytes(written[: -len(without_rows)] + shape + b"full" + counted)
+
+
 def _sample(
     blocks: Iterator[np.ndarray], count: int, groups: int, dimension: int, seed: int
 ) -> np.ndarray:
     wanted = min(count, groups * POINTS_PER_GROUP, max(groups, MOST_SAMPLE_NUMBERS // dimension))
     chosen = np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False))
-    parts, start = [], 0
+    sample = np.empty((wanted, dimension), np.float32)
+    start = 0
     for block in blocks:
         low, high = np.searchsorted(chosen, (start, start + len(block)))
-        parts.append(block[chosen[low:high] - start])
+        sample[low:high] = block[chosen[low:high] - start]
         start += len(block)
-    return np.ascontiguousarray(np.concatenate(parts), np.float32)
+    return sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -324,9 +325,46 @@ def test_a_file_that_is_no_such_thing_is_told(tmp_path: Path, name: str, harm: s
         Index.open(tmp_path / "index")
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_the_file_is_what_faiss_would_write(tmp_path: Path, again: bool) -> None:
+    import faiss
+
+    rows = normalise(np.random.default_rng(0).normal(size=(3_000, 8)))
+
+    def blocks() -> Iterator[np.ndarray]:
+        yield from np.array_split(rows, 7)
+
+    path = tmp_path / "file"
+    Neighbours.write(path, blocks, len(rows), 8)
+    previous = Neighbours.open(path, len(rows), 8) if again else None
+    Neighbours.write(path, blocks, len(rows), 8, previous=previous)
+    assert list(tmp_path.iterdir()) == [path]
+    inverted = Neighbours._learned(blocks, len(rows), 8, previous, 0)
+    for block in blocks():
+        inverted.add(np.ascontiguousarray(block))
+    faiss.write_index(inverted, str(tmp_path / "by faiss"))
+    assert path.read_bytes() == (tmp_path / "by faiss").read_bytes()
+
+
+def test_a_faiss_that_writes_otherwise_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
+    monkeypatch.setattr("faiss.serialize_index", lambda _: np.zeros(500, np.uint8))
+    with pytest.raises(neighbours.NeighboursError, match=r"faiss .* writes other files"):
+        Neighbours.write(tmp_path / "file", lambda: iter([rows]), 100, 8)
+
+
+@pytest.mark.parametrize("count", [90, 110])
+def test_other_rows_than_were_promised_are_an_error(tmp_path: Path, count: int) -> None:
+    rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
+    with pytest.raises(ValueError):
+        Neighbours.write(tmp_path / "file", lambda: iter([rows]), count, 8)
+
+
 def test_a_structure_of_another_index_is_refused(tmp_path: Path) -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
-    Neighbours.build(lambda: iter([rows]), 100, 8).save(tmp_path / "file")
+    Neighbours.write(tmp_path / "file", lambda: iter([rows]), 100, 8)
     assert Neighbours.open(tmp_path / "file", 100, 8)
     for count, dimension in ((99, 8), (100, 9)):
         with pytest.raises(neighbours.NeighboursError, match="does not belong"):
