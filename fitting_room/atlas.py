@@ -25,6 +25,8 @@ from fitting_room.storage import Matrix, release, taken
 from fitting_room.tables import Lookup
 
 if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
+
     from fitting_room.index import Index
 
 #: Items that are laid out by t-SNE at most.
@@ -45,8 +47,8 @@ ASIDE = 0.0015
 OUTGROWN = 0.2
 #: Width of a grid cell, in units of the kernel's own width, and cells along a side at most.
 CELL, MOST_CELLS = 0.5, 384
-#: Distances held in memory at once.
-DISTANCES_AT_ONCE = 8_000_000
+#: Points that find their places at once.
+PLACED_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,30 +177,11 @@ class _Directions:
         return np.asarray((rows - self.mean) @ self.components.T, np.float32)
 
 
-def _nearest(
-    points: np.ndarray, among: np.ndarray, count: int, *, first: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest ``count`` of ``among`` for each point, nearest first, and their distances
-    squared, both ``(len(points), count)``. With ``first``, the points are those of ``among`` from
-    there on, and none is its own neighbour."""
-    squares = np.square(among).sum(axis=1)
-    step = max(1, DISTANCES_AT_ONCE // len(among))
-    found = np.empty((len(points), count), np.int64)
-    distances = np.empty((len(points), count), np.float32)
-    for start in range(0, len(points), step):
-        block = points[start : start + step]
-        away = squares - 2 * (block @ among.T)
-        if first is not None:
-            own = np.arange(len(block))
-            away[own, first + start + own] = np.inf
-        near = np.argpartition(away, count - 1, axis=1)[:, :count]
-        order = np.argsort(np.take_along_axis(away, near, 1), axis=1, kind="stable")
-        near = np.take_along_axis(near, order, 1)
-        found[start : start + step] = near
-        distances[start : start + step] = (
-            np.take_along_axis(away, near, 1) + np.square(block).sum(axis=1)[:, None]
-        )
-    return found, np.maximum(distances, 0)
+def _neighbours(points: np.ndarray, count: int) -> NearestNeighbors:
+    """What finds the nearest ``count`` of some points, with their distances squared."""
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=count, algorithm="brute", metric="sqeuclidean").fit(points)
 
 
 def _place(
@@ -212,13 +195,11 @@ def _place(
     """Places, float32 ``(len(wanted), 2)``, among landmarks whose ``positions`` are known: between
     those of the nearest ones that stand near the very nearest, so that nothing comes to lie in the
     empty space between two clusters."""
-    among = reduce(landmarks)
-    count = min(NEAREST_LANDMARKS, len(among))
+    among = _neighbours(reduce(landmarks), min(NEAREST_LANDMARKS, len(landmarks)))
     result = np.empty((len(wanted), 2), np.float32)
-    step = max(1, DISTANCES_AT_ONCE // len(among))
-    for start in range(0, len(wanted), step):
-        some = wanted[start : start + step]
-        near, distances = _nearest(reduce(_rows(rows, some)), among, count)
+    for start in range(0, len(wanted), PLACED_AT_ONCE):
+        some = wanted[start : start + PLACED_AT_ONCE]
+        distances, near = among.kneighbors(reduce(_rows(rows, some)))
         weight = 1 / (distances + 1e-3 * distances.mean(axis=1, keepdims=True) + 1e-9)
         around = positions[near]
         off = np.square(around - around[:, :1]).sum(axis=2)
@@ -226,7 +207,7 @@ def _place(
         weight /= weight.sum(axis=1, keepdims=True)
         # Of many items between the same landmarks none should hide the others.
         aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(some), 2))
-        result[start : start + step] = (weight[..., None] * around).sum(axis=1) + aside
+        result[start : start + PLACED_AT_ONCE] = (weight[..., None] * around).sum(axis=1) + aside
         stage.advance(len(some))
         release(rows)
     return result
@@ -275,7 +256,7 @@ class _Attraction:
     def __init__(self, points: np.ndarray) -> None:
         count = len(points)
         each = min(NEIGHBOURS, count - 1)
-        near, _ = _nearest(points, points, each, first=0)
+        near = _neighbours(points, each).kneighbors(return_distance=False)  # but itself
         graph = sparse.csr_matrix(
             (np.ones(near.size, np.float32), near.ravel(), np.arange(0, near.size + 1, each)),
             (count, count),

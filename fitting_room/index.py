@@ -280,10 +280,13 @@ class Index:
             check_sum(self.folder, name, self.manifest)
 
     def release(self) -> None:
-        """Let go of the memory of rows that were read."""
+        """Let go of the memory of rows that were read. For a build, which nobody else asks: the
+        index must still lie where it was opened."""
         release(self.vectors, self.appearances)
         if self.trained is not None:
             release(self.trained)
+        if self.near is not None:
+            self.near.release()
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""

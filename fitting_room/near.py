@@ -67,6 +67,12 @@ class Near:
         trained = Finder.open(folder, TRAINED_SKETCH, TRAINED_NEIGHBOURS, count, head.dimension)
         return cls(plain, trained)
 
+    def release(self) -> None:
+        """Let go of the memory of what was looked at."""
+        for finder in (self.plain, self.trained):
+            if finder is not None:
+                finder.neighbours.release()
+
     def effort(self, queries: np.ndarray, *, trained: bool) -> Effort:
         """What some sketches of queries are worth, in the file with the head or without it."""
         effort = TRAINED if trained else PLAIN

@@ -36,6 +36,8 @@ POINTS_PER_GROUP, ROUNDS, MOST_SAMPLE_NUMBERS = 32, 6, 100_000_000
 LINKS, BREADTHS = 16, (100, 24)
 #: Centres that are kept in sight beside those that are wanted, at most and as many as those.
 MOST_IN_SIGHT = 64
+#: Bytes of groups that a build holds on to after it has looked at them.
+RELEASED_FROM = 32_000_000
 #: With a filter that lets at most this many items through they are all compared instead.
 FEW_ITEMS = 50_000
 
@@ -126,9 +128,10 @@ def _directions(rows: np.ndarray, most: int) -> np.ndarray:
 class Neighbours:
     """The inverted file. Safe to share between threads."""
 
-    def __init__(self, inverted: Any) -> None:
-        self._inverted = inverted
+    def __init__(self, path: Path, inverted: Any) -> None:
+        self._path, self._inverted = path, inverted
         self._asked: dict[int, Any] = {}
+        self._looked_at = 0.0
 
     @classmethod
     def write(
@@ -230,7 +233,7 @@ class Neighbours:
         import faiss
 
         try:
-            inverted = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+            inverted = _mapped(path)
         except RuntimeError as error:
             raise NeighboursError(f"{path.name} is damaged") from error
         sound = (
@@ -240,10 +243,13 @@ class Neighbours:
         )
         if not sound:
             raise NeighboursError(f"{path.name} does not belong to this index")
-        # Its threads that read groups ahead, made anew for each question, take longer than groups.
-        on_disk: Any = faiss.downcast_InvertedLists(inverted.invlists)  # type: ignore[attr-defined]
-        on_disk.prefetch_nthread = 0
-        return cls(inverted)
+        return cls(path, inverted)
+
+    def release(self) -> None:
+        """Let go of the memory of groups that were looked at, once it may be much. For a build:
+        the file must still be where it was opened."""
+        if self._looked_at * self._inverted.code_size > RELEASED_FROM:
+            self._inverted, self._looked_at = _mapped(self._path), 0.0
 
     def candidates(
         self,
@@ -257,6 +263,8 @@ class Neighbours:
         be answered."""
         count = min(max(effort.least, effort.per_result * results), self._inverted.ntotal)
         asked = self._parameters(max(effort.probes, results // 8), mask)
+        in_groups = self._inverted.ntotal * asked.nprobe / self._inverted.nlist
+        self._looked_at += in_groups * len(queries)
         _, found = self._inverted.search(queries, count, params=asked)
         found.sort(axis=1)
         return [rows if rows[0] >= 0 else rows[rows >= 0] for rows in found]
@@ -279,6 +287,16 @@ class Neighbours:
         if mask is None:
             self._asked[probes] = asked
         return asked
+
+
+def _mapped(path: Path) -> Any:
+    """An inverted file whose groups are read when they are looked at."""
+    faiss: Any = import_module("faiss")  # whose C++ side only is described to type checkers
+    inverted = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+    if isinstance(inverted, faiss.IndexIVFScalarQuantizer):
+        # Threads that read groups ahead, made anew for each question, take longer than groups.
+        faiss.downcast_InvertedLists(inverted.invlists).prefetch_nthread = 0
+    return inverted
 
 
 def _head(inverted: Any, sizes: np.ndarray) -> bytes:
