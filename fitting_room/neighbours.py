@@ -131,7 +131,7 @@ class Neighbours:
     def __init__(self, path: Path, inverted: Any) -> None:
         self._path, self._inverted = path, inverted
         self._asked: dict[int, Any] = {}
-        self._looked_at = 0.0
+        self._looked_at = 0  # groups, since the file was mapped
 
     @classmethod
     def write(
@@ -248,8 +248,9 @@ class Neighbours:
     def release(self) -> None:
         """Let go of the memory of groups that were looked at, once it may be much. For a build:
         the file must still be where it was opened."""
-        if self._looked_at * self._inverted.code_size > RELEASED_FROM:
-            self._inverted, self._looked_at = _mapped(self._path), 0.0
+        of_one = self._inverted.ntotal * self._inverted.code_size / self._inverted.nlist
+        if self._looked_at * of_one > RELEASED_FROM:
+            self._inverted, self._looked_at = _mapped(self._path), 0
 
     def candidates(
         self,
@@ -263,8 +264,7 @@ class Neighbours:
         be answered."""
         count = min(max(effort.least, effort.per_result * results), self._inverted.ntotal)
         asked = self._parameters(max(effort.probes, results // 8), mask)
-        in_groups = self._inverted.ntotal * asked.nprobe / self._inverted.nlist
-        self._looked_at += in_groups * len(queries)
+        self._looked_at += asked.nprobe * len(queries)
         _, found = self._inverted.search(queries, count, params=asked)
         found.sort(axis=1)
         return [rows if rows[0] >= 0 else rows[rows >= 0] for rows in found]
