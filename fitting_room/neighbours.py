@@ -328,4 +328,6 @@ def _sample(
         low, high = np.searchsorted(chosen, (start, start + len(block)))
         sample[low:high] = block[chosen[low:high] - start]
         start += len(block)
+    if start != count:
+        raise ValueError(f"{start} rows for {count} items")
     return sample

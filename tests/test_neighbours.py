@@ -358,7 +358,7 @@ def test_a_faiss_that_writes_otherwise_is_named(
 @pytest.mark.parametrize("count", [90, 110])
 def test_other_rows_than_were_promised_are_an_error(tmp_path: Path, count: int) -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"100 rows for {count} items"):
         Neighbours.write(tmp_path / "file", lambda: iter([rows]), count, 8)
 
 
