@@ -230,9 +230,11 @@ class Index:
         assert self._table is not None  # noqa: S101  (else they were given)
         with self._lock, self._reading_items():
             # From the file that was opened, not from what may have taken its place since.
-            items: pd.DataFrame = self._table.read().to_pandas()
+            # In one piece: to take some rows of many pieces, Arrow copies all of them first.
+            items: pd.DataFrame = self._table.read().combine_chunks().to_pandas()
             if len(items) != len(self) or list(items.columns) != self.columns:
                 raise ValueError(f"{ITEMS} is no plain table")
+            pa.default_memory_pool().release_unused()  # half of what reading took
             return items
 
     @property
