@@ -23,7 +23,7 @@ from fitting_room import appearance
 from fitting_room.appearance import APPEARANCE
 from fitting_room.calibration import Calibration
 from fitting_room.catalogue import Catalogue
-from fitting_room.embedder import Embedder, Features
+from fitting_room.embedder import Embedder
 from fitting_room.head import Head
 from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index
@@ -144,7 +144,7 @@ class _Build:
         self.journal = Journal(
             folder.with_name(f".{folder.name}.journal"),
             {**identity, "appearance": appearance.VERSION},
-            embedder.dimension + APPEARANCE,
+            embedder.dimension,
         )
         self.had_head = False
         self.old = self._usable_old_index()
@@ -251,7 +251,9 @@ class _Build:
                     self.origin[item], self.row[item] = place
                 else:
                     self.origin[item] = _JOURNAL
-                    self.row[item] = self.journal.append(self.digests[item], _as_row(outcome))
+                    self.row[item] = self.journal.append(
+                        self.digests[item], outcome.embeddings[0], outcome.appearance
+                    )
                     embedded += 1
                 stage.advance()
                 if stage.done % BLOCK == 0:
@@ -357,7 +359,7 @@ class _Build:
         already."""
         dimension = reduction.dimension if reduction else self.embedder.dimension
         result = np.empty((len(items), dimension), np.float32)
-        for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self._journal_rows)):
+        for origin, fetch in ((_OLD, self._old_rows), (_JOURNAL, self.journal.embeddings)):
             inside = self.origin[items] == origin
             if inside.any():
                 vectors = fetch(self.row[items[inside]])
@@ -374,12 +376,8 @@ class _Build:
             assert self.old is not None  # noqa: S101  (rows of it were handed out)
             result[inside] = self.old.appearances[self.row[items[inside]]]
         if not inside.all():
-            rows = self.journal.rows(self.row[items[~inside]])
-            result[~inside] = rows[:, -APPEARANCE:].astype(np.uint8)
+            result[~inside] = self.journal.appearances(self.row[items[~inside]])
         return result
-
-    def _journal_rows(self, rows: np.ndarray) -> np.ndarray:
-        return self.journal.rows(rows)[:, :-APPEARANCE]
 
     def _old_rows(self, rows: np.ndarray) -> np.ndarray:
         assert self.old is not None  # noqa: S101  (rows of it were handed out)
@@ -397,8 +395,3 @@ def _from_text(digests: pd.Series) -> np.ndarray:
 def _as_text(digests: np.ndarray) -> list[str]:
     text = digests.tobytes().hex()
     return [text[start : start + 32] for start in range(0, len(text), 32)]
-
-
-def _as_row(features: Features) -> np.ndarray:
-    """Features as one row of the journal: the embedding, then the appearance."""
-    return np.concatenate([features.embeddings[0], features.appearance.astype(np.float32)])

@@ -1,8 +1,8 @@
 """What a build has embedded so far, kept on disk until the index is in place.
 
-A folder of ``.npz`` files, each some hundred embeddings with the digests of their pictures, 16
-bytes each, written whole. A build that is killed at any moment finds all but the last few of them
-again.
+A folder of ``.npz`` files, each some hundred embeddings with the appearances and the digests of
+their pictures, 16 bytes each, written whole. A build that is killed at any moment finds all but the
+last few of them again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from fitting_room.appearance import APPEARANCE
+
 #: Embeddings kept back before a file is written: some seconds of work, which is what a kill costs.
 FLUSH_EVERY = 512
 
@@ -23,7 +25,7 @@ _OWNER = "journal.json"
 
 
 class Journal:
-    """Embeddings by picture digest."""
+    """Embeddings and appearances by picture digest."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], dimension: int) -> None:
         """Open the journal in ``folder``, going on with what an earlier build of the same
@@ -33,8 +35,7 @@ class Journal:
         self._digests: list[np.ndarray] = []  # of each file
         self._starts: list[int] = []  # the first row of each file
         self._files: list[Path] = []
-        self._waiting: list[np.ndarray] = []
-        self._their_digests: list[bytes] = []
+        self._waiting: list[tuple[bytes, np.ndarray, np.ndarray]] = []
         self._count = 0
         owner = json.dumps(identity, sort_keys=True)
         if not self._is_of(owner):
@@ -53,11 +54,14 @@ class Journal:
     def _take_over(self, path: Path) -> None:
         try:
             with np.load(path, allow_pickle=False) as file:
-                digests, vectors = file["digests"], file["vectors"]
+                digests, vectors, looks = file["digests"], file["vectors"], file["appearances"]
                 sound = (
                     digests.dtype == np.dtype("S16")
                     and digests.ndim == 1
+                    and vectors.dtype == np.float32
                     and vectors.shape == (len(digests), self.dimension)
+                    and looks.dtype == np.uint8
+                    and looks.shape == (len(digests), APPEARANCE)
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             sound = False
@@ -78,12 +82,13 @@ class Journal:
     @property
     def digests(self) -> np.ndarray:
         """The digests of all rows, in their order, bytes ``S16`` ``(len(self),)``."""
-        return np.concatenate([*self._digests, np.array(self._their_digests, "S16")])
+        waiting = np.array([digest for digest, _, _ in self._waiting], "S16")
+        return np.concatenate([*self._digests, waiting])
 
-    def append(self, digest: bytes, vector: np.ndarray) -> int:
-        """Keep one embedding; answers its row."""
-        self._their_digests.append(digest)
-        self._waiting.append(vector)
+    def append(self, digest: bytes, embedding: np.ndarray, appearance: np.ndarray) -> int:
+        """Keep an embedding, float32 ``(D,)``, and an appearance, uint8 ``(APPEARANCE,)``; answers
+        their row."""
+        self._waiting.append((digest, embedding, appearance))
         row = len(self) - 1
         if len(self._waiting) >= FLUSH_EVERY:
             self.flush()
@@ -93,27 +98,34 @@ class Journal:
         """Write what is waiting."""
         if not self._waiting:
             return
-        digests = np.array(self._their_digests, "S16")
+        digests, vectors, looks = zip(*self._waiting, strict=True)
+        theirs = np.array(digests, "S16")
         # Counted on from the last file there: a dropped one must not make two of a name.
         number = int(self._files[-1].stem) + 1 if self._files else 0
         path = self.folder / f"{number:09d}.npz"
         unfinished = path.with_suffix(".part")
         with unfinished.open("wb") as file:
-            np.savez(file, digests=digests, vectors=np.stack(self._waiting))
+            np.savez(file, digests=theirs, vectors=np.stack(vectors), appearances=np.stack(looks))
         unfinished.replace(path)
-        self._add_file(path, digests)
+        self._add_file(path, theirs)
         self._waiting.clear()
-        self._their_digests.clear()
 
-    def rows(self, wanted: np.ndarray) -> np.ndarray:
+    def embeddings(self, wanted: np.ndarray) -> np.ndarray:
         """The embeddings of the given rows, float32 ``(len(wanted), D)``. Rows that lie together
         are cheap to read together; :meth:`flush` must have been called."""
-        result = np.empty((len(wanted), self.dimension), np.float32)
+        return self._rows("vectors", wanted, np.empty((len(wanted), self.dimension), np.float32))
+
+    def appearances(self, wanted: np.ndarray) -> np.ndarray:
+        """The appearances of the given rows, uint8 ``(len(wanted), APPEARANCE)``, read as
+        :meth:`embeddings` are."""
+        return self._rows("appearances", wanted, np.empty((len(wanted), APPEARANCE), np.uint8))
+
+    def _rows(self, name: str, wanted: np.ndarray, result: np.ndarray) -> np.ndarray:
         file_of = np.searchsorted(self._starts, wanted, side="right") - 1
         for number in np.unique(file_of):
             with np.load(self._files[number], allow_pickle=False) as file:
                 inside = file_of == number
-                result[inside] = file["vectors"][wanted[inside] - self._starts[number]]
+                result[inside] = file[name][wanted[inside] - self._starts[number]]
         return result
 
     def discard(self) -> None:

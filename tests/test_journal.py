@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fitting_room import journal as module
+from fitting_room.appearance import APPEARANCE
 from fitting_room.journal import Journal
 
 IDENTITY = {"backbone": "colour", "weights_sha256": "0" * 64}
@@ -27,20 +28,29 @@ def vector(number: int) -> np.ndarray:
     return np.array([number, -number], np.float32)
 
 
+def look(number: int) -> np.ndarray:
+    return np.full(APPEARANCE, number % 256, np.uint8)
+
+
 def digest(number: int) -> bytes:
     return f"digest-{number:09d}".encode()
 
 
 def fill(journal: Journal, numbers: range) -> None:
     for number in numbers:
-        journal.append(digest(number), vector(number))
+        journal.append(digest(number), vector(number), look(number))
 
 
 def assert_right(journal: Journal) -> None:
-    """Every digest has its own embedding."""
-    expected = [vector(int(found.removeprefix(b"digest-"))) for found in journal.digests]
+    """Every digest has its own embedding and its own appearance."""
+    numbers = [int(found.removeprefix(b"digest-")) for found in journal.digests]
     rows = np.arange(len(journal))
-    np.testing.assert_array_equal(journal.rows(rows), np.reshape(expected, (-1, 2)))
+    np.testing.assert_array_equal(
+        journal.embeddings(rows), np.reshape([vector(n) for n in numbers], (-1, 2))
+    )
+    np.testing.assert_array_equal(
+        journal.appearances(rows), np.reshape([look(n) for n in numbers], (-1, APPEARANCE))
+    )
 
 
 def files(folder: Path) -> list[Path]:
@@ -49,7 +59,7 @@ def files(folder: Path) -> list[Path]:
 
 def test_what_was_appended_is_read_back(folder: Path) -> None:
     journal = Journal(folder, IDENTITY, 2)
-    assert [journal.append(digest(n), vector(n)) for n in range(5)] == [0, 1, 2, 3, 4]
+    assert [journal.append(digest(n), vector(n), look(n)) for n in range(5)] == [0, 1, 2, 3, 4]
     journal.flush()
     assert len(journal) == 5
     assert_right(journal)
@@ -78,9 +88,12 @@ def test_rows_come_in_any_order_and_more_than_once(folder: Path) -> None:
     fill(journal, range(10))
     journal.flush()
     wanted = np.array([9, 0, 4, 4, 2, 8, 0, 3])
-    np.testing.assert_array_equal(journal.rows(wanted)[:, 0], wanted)
-    assert journal.rows(wanted).dtype == np.float32
-    assert journal.rows(np.array([], dtype=int)).shape == (0, 2)
+    np.testing.assert_array_equal(journal.embeddings(wanted)[:, 0], wanted)
+    np.testing.assert_array_equal(journal.appearances(wanted)[:, 0], wanted)
+    assert journal.embeddings(wanted).dtype == np.float32
+    nothing = np.array([], dtype=int)
+    assert journal.embeddings(nothing).shape == (0, 2)
+    assert journal.appearances(nothing).shape == (0, APPEARANCE)
 
 
 @pytest.mark.parametrize("torn", [0, 1, 2])
