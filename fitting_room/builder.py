@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from filelock import Timeout
 from PIL import Image
 
@@ -27,7 +26,13 @@ from fitting_room.embedder import Embedder
 from fitting_room.head import Head
 from fitting_room.images import ImageLimits, ImageRejected
 from fitting_room.index import Index
-from fitting_room.index_files import IndexUnusable, build_lock, require_replaceable, restore
+from fitting_room.index_files import (
+    IndexUnusable,
+    build_lock,
+    damaged,
+    require_replaceable,
+    restore,
+)
 from fitting_room.index_writing import write_index
 from fitting_room.journal import Journal
 from fitting_room.progress import Listener, Stage, ignore
@@ -147,6 +152,7 @@ class _Build:
             embedder.dimension,
         )
         self.had_head = False
+        self.old_digests = np.empty(0, "S16")
         self.old = self._usable_old_index()
         self.images = catalogue.items["image"].array
         self.digests = np.zeros(len(catalogue), "S16")
@@ -176,9 +182,8 @@ class _Build:
                 ):
                     return None
             old.verify()  # a damaged file must not live on in the next index
-            parts = [_from_text(block["digest"]) for block in old.blocks(["digest"])]
-            self.old_digests = np.concatenate(parts)
-        except (IndexUnusable, ValueError):
+            self.old_digests = _digests_of(old)
+        except IndexUnusable:
             return None
         return old
 
@@ -384,12 +389,19 @@ class _Build:
         return np.asarray(self.old.vectors[rows])
 
 
-def _from_text(digests: pd.Series) -> np.ndarray:
-    """Digests, ``S16`` ``(N,)``, from hexadecimal digits; of anything else ``ValueError``."""
-    values = [bytes.fromhex(str(digest)) for digest in digests]
-    if any(len(value) != 16 for value in values):
-        raise ValueError("these are no digests")
-    return np.array(values, "S16")
+def _digests_of(index: Index) -> np.ndarray:
+    """The digests of an index's pictures, ``S16`` ``(N,)``. Raises :class:`IndexUnusable` where its
+    table holds anything else."""
+    parts = []
+    for block in index.blocks(["digest"]):
+        try:
+            values = [bytes.fromhex(str(text)) for text in block["digest"]]
+        except ValueError as error:
+            raise damaged(index.folder, f"no digest: {error}") from error
+        if any(len(value) != 16 for value in values):
+            raise damaged(index.folder, "a digest of another length")
+        parts.append(np.array(values, "S16"))
+    return np.concatenate(parts)
 
 
 def _as_text(digests: np.ndarray) -> list[str]:

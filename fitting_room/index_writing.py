@@ -47,7 +47,14 @@ from fitting_room.index_files import (
     write_manifest,
 )  # fmt: skip
 from fitting_room.near import Finder, Near, write_sketcher
-from fitting_room.neighbours import MISSING, WORTHWHILE_FROM, Neighbours, Sketcher, is_available
+from fitting_room.neighbours import (
+    MISSING,
+    WORTHWHILE_FROM,
+    Neighbours,
+    NeighboursError,
+    Sketcher,
+    is_available,
+)
 from fitting_room.progress import Listener, ignore
 from fitting_room.ranking import ROWS_AT_ONCE
 from fitting_room.reduction import PCA
@@ -236,7 +243,10 @@ def _write_finder(
             release(vectors, appearances)
 
     previous = None if before is None else before.neighbours
-    Neighbours.write(file, sketches, len(appearances), sketcher.width, previous=previous)
+    try:
+        Neighbours.write(file, sketches, len(appearances), sketcher.width, previous=previous)
+    except NeighboursError as error:
+        raise IndexUnusable(f"{file.parent}: the index cannot be written. {error}") from error
 
 
 def _write_trained(

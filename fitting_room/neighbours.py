@@ -41,6 +41,9 @@ RELEASED_FROM = 32_000_000
 #: With a filter that lets at most this many items through they are all compared instead.
 FEW_ITEMS = 50_000
 
+#: The newest faiss whose files were compared with ours.
+KNOWN = "1.15.1"
+
 MISSING = (
     "Large catalogues are searched faster with faiss, which is not installed. "
     "Run: pip install 'fitting-room[scale]'"
@@ -150,7 +153,8 @@ class Neighbours:
         learning, which takes longest.
 
         faiss itself would hold all rows in memory to write them. Here they go to a file beside
-        ``path`` as they come and from there to their groups, and ten bytes an item are held.
+        ``path`` as they come and from there to their groups, and ten bytes an item are held. Raises
+        :class:`NeighboursError` for a faiss that writes other files.
         """
         inverted = cls._learned(blocks, count, dimension, previous, seed)
         unsorted = path.with_name(f"{path.name}.unsorted")
@@ -160,7 +164,8 @@ class Neighbours:
             for block in blocks():
                 sketches = np.ascontiguousarray(block, np.float32)
                 _, nearest = inverted.quantizer.search(sketches, 1)
-                groups[start : start + len(block)] = nearest[:, 0]
+                # faiss says -1 of a row that is no numbers; it is near no centre and never found.
+                groups[start : start + len(block)] = np.maximum(nearest[:, 0], 0)
                 writer.append(inverted.sq.compute_codes(sketches))
                 start += len(block)
         order = np.argsort(groups, kind="stable")
@@ -310,8 +315,8 @@ def _head(inverted: Any, sizes: np.ndarray) -> bytes:
     without_rows = shape + b"sprs" + bytes(8)  # how it says that all groups are empty
     if not written.endswith(without_rows):
         raise NeighboursError(
-            f"faiss {faiss.__version__} writes other files than this program knows. Install an "
-            "earlier one: pip install 'fitting-room[scale]'"
+            f"faiss {faiss.__version__} writes other files than this program knows. Install one "
+            f"that does not: pip install 'faiss-cpu=={KNOWN}'"
         )
     counted = np.array([inverted.nlist, *sizes], "<u8").tobytes()
     return bytes(written[: -len(without_rows)] + shape + b"full" + counted)

@@ -120,7 +120,7 @@ class ZipStore:
                 raise ImageRejected("The name leads outside the catalogue.", name=name)
             info = self.archive.getinfo(name)
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise NotImplementedError
+                raise NotImplementedError  # as zipfile does of what it cannot unpack
             if info.file_size > max_bytes:
                 raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
             # read(n) unpacks n bytes at most; read() unpacks everything, whatever the size says

@@ -11,7 +11,6 @@ import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -120,12 +119,7 @@ class RowsWriter:
             self._file.write(data[start : start + WRITTEN_AT_ONCE])
         self._written += len(rows)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._file.close()
         if kind is None and self._written != self._shape[0]:
             raise ValueError(f"{self._written} rows for {self._shape[0]} items")

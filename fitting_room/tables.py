@@ -11,7 +11,6 @@ import mmap
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import pandas as pd
@@ -77,12 +76,7 @@ class TableWriter:
         rows = pa.Table.from_pandas(block, self._schema, preserve_index=False)
         self._writer.write_table(rows, max_chunksize=ROWS_AT_ONCE)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._file:
             self._writer.close()
             if kind is None:

@@ -353,6 +353,8 @@ def test_a_faiss_that_writes_otherwise_is_named(
     monkeypatch.setattr("faiss.serialize_index", lambda _: np.zeros(500, np.uint8))
     with pytest.raises(neighbours.NeighboursError, match=r"faiss .* writes other files"):
         Neighbours.write(tmp_path / "file", lambda: iter([rows]), 100, 8)
+    with pytest.raises(IndexUnusable, match=r"cannot be written. faiss .* pip install"):
+        write(tmp_path / "index", 200)
 
 
 @pytest.mark.parametrize("count", [90, 110])
