@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from fitting_room.ui import pages, resources, style
+from fitting_room.ui import navigation, theme
+from fitting_room.ui.shared import resources
 
 st.set_page_config(page_title="Fitting Room", page_icon=":material/styler:", layout="wide")
-style.apply()
+theme.apply()
 
-page = pages.chosen()
-style.masthead()
-room = resources.fitting_room()
+page = navigation.chosen()
+theme.masthead()
+fitting_room = resources.fitting_room()
 page.run()
-resources.colophon(room)
+resources.colophon(fitting_room)

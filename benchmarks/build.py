@@ -30,12 +30,13 @@ import numpy as np
 import pandas as pd
 from common import CATALOGUE, finish, say, table
 
-from fitting_room.builder import build_index
-from fitting_room.catalogue import load_catalogue
-from fitting_room.embedder import Embedder, Features, normalise
-from fitting_room.images import DEFAULT_LIMITS
-from fitting_room.index import Index
-from fitting_room.room import FittingRoom
+from fitting_room.build.builder import build_index
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.decode import DEFAULT_LIMITS
+from fitting_room.imaging.features import Features, normalise
+from fitting_room.index.index import Index
 
 #: Items of the real catalogue that vectors are made from.
 SEEDS = 10_000
@@ -121,7 +122,7 @@ class StandIn(Embedder):
     def __init__(self, real: Embedder, index: Index) -> None:
         super().__init__(real.selection, real.engine)
         self._vectors = np.array(index.vectors[:SEEDS])
-        self._looks = np.array(index.appearances[:SEEDS])
+        self._looks = np.array(index.descriptors[:SEEDS])
         self._number = 0
 
     def open(self, picture: Any, **_: Any) -> Any:  # type: ignore[override]

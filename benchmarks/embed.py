@@ -27,12 +27,14 @@ import numpy as np
 from common import CATALOGUE, STREET, finish, in_turn, ratios, say, table
 from PIL import Image
 
-from fitting_room.backbones import Selection, select
-from fitting_room.embedder import Embedder, Features, normalise, prepare, prepare_all
-from fitting_room.engines import make_engine
-from fitting_room.images import ImageRejected
-from fitting_room.storage import RowsWriter
-from fitting_room.weights import WeightsUnavailable
+from fitting_room.embedding.backbones import Selection, select
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.embedding.engine import make_engine
+from fitting_room.embedding.weights import WeightsUnavailable
+from fitting_room.imaging.decode import ImageRejected
+from fitting_room.imaging.features import Features, normalise
+from fitting_room.imaging.preprocess import prepare, prepare_all
+from fitting_room.index.vectors import RowsWriter
 
 OURS = "ours, files to vectors"
 

@@ -30,13 +30,14 @@ from typing import Any
 import numpy as np
 from common import CATALOGUE, PROJECT, STREET, finish, say, table
 
-from fitting_room.embedder import Embedder, normalise
-from fitting_room.engines import make_engine
-from fitting_room.images import DEFAULT_LIMITS
-from fitting_room.index import Index
-from fitting_room.processor import calm_blas
-from fitting_room.room import FittingRoom
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.embedding.engine import make_engine
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.decode import DEFAULT_LIMITS
+from fitting_room.imaging.features import normalise
+from fitting_room.index.index import Index
 from fitting_room.settings import Settings
+from fitting_room.util.threads import limit_blas_threads
 
 MATCHES = 12
 
@@ -75,16 +76,25 @@ def pictures(count: int) -> dict[str, list[bytes]]:
 
 
 def answers(options: Any) -> list[dict[str, Any]]:
-    room = FittingRoom.open(options.index)
-    calm_blas()  # as the page does
+    fitting_room = FittingRoom.open(options.index)
+    limit_blas_threads()  # as the page does
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for label, of_kind in pictures(options.pictures).items():
-            rows.append(answer(room.index, room.embedder, room, label, of_kind, options.rounds))
-            embedder, index = _resnet50(room, Path(folder))
+            rows.append(
+                answer(
+                    fitting_room.index,
+                    fitting_room.embedder,
+                    fitting_room,
+                    label,
+                    of_kind,
+                    options.rounds,
+                )
+            )
+            embedder, index = _resnet50(fitting_room, Path(folder))
             other = FittingRoom(index, lambda e=embedder: e, DEFAULT_LIMITS)
             rows.append(answer(index, embedder, other, label, of_kind, options.rounds))
-    say(f"one picture, bytes to {MATCHES} matches among {len(room.index):,}, milliseconds")
+    say(f"one picture, bytes to {MATCHES} matches among {len(fitting_room.index):,}, milliseconds")
     table(rows)
     return rows
 
@@ -92,7 +102,7 @@ def answers(options: Any) -> list[dict[str, Any]]:
 def answer(
     index: Index,
     embedder: Embedder,
-    room: FittingRoom,
+    fitting_room: FittingRoom,
     label: str,
     of_kind: list[bytes],
     rounds: int,
@@ -103,9 +113,9 @@ def answer(
             marks = [time.perf_counter()]
             image = embedder.open(data)
             marks.append(time.perf_counter())
-            (features,) = embedder.describe([image], views=index.mostly_studio)
+            (features,) = embedder.describe([image], views=index.mostly_plain_background)
             marks.append(time.perf_counter())
-            room.search(features, MATCHES, fold=True)
+            fitting_room.search(features, MATCHES, fold=True)
             marks.append(time.perf_counter())
             if turn:  # the first is the warm-up
                 for name, one, other in zip(seconds, marks, marks[1:], strict=False):
@@ -115,12 +125,12 @@ def answer(
     return {"network": embedder.selection.backbone.name, "picture": label, **medians}
 
 
-def _resnet50(room: FittingRoom, work: Path) -> tuple[Embedder, Index]:
+def _resnet50(fitting_room: FittingRoom, work: Path) -> tuple[Embedder, Index]:
     import torch
     import torchvision
 
-    from fitting_room.backbones import select
-    from fitting_room.weights import WeightsUnavailable
+    from fitting_room.embedding.backbones import select
+    from fitting_room.embedding.weights import WeightsUnavailable
 
     try:
         selection = select("resnet50")
@@ -131,10 +141,10 @@ def _resnet50(room: FittingRoom, work: Path) -> tuple[Embedder, Index]:
             torch.save(torchvision.models.resnet50(weights=None).state_dict(), path)
         selection = select("resnet50", str(path))
     embedder = Embedder(selection, make_engine(selection, cache=work / "networks"))
-    old = room.index
+    old = fitting_room.index
     rows = np.random.default_rng(0).standard_normal((len(old), embedder.dimension), np.float32)
     manifest = {**old.manifest, "dimension": embedder.dimension}
-    index = Index(old.folder, manifest, normalise(rows), old.appearances, old.items, None)
+    index = Index(old.folder, manifest, normalise(rows), old.descriptors, old.items, None)
     return embedder, index
 
 
@@ -143,7 +153,7 @@ def slider(options: Any) -> dict[str, float]:
     search, which is only made for more matches than were there."""
     from streamlit.testing.v1 import AppTest
 
-    from fitting_room.ui import gallery
+    from fitting_room.ui.results import gallery
 
     spent: dict[str, list[float]] = {"gallery": [], "search": []}
 

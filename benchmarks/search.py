@@ -30,13 +30,13 @@ from typing import Any
 import numpy as np
 from common import CATALOGUE, finish, say, table
 
-from fitting_room.embedder import normalise
-from fitting_room.index import Index
-from fitting_room.neighbours import BARE, FEW_ITEMS, Effort, Neighbours
-from fitting_room.ranking import Part, best, best_among, near_top, nearest
-from fitting_room.reduction import PCA
-from fitting_room.room import FittingRoom
-from fitting_room.storage import STORAGES, Rows, stored
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.features import normalise
+from fitting_room.index.ann import BARE, FEW_ITEMS, AnnIndex, AnnSearchParams
+from fitting_room.index.index import Index
+from fitting_room.index.reduction import PCA
+from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest, top_k_candidates
+from fitting_room.index.vectors import STORAGES, Rows, stored
 
 DIMENSION, RESULTS, NOISE = 128, 10, 0.15
 #: Past this many items peers that take minutes to build are left out unless --all is given.
@@ -161,7 +161,11 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
             contestants.append(build(name, vectors, work))
         except Exception as error:  # whatever stands in a peer's way
             say(f"{name} is left out: {type(error).__name__}: {str(error)[:120]}")
-    ways = [(c, effort, search) for c in contestants for effort, search in c.searches.items()]
+    ways = [
+        (c, search_params, search)
+        for c in contestants
+        for search_params, search in c.searches.items()
+    ]
     seconds: list[list[float]] = [[] for _ in ways]
     answers: list[np.ndarray] = [np.empty(0)] * len(ways)
     for _, _, search in ways:
@@ -176,11 +180,11 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
                 seconds[number].append(time.perf_counter() - started)
             answers[number] = np.stack(found)
     raw = vectors.nbytes
-    for (contestant, effort, _), taken, answer in zip(ways, seconds, answers, strict=True):
+    for (contestant, search_params, _), taken, answer in zip(ways, seconds, answers, strict=True):
         rows.append(
             {
                 "search": contestant.name,
-                "effort": effort,
+                "effort": search_params,
                 "median ms": statistics.median(taken) * 1e3,
                 "recall@10": recall(answer, expected, vectors, questions),
                 "build s": contestant.seconds_to_build,
@@ -226,7 +230,7 @@ def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
 
 def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     def search(question: np.ndarray) -> np.ndarray:
-        parts = [Part("embedding", vectors, question[None])]
+        parts = [ScoreTerm("embedding", vectors, question[None])]
         near = nearest(parts, 0, RESULTS, None, np.zeros((1, len(vectors)), np.float32))
         return best(parts, 0, near, RESULTS).rows
 
@@ -236,22 +240,22 @@ def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     path = work / f"near-{len(vectors)}.faiss"
 
-    def build() -> Neighbours:
-        Neighbours.write(path, blocks_of(vectors), *vectors.shape)
-        return Neighbours.open(path, *vectors.shape)
+    def build() -> AnnIndex:
+        AnnIndex.write(path, blocks_of(vectors), *vectors.shape)
+        return AnnIndex.open(path, *vectors.shape)
 
     near, seconds = _timed(build)
     searches: dict[str, Search] = {"default": _near_search(near, vectors)}
     for probes in PROBES:
-        effort = replace(BARE, probes=probes)
-        searches[f"{probes} groups"] = _near_search(near, vectors, effort)
+        search_params = replace(BARE, probes=probes)
+        searches[f"{probes} groups"] = _near_search(near, vectors, search_params)
     return Contestant(name, searches, seconds, vectors.nbytes + path.stat().st_size)
 
 
-def _near_search(near: Neighbours, vectors: Any, effort: Effort = BARE) -> Any:
+def _near_search(near: AnnIndex, vectors: Any, search_params: AnnSearchParams = BARE) -> Any:
     def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        (rows,) = near.candidates(question[None], RESULTS, mask, effort)
-        return best_among([Part("embedding", vectors, question[None])], 0, rows, RESULTS).rows
+        (rows,) = near.candidates(question[None], RESULTS, mask, search_params)
+        return best_among([ScoreTerm("embedding", vectors, question[None])], 0, rows, RESULTS).rows
 
     return search
 
@@ -398,7 +402,7 @@ def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any)
     questions = made(real, options.questions, 2)
     expected = exact_rows(vectors, questions)
     path = work / f"near-{len(vectors)}.faiss"
-    near = Neighbours.open(path, *vectors.shape)
+    near = AnnIndex.open(path, *vectors.shape)
     stores = []
     for storage in STORAGES:
         values, scales = stored(vectors, storage)
@@ -438,7 +442,7 @@ def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any)
             if not few:
                 return search(question, mask)
             scores = vectors[allowed] @ question
-            return allowed[near_top(scores, RESULTS)][:RESULTS]
+            return allowed[top_k_candidates(scores, RESULTS)][:RESULTS]
 
         found, median = _ask(answer, questions[:50])
         filters.append(

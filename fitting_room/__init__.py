@@ -1,10 +1,10 @@
 """Fitting Room: a picture goes in, the catalogue items that look most like it come out."""
 
-from fitting_room.catalogue import CatalogueError, load_catalogue
-from fitting_room.embedder import Features
-from fitting_room.images import ImageRejected, open_image
-from fitting_room.ranking import Ranking
-from fitting_room.room import FittingRoom, Match
+from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
+from fitting_room.facade import FittingRoom, Match
+from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.features import Features
+from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.settings import Settings
 
 __all__ = [
@@ -13,8 +13,8 @@ __all__ = [
     "FittingRoom",
     "ImageRejected",
     "Match",
-    "Ranking",
     "Settings",
+    "SimilarityOptions",
     "load_catalogue",
     "open_image",
 ]

@@ -2,6 +2,6 @@
 
 import sys
 
-from fitting_room.cli import main
+from fitting_room.cli.commands import main
 
 sys.exit(main())

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import platformdirs
 
-from fitting_room.backbones import AUTO, backbone_names
-from fitting_room.engines import ENGINES, PRECISIONS
-from fitting_room.images import ImageLimits
+from fitting_room.embedding.backbones import AUTO, backbone_names
+from fitting_room.embedding.engine import ENGINES, PRECISIONS
+from fitting_room.imaging.decode import ImageLimits
 
 PREFIX = "FITTING_ROOM_"
 #: Above this Pillow itself refuses a picture (twice its ``Image.MAX_IMAGE_PIXELS``).
@@ -51,7 +51,7 @@ class Settings:
     cache: Path = field(default_factory=_cache_folder)
     #: Pictures that the page offers to try.
     samples: Path = HOME / "data" / "samples"
-    #: A name from ``fitting_room.backbones`` or ``auto``.
+    #: A name from ``fitting_room.embedding.backbones`` or ``auto``.
     backbone: str = AUTO
     #: Weights of the backbone: a name ("V2") or a local file.
     weights: str | None = None

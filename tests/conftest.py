@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.backbones import Backbone, Selection
-from fitting_room.builder import build_index
-from fitting_room.catalogue import load_catalogue
-from fitting_room.embedder import Embedder
-from fitting_room.images import ImageLimits
-from fitting_room.index import Index
-from fitting_room.room import FittingRoom
+from fitting_room.build.builder import build_index
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.embedding.backbones import Backbone, Selection
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.embedding.weights import WeightsFile
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.index import Index
 from fitting_room.settings import Settings
-from fitting_room.weights import WeightsFile
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = PROJECT / "data" / "demo"
@@ -67,20 +67,20 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def demo_room(settings: Settings) -> FittingRoom:
+def demo_fitting_room(settings: Settings) -> FittingRoom:
     """The demo catalogue, indexed with the packaged network."""
     return FittingRoom.build(DEMO, settings.index_folder, settings=settings)
 
 
 @pytest.fixture(scope="session")
-def headed_room(
-    demo_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+def headed_fitting_room(
+    demo_fitting_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> FittingRoom:
     """The demo catalogue with a head that knows its kinds."""
-    from tests.app.heads import headed_index
+    from tests.ui.app.heads import headed_index
 
     return FittingRoom.open(
-        headed_index(demo_room.index, tmp_path_factory.mktemp("headed") / "index"), settings
+        headed_index(demo_fitting_room.index, tmp_path_factory.mktemp("headed") / "index"), settings
     )
 
 
@@ -179,7 +179,7 @@ def goods(tmp_path: Path) -> Path:
     return folder
 
 
-def room_of(catalogue: Path) -> FittingRoom:
+def fitting_room_of(catalogue: Path) -> FittingRoom:
     embedder = colour_embedder()
     index = catalogue.with_name(f"{catalogue.name}-index")
     build_index(load_catalogue(catalogue), embedder, index, limits=ImageLimits())
@@ -187,8 +187,8 @@ def room_of(catalogue: Path) -> FittingRoom:
 
 
 @pytest.fixture
-def room(goods: Path) -> FittingRoom:
-    return room_of(goods)
+def fitting_room(goods: Path) -> FittingRoom:
+    return fitting_room_of(goods)
 
 
 def street(folder: Path, **classes: list[int]) -> Path:

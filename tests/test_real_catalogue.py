@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitting_room.catalogue import load_catalogue
-from fitting_room.images import ImageRejected
-from fitting_room.room import FittingRoom
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.decode import ImageRejected
 from fitting_room.settings import Settings
 from tests.conftest import REAL_DATA
 
@@ -30,7 +30,7 @@ def street_to_shop() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> FittingRoom:
+def fitting_room(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> FittingRoom:
     """An index of about 1,500 real items: a tenth or so for each kind of the street photographs,
     so that none is asked for in vain and none is found by its mere number."""
     if not REAL_DATA.is_dir():
@@ -65,18 +65,18 @@ def test_every_item_of_the_whole_catalogue_is_read(real_data: Path) -> None:
     assert sum(report.dropped.values()) == 5
 
 
-def test_all_pictures_are_used(room: FittingRoom) -> None:
-    assert room.summary is not None
-    assert room.summary.items > 1_400
-    assert (room.summary.failed, room.summary.dropped) == (0, 0)
-    np.testing.assert_allclose(np.linalg.norm(room.index.vectors, axis=1), 1, atol=1e-5)
+def test_all_pictures_are_used(fitting_room: FittingRoom) -> None:
+    assert fitting_room.summary is not None
+    assert fitting_room.summary.items > 1_400
+    assert (fitting_room.summary.failed, fitting_room.summary.dropped) == (0, 0)
+    np.testing.assert_allclose(np.linalg.norm(fitting_room.index.vectors, axis=1), 1, atol=1e-5)
 
 
-def test_every_item_finds_itself_first_or_its_twin(room: FittingRoom) -> None:
+def test_every_item_finds_itself_first_or_its_twin(fitting_room: FittingRoom) -> None:
     """Through the picture's bytes and all the way, for 100 items."""
-    items = room.index.items.sample(100, random_state=0)
-    pictures = [room.picture(image) for image in items["image"]]
-    for item, (_, matches) in zip(items["id"], room.search_many(pictures, 3), strict=True):
+    items = fitting_room.index.items.sample(100, random_state=0)
+    pictures = [fitting_room.picture(image) for image in items["image"]]
+    for item, (_, matches) in zip(items["id"], fitting_room.search_many(pictures, 3), strict=True):
         assert not isinstance(matches, ImageRejected)
         assert matches[0].similarity == pytest.approx(1, abs=1e-4)
         # The catalogue sells some goods under two ids, with the same photograph.
@@ -84,12 +84,12 @@ def test_every_item_finds_itself_first_or_its_twin(room: FittingRoom) -> None:
         assert item in best
 
 
-def test_similar_items_are_mostly_of_the_same_type(room: FittingRoom) -> None:
+def test_similar_items_are_mostly_of_the_same_type(fitting_room: FittingRoom) -> None:
     """Product against product: of the four nearest others, DESIGN.md measured 73 % of the same
     type in the whole catalogue; by chance it would be less than 10 %."""
-    items = room.index.items.reset_index(drop=True)
+    items = fitting_room.index.items.reset_index(drop=True)
     rows = items.sample(300, random_state=0).index.to_numpy()
-    hits = room.index.search(room.index.vectors[rows], 5)
+    hits = fitting_room.index.search(fitting_room.index.vectors[rows], 5)
     types = items["articleType"].to_numpy()
     right = [
         types[other] == types[row]
@@ -100,7 +100,7 @@ def test_similar_items_are_mostly_of_the_same_type(room: FittingRoom) -> None:
 
 
 @pytest.fixture(scope="module")
-def figures(room: FittingRoom) -> dict[str, tuple[float, float, int]]:
+def figures(fitting_room: FittingRoom) -> dict[str, tuple[float, float, int]]:
     """By kind of street photograph: of the ten best matches, the share that is of the kind; the
     share that the kind has in the catalogue; the number of matches."""
     found = {}
@@ -109,10 +109,10 @@ def figures(room: FittingRoom) -> dict[str, tuple[float, float, int]]:
             names = sorted(n for n in archive.namelist() if n.startswith(f"validation/{kind}/"))
             pictures = [archive.read(n) for n in names if n.endswith(".jpg")][:PHOTOGRAPHS]
             right = []
-            for _, matches in room.search_many(pictures, 10):
+            for _, matches in fitting_room.search_many(pictures, 10):
                 assert not isinstance(matches, ImageRejected)
                 right += [match.attributes["articleType"] in types for match in matches]
-            chance = room.index.items["articleType"].isin(types).mean()
+            chance = fitting_room.index.items["articleType"].isin(types).mean()
             found[kind] = (float(np.mean(right)), float(chance), len(right))
     return found
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from fitting_room.room import FittingRoom
+from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from tests.app.heads import headed_index
 from tests.conftest import DEMO, PROJECT
+from tests.ui.app.heads import headed_index
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NO_CHROMIUM = (
@@ -80,7 +80,7 @@ def serve(**settings: str | Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def address(demo_room: FittingRoom, settings: Settings) -> Iterator[str]:
+def address(demo_fitting_room: FittingRoom, settings: Settings) -> Iterator[str]:
     """The page on the demo catalogue, its index built before."""
     with serve(cache=settings.cache, backbone=settings.backbone) as url:
         yield url
@@ -88,10 +88,10 @@ def address(demo_room: FittingRoom, settings: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def headed_address(
-    demo_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    demo_fitting_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The page on the demo catalogue with a head that knows its kinds."""
-    index = headed_index(demo_room.index, tmp_path_factory.mktemp("headed") / "index")
+    index = headed_index(demo_fitting_room.index, tmp_path_factory.mktemp("headed") / "index")
     with serve(cache=settings.cache, backbone=settings.backbone, index=index) as url:
         yield url
 

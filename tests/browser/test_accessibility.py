@@ -6,13 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.steps import (
-    Visit,
-    cards,
-    drag_in,
-    wait_for_answer,
-    wait_until_drawn,
-)
+from tests.browser.steps import Visit, cards, drag_in, wait_for_answer, wait_until_drawn
 from tests.conftest import SAMPLES
 
 

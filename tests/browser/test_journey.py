@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from fitting_room.room import FittingRoom
+from fitting_room.facade import FittingRoom
 from tests.browser.conftest import WEBCAM_ITEM
 from tests.browser.steps import (
     Visit,
@@ -108,7 +108,11 @@ def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, objec
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
 def test_reasons_files_and_the_map(
-    visit: Visit, address: str, demo_room: FittingRoom, screen: dict[str, object], scheme: str
+    visit: Visit,
+    address: str,
+    demo_fitting_room: FittingRoom,
+    screen: dict[str, object],
+    scheme: str,
 ):
     page = visit(f"{address}/?item=10604&n=4", color_scheme=scheme, **screen)
     expect(cards(page)).to_have_count(4)
@@ -132,13 +136,13 @@ def test_reasons_files_and_the_map(
     open_map(page)
     assert in_view(page) == 1_200
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    row = loneliest(demo_room)
+    row = loneliest(demo_fitting_room)
     canvas = page.locator(".fr-atlas canvas")
     # A pointer shows and clicks; a finger shows with its first touch and takes with the second.
     touch = "has_touch" in screen
     (canvas.tap if touch else canvas.hover)(position=where(page, row))
-    item = str(demo_room.index.items["id"].iloc[row])
-    match = demo_room.item(item)
+    item = str(demo_fitting_room.index.items["id"].iloc[row])
+    match = demo_fitting_room.item(item)
     assert match is not None
     expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
     (canvas.tap if touch else canvas.click)(position=where(page, row))
@@ -146,9 +150,9 @@ def test_reasons_files_and_the_map(
     expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
 
 
-def loneliest(room: FittingRoom) -> int:
+def loneliest(fitting_room: FittingRoom) -> int:
     """The row whose point on the map stands farthest from all others: nothing else is hit."""
-    places = room.index.map
+    places = fitting_room.index.map
     assert places is not None
     away = np.linalg.norm(places[:, None] - places[None], axis=2)
     np.fill_diagonal(away, np.inf)

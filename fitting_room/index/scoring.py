@@ -1,0 +1,281 @@
+"""How likeness is measured: what is summed, with which weights, and how the best are found.
+
+A likeness is a weighted sum of parts, each a dot product of what an index holds of an item and what
+is known of the query. A weight is moved by computing sums anew, never an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitting_room.imaging.features import normalise
+from fitting_room.index.vectors import Matrix, Rows
+from fitting_room.util.threads import in_slices
+
+#: How far a float32 score may be from the exact one: sums of some thousand products of unit
+#: vectors, each rounded to 2**-24.
+SCORE_ERROR = 4e-6
+#: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
+ROWS_AT_ONCE = 8_192
+ROWS_IN_CACHE = 1_024
+#: From this many bytes on rows are compared on all cores, which it takes some time to wake.
+SHARED_FROM = 2_000_000
+#: The part of the likeness that takes longest to read is left out for items that it cannot bring
+#: among the best, where it adds at most this much, and only while at most this share is left.
+LITTLE, FEW_LEFT = 0.3, 0.1
+#: Candidates of which no more bytes than this are compared are all compared exactly, which then
+#: takes no longer than to tell first which ones matter.
+FEW_BYTES = 40_000
+#: Stored in fewer bits a unit row may be a little longer.
+LONGEST_ROW = 1.01
+
+#: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
+#: colours.
+EMBEDDING, LEARNED, OUTLINE, COLOUR = "embedding", "learned", "outline", "colour"
+
+COSINE, JACCARD = "cosine", "jaccard"
+METRICS = (COSINE, JACCARD)
+#: Share of the silhouette in the likeness of shape, between studio pictures and without a head.
+SILHOUETTE_SHARE = 0.35
+#: Share of the network's own embedding in the likeness of shape beside a head, which knows kinds
+#: and colours better but forgets what tells one item from its like: a copy finds its original.
+EMBEDDING_SHARE = 0.15
+#: Weight of colour where nobody chose one: without a head, which knows no colour of its own, and
+#: with one; and of photographs, whose light and surroundings make colours less sure. Chosen by
+#: evaluation, as the share above: docs/relevance.md.
+COLOUR_WEIGHT, COLOUR_WEIGHT_TRAINED, COLOUR_WEIGHT_PHOTOGRAPH = 0.12, 0.1, 0.03
+#: Weight of what is not wanted against what is, for queries of several pictures: a third, as the
+#: usual 0.75 and 0.25 of Rocchio's formula (Manning, Raghavan and Schuetze 2008, section 9.1.1).
+NEGATIVE_WEIGHT = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The result for one query: rows of the index and their cosine similarities, best first."""
+
+    rows: np.ndarray
+    similarities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityOptions:
+    """How likeness is measured: ``(1 - colour) * shape + colour * likeness of the colours``.
+
+    ``colour`` is a weight from 0 to 1, or ``None`` for the index's own. Shape is the cosine of
+    what the head makes of the pictures, with a share of the network's own, where the index has a
+    head and ``trained`` is set. Otherwise it is the ``metric`` of the network's embeddings, with
+    the silhouette beside it where both pictures were taken in a studio; ``silhouette`` is its
+    share, from 0 to 1. ``metric`` is ``"cosine"``, or ``"jaccard"`` for the weighted Jaccard
+    similarity (Ruzicka 1958), which compares embeddings and therefore never the head's.
+    """
+
+    colour: float | None = None
+    trained: bool = True
+    metric: str = COSINE
+    silhouette: float = SILHOUETTE_SHARE
+
+    def __post_init__(self) -> None:
+        if self.colour is not None and not 0 <= self.colour <= 1:
+            raise ValueError("the weight of colour lies between 0 and 1")
+        if not 0 <= self.silhouette <= 1:
+            raise ValueError("the share of the silhouette lies between 0 and 1")
+        if self.metric not in METRICS:
+            raise ValueError(f"There is no metric {self.metric!r}. Known: {', '.join(METRICS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTerm:
+    """One summand of the likeness, which compares what ``of`` says: ``rows`` ``(N, d)`` of the
+    index, float32 once they are taken out, or uint8 with a ``scale`` for each row, and the
+    ``queries`` ``(Q, d)`` with their weights already in them."""
+
+    of: str
+    rows: Matrix
+    queries: np.ndarray
+    scale: np.ndarray | None = None
+
+    def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
+        """Add this part's scores ``(queries, rows)`` for some of the queries."""
+        wanted = self.queries[queries]
+        count = scores.shape[1]
+        if count * self.width < SHARED_FROM:
+            self._add(scores, wanted, rows, slice(0, count))
+        else:
+            in_slices(lambda some: self._add(scores, wanted, rows, some), count)
+
+    def _add(
+        self, scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, some: slice
+    ) -> None:
+        # Bytes become numbers within the processor's cache.
+        step = ROWS_AT_ONCE if self.scale is None or len(wanted) > 1 else ROWS_IN_CACHE
+        for start in range(some.start, some.stop, step):
+            block = slice(start, min(start + step, some.stop))
+            chosen: slice | np.ndarray = block if rows is None else rows[block]
+            values = self.rows[chosen]
+            if self.scale is not None:
+                values = values.astype(np.float32)
+            # One query is a matrix-vector product, which reads the rows once and fastest.
+            part = (values @ wanted[0])[None] if len(wanted) == 1 else wanted @ values.T
+            if self.scale is not None:
+                part = part * self.scale[chosen]
+            scores[:, block] += part
+
+    def most(self, query: int) -> float:
+        """What no row's score exceeds, nor falls below its negative: rows are unit rows."""
+        length = float(np.linalg.norm(self.queries[query]))
+        return length * LONGEST_ROW if isinstance(self.rows, Rows) else length
+
+    @property
+    def width(self) -> int:
+        """Bytes to read for a row, as far as they matter for an order."""
+        return self.rows.shape[1] * (4 if self.scale is None else 1)
+
+    def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
+        """The scores of some rows in float64, each summed in the same order: equal rows get equal
+        scores, which a matrix product does not promise, so that ties can be told."""
+        wanted = self.queries[query].astype(np.float64)
+        result = np.empty(len(rows), np.float64)
+        for start in range(0, len(rows), 1024):
+            block = slice(start, start + 1024)
+            result[block] = np.multiply(self.rows[rows[block]], wanted).sum(axis=1)
+        if self.scale is not None:
+            result *= self.scale[rows]
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class JaccardTerm:
+    """The weighted Jaccard similarity of embeddings, averaged over the views of each query:
+    the sum of the lesser over the sum of the greater values. Embeddings after a PCA have negative
+    values; positive and negative parts then count as coordinates of their own. Either way it is
+    ``(a + b - d) / (a + b + d)`` with the two sums of absolute values and their city-block
+    distance ``d``, so that one pass over the rows does, a block at a time."""
+
+    rows: Matrix
+    views: Sequence[np.ndarray]
+    weights: np.ndarray
+
+    def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
+        step = max(1, ROWS_AT_ONCE * 64 // self.rows.shape[1])  # some 2 MB: stays in the cache
+        work = np.empty((step, self.rows.shape[1]), np.float32)
+        for start in range(0, scores.shape[1], step):
+            block = slice(start, start + step)
+            values = self.rows[block if rows is None else rows[block]]
+            sums = np.abs(values, out=work[: len(values)]).sum(axis=1)
+            for place, query in enumerate(range(*queries.indices(len(self.views)))):
+                for view in self.views[query]:
+                    np.subtract(values, view, out=work[: len(values)])
+                    distance = np.abs(work[: len(values)], out=work[: len(values)]).sum(axis=1)
+                    share = self.weights[query] / len(self.views[query])
+                    both = sums + np.abs(view).sum()
+                    scores[place, block] += share * (both - distance) / (both + distance)
+
+    def most(self, query: int) -> float:
+        """What no row's score exceeds."""
+        return float(self.weights[query])
+
+    @property
+    def width(self) -> int:
+        """Bytes to read for a row, as far as they matter for an order."""
+        return self.rows.shape[1] * 4
+
+    def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
+        values = np.asarray(self.rows[rows], np.float64)
+        result = np.zeros(len(rows), np.float64)
+        for view in self.views[query].astype(np.float64):
+            both = np.abs(values).sum(axis=1) + np.abs(view).sum()
+            distance = np.abs(values - view).sum(axis=1)
+            result += (both - distance) / (both + distance) / len(self.views[query])
+        result *= self.weights[query]
+        return result
+
+
+def combine_queries(parts: Sequence[ScoreTerm | JaccardTerm], positives: int) -> list[ScoreTerm]:
+    """Several queries as one: the mean of the first ``likes``, less a share of the mean of the
+    others, which are not wanted (Rocchio 1971). Each part of the likeness is combined where it is
+    compared, after a head or a PCA, so that what they make of each picture counts. The result is as
+    long as the wanted queries are on average, so that a likeness is at most 1 and the parts keep
+    their weights. Raises ``ValueError`` where nothing is wanted or the likeness is no cosine.
+    """
+    combined = []
+    for part in parts:
+        if not isinstance(part, ScoreTerm) or not 1 <= positives <= len(part.queries):
+            raise ValueError("several queries are one only by the cosine, and one must be wanted")
+        wanted, unwanted = part.queries[:positives], part.queries[positives:]
+        mean = wanted.mean(axis=0)
+        if len(unwanted):
+            mean = mean - NEGATIVE_WEIGHT * unwanted.mean(axis=0)
+        length = np.linalg.norm(wanted, axis=1).mean()
+        combined.append(ScoreTerm(part.of, part.rows, normalise(mean[None]) * length, part.scale))
+    return combined
+
+
+def nearest(
+    parts: Sequence[ScoreTerm | JaccardTerm],
+    query: int,
+    n: int,
+    rows: np.ndarray | None,
+    scores: np.ndarray,
+) -> np.ndarray:
+    """Positions, ascending, of all that may be among the ``n`` best for one query. ``scores``,
+    float32 ``(1, M)``, belong to ``rows`` of the index, or to all; they are zero, or minus infinity
+    for what is not to be answered, and are changed.
+
+    The part that takes longest to read is left out for rows that it cannot bring among the best,
+    as in the threshold algorithm (Fagin, Lotem and Naor 2001): nothing is lost by it.
+    """
+    *others, last = sorted(parts, key=lambda part: part.width)
+    one = slice(query, query + 1)
+    for part in others:
+        part.add_to(scores, one, rows)
+    if others and n < scores.shape[1] * FEW_LEFT and (most := last.most(query)) <= LITTLE:
+        # The n-th of some that are good already is at most the n-th best of all.
+        good = top_k_candidates(scores[0], n)
+        whole = scores[:, good]
+        last.add_to(whole, one, good if rows is None else rows[good])
+        worst = np.partition(whole[0], len(good) - n)[len(good) - n]
+        left = np.flatnonzero(scores[0] >= worst - most - 2 * SCORE_ERROR)
+        if len(left) <= scores.shape[1] * FEW_LEFT:
+            scores = scores[:, left]
+            last.add_to(scores, one, left if rows is None else rows[left])
+            return np.asarray(left[top_k_candidates(scores[0], n)])
+    last.add_to(scores, one, rows)
+    return top_k_candidates(scores[0], n)
+
+
+def best_among(
+    parts: Sequence[ScoreTerm | JaccardTerm], query: int, rows: np.ndarray, n: int
+) -> Hits:
+    """The ``n`` best of some candidates for one query. ``rows`` ascend."""
+    if len(rows) * sum(part.width for part in parts) > FEW_BYTES:
+        rows = rows[nearest(parts, query, n, rows, np.zeros((1, len(rows)), np.float32))]
+    return best(parts, query, rows, n)
+
+
+def best(parts: Sequence[ScoreTerm | JaccardTerm], query: int, rows: np.ndarray, n: int) -> Hits:
+    """The best of some rows, which ascend, with likenesses computed exactly."""
+    exact = parts[0].exact(rows, query)
+    for part in parts[1:]:
+        exact += part.exact(rows, query)
+    order = (-exact).argsort(kind="stable")[:n]
+    similarities = np.maximum(np.minimum(exact[order], 1.0), -1.0).astype(np.float32)
+    return Hits(rows[order], similarities)
+
+
+def top_k_candidates(scores: np.ndarray, n: int) -> np.ndarray:
+    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once they are
+    computed exactly. Takes time linear in their number."""
+    if n >= len(scores):
+        return np.arange(len(scores))
+    least = np.partition(scores, len(scores) - n)[len(scores) - n]
+    return np.flatnonzero(scores >= least - SCORE_ERROR)
+
+
+def unit_bytes(rows: np.ndarray) -> np.ndarray:
+    return normalise(rows.astype(np.float32))

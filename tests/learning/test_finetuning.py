@@ -1,0 +1,319 @@
+"""Fine-tuning: which blocks learn, that they do, and that the index is searched with what came of
+it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.embedding import backbones
+from fitting_room.embedding.backbones import Backbone, get_backbone, select
+from fitting_room.embedding.weights import BackboneError, read_state_dict
+from fitting_room.facade import FittingRoom
+from fitting_room.index.index import Index
+from fitting_room.learning import finetuning
+from fitting_room.learning.finetuning import blocks_of, changed, finetune, save_weights, unfreeze
+from fitting_room.learning.train import TrainingError, TrainingOptions, train, training_set_from
+from fitting_room.settings import Settings
+from fitting_room.util.progress import Progress
+from tests.conftest import DEMO
+
+COLUMNS = ("articleType", "baseColour")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Forty pictures of the demo catalogue."""
+    folder = tmp_path / "shop"
+    (folder / "images").mkdir(parents=True)
+    table = pd.read_csv(DEMO / "styles.csv", dtype="str").head(40)
+    table.to_csv(folder / "styles.csv", index=False)
+    for item in table["id"]:
+        (picture,) = (DEMO / "images").glob(f"{item}.*")
+        shutil.copy(picture, folder / "images")
+    return folder
+
+
+def small_network() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 5, stride=4),
+        torch.nn.BatchNorm2d(8),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 16, 3, stride=2),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+    )
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """A small network in the registry, and settings that name a file with weights of it."""
+    monkeypatch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
+    backbones.register(
+        Backbone(
+            name="small",
+            title="Small",
+            dimension=16,
+            input_size=(64, 48),
+            mean=(127.0,) * 3,
+            std=(128.0,) * 3,
+            weights=(),
+            architecture=small_network,
+            adapt=lambda state, network: state,
+        )
+    )
+    # Whatever sources the registry knows, these weights come from a file.
+    monkeypatch.setattr(backbones, "_named_source", lambda backbone, wanted: None)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = small_network().state_dict()
+    torch.save(state, tmp_path / "small.pth")
+    return Settings(
+        cache=tmp_path / "cache",
+        backbone="small",
+        weights=str(tmp_path / "small.pth"),
+        engine="torch",
+    )
+
+
+def options(folder: Path, **changes: Any) -> TrainingOptions:
+    quick = TrainingOptions(
+        columns=COLUMNS,
+        epochs=2,
+        hidden=32,
+        dimension=8,
+        finetune_blocks=1,
+        finetune_epochs=1,
+        save_weights=folder / "tuned.safetensors",
+    )
+    return replace(quick, **changes)
+
+
+# --- blocks -----------------------------------------------------------------------------------
+
+
+def names_of(network: torch.nn.Module, parameters: list[torch.nn.Parameter]) -> set[str]:
+    wanted = {id(parameter) for parameter in parameters}
+    return {name for name, value in network.named_parameters() if id(value) in wanted}
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "learning", "frozen"),
+    [
+        ("resnet50", 1, {"layer4"}, {"conv1", "bn1", "layer1", "layer2", "layer3"}),
+        ("resnet50", 3, {"layer2", "layer3", "layer4"}, {"conv1", "bn1", "layer1"}),
+        ("efficientnet_lite0", 1, {"blocks.6", "conv_head", "bn2"}, {"conv_stem", "blocks.5"}),
+        ("efficientnet_lite0", 2, {"blocks.5", "blocks.6", "bn2"}, {"bn1", "blocks.4"}),
+        ("xception", 3, {"block12", "conv3", "bn3", "conv4", "bn4"}, {"block11", "conv1"}),
+    ],
+)
+def test_the_last_blocks_learn_and_the_others_do_not(
+    name: str, count: int, learning: set[str], frozen: set[str]
+) -> None:
+    with torch.device("meta"):  # shapes only
+        network = get_backbone(name).architecture()
+    names = names_of(network, unfreeze(network, count))
+
+    def any_of(block: str) -> set[str]:
+        return {n for n, _ in network.named_parameters() if n.startswith(f"{block}.")}
+
+    for block in learning:
+        assert any_of(block) <= names
+        assert any_of(block)
+    for block in frozen:
+        assert not any_of(block) & names
+    assert names == {n for n, p in network.named_parameters() if p.requires_grad}
+
+
+def test_a_network_of_single_layers_has_its_layers_for_blocks() -> None:
+    network = small_network()
+    assert len(blocks_of(network)) == 3
+    assert names_of(network, unfreeze(network, 1)) == {"3.weight", "3.bias"}
+    assert len(blocks_of(torch.nn.Linear(2, 2))) == 1
+
+
+def test_more_blocks_than_there_are_is_refused() -> None:
+    with pytest.raises(TrainingError, match="3 blocks"):
+        unfreeze(small_network(), 4)
+
+
+# --- pictures ---------------------------------------------------------------------------------
+
+
+def test_a_picture_is_changed_a_little_and_the_same_way_for_a_seed() -> None:
+    picture = Image.radial_gradient("L").convert("RGB")
+    versions = [np.asarray(changed(picture, np.random.default_rng(seed))) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(versions[0], versions[1])
+    assert versions[0].shape != versions[2].shape or not (versions[0] == versions[2]).all()
+    for height, width, _ in (version.shape for version in versions):
+        assert height >= 0.9 * 256 - 1
+        assert width >= 0.9 * 256 - 1
+    assert changed(Image.new("RGB", (1, 1)), np.random.default_rng(0)).size == (1, 1)
+
+
+# --- from end to end --------------------------------------------------------------------------
+
+
+def test_a_fine_tuned_network_is_searched_with(shop: Path, small: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    FittingRoom.build(shop, folder, settings=small)
+    before = Index.open(folder)
+    seen: list[Progress] = []
+    summary = train(
+        shop,
+        folder,
+        options(tmp_path, finetune_epochs=6, holdout=5),
+        settings=small,
+        listener=seen.append,
+    )
+    index = Index.open(folder)
+    assert index.identity["weights"] == "tuned.safetensors"
+    assert index.identity["backbone"] == "small"
+    assert not np.allclose(index.vectors, before.vectors, atol=1e-3)
+    assert index.head is not None
+    losses = index.head.record["finetuned"]["losses"]
+    assert len(losses) == 6
+    assert losses[-1] < losses[0]
+    assert index.head.record["finetuned"]["blocks"] == 1
+    assert summary.items == index.head.record["items"]
+    assert "Fine-tuning the network" in {progress.stage for progress in seen}
+    fitting_room = FittingRoom.open(
+        folder, replace(small, weights=str(tmp_path / "tuned.safetensors"))
+    )
+    (picture,) = (shop / "images").glob("10001.*")
+    assert fitting_room.search(picture, 40)
+    # Without the file there is no asking it, and it says so.
+    with pytest.raises(BackboneError, match="--weights"):
+        FittingRoom.open(folder, replace(small, weights=None))
+
+
+def test_only_the_unfrozen_blocks_have_changed(shop: Path, small: Settings, tmp_path: Path) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    old = read_state_dict(tmp_path / "small.pth")
+    new = read_state_dict(tmp_path / "tuned.safetensors")
+    assert {name for name in old if not torch.equal(old[name], new[name])} == {
+        "3.weight",
+        "3.bias",
+    }
+    assert not list(tmp_path.glob(".tuned*"))  # nothing half written
+
+
+def test_the_same_seed_gives_the_same_weights(shop: Path, small: Settings, tmp_path: Path) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+    goods, index = load_catalogue(shop), Index.open(tmp_path / "index")
+    files = []
+    for seed in (1, 1, 2):
+        chosen = options(tmp_path, seed=seed)
+        training_set = training_set_from(goods, index, options(tmp_path))
+        shutil.rmtree(tmp_path / "index")
+        FittingRoom.build(shop, tmp_path / "index", settings=small)
+        finetune(goods, Index.open(tmp_path / "index"), training_set, chosen, settings=small)
+        files.append((tmp_path / "tuned.safetensors").read_bytes())
+    assert files[0] == files[1]
+    assert files[0] != files[2]
+
+
+def test_a_reduced_index_stays_reduced(shop: Path, small: Settings, tmp_path: Path) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small, pca=4)
+    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    index = Index.open(tmp_path / "index")
+    assert index.dimension == 4
+    assert index.head is not None
+    assert index.head.input_dimension == 4
+
+
+def test_the_packaged_network_can_be_fine_tuned(
+    shop: Path, tmp_path: Path, settings: Settings
+) -> None:
+    chosen = replace(settings, cache=tmp_path / "cache", engine="torch")
+    FittingRoom.build(shop, tmp_path / "index", input_size=(96, 72), settings=chosen)
+    train(shop, tmp_path / "index", options(tmp_path, loss="supcon"), settings=chosen)
+    index = Index.open(tmp_path / "index")
+    assert index.identity["preprocessing"]["input_size"] == [96, 72]
+    weights = str(tmp_path / "tuned.safetensors")
+    fitting_room = FittingRoom.open(tmp_path / "index", replace(chosen, weights=weights))
+    assert len(fitting_room.search(next((shop / "images").iterdir()), 3)) == 3
+
+
+def test_fine_tuned_weights_of_resnet50_are_taken(tmp_path: Path) -> None:
+    backbone = get_backbone("resnet50")
+    module: Any = torch.nn.Module()
+    module.network = backbone.architecture()
+    save_weights(module, tmp_path / "resnet.safetensors")
+    selection = select("resnet50", str(tmp_path / "resnet.safetensors"))
+    loaded: Any = selection.backbone.module(selection.weights)
+    assert torch.equal(loaded.network.conv1.weight, module.network.conv1.weight)
+
+
+# --- what goes wrong --------------------------------------------------------------------------
+
+
+def test_the_weights_in_use_are_not_overwritten(
+    shop: Path, small: Settings, tmp_path: Path
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    tuned = replace(small, weights=str(tmp_path / "tuned.safetensors"))
+    before = (tmp_path / "tuned.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="in use"):
+        train(shop, tmp_path / "index", options(tmp_path), settings=tuned)
+    assert (tmp_path / "tuned.safetensors").read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_named_before_the_work(
+    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+    monkeypatch.setattr(finetuning, "learn", lambda *_, **__: pytest.fail("it began to learn"))
+    with pytest.raises(TrainingError, match="nowhere"):
+        train(shop, tmp_path / "index", options(tmp_path / "nowhere"), settings=small)
+
+
+def test_weights_that_cannot_be_written_leave_the_index(
+    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(finetuning, "write_whole", full)
+    with pytest.raises(TrainingError, match=r"tuned\.safetensors.*No space"):
+        train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    assert Index.open(tmp_path / "index").identity["weights"] == "small.pth"
+
+
+def test_pictures_that_have_gone_are_passed_over(
+    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small)
+    for picture in sorted((shop / "images").iterdir())[:5]:
+        picture.write_bytes(b"no picture")
+    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    assert len(Index.open(tmp_path / "index")) == 35
+    monkeypatch.setattr(finetuning.Pictures, "open", lambda *_: None)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        train(
+            shop,
+            tmp_path / "index",
+            options(tmp_path, save_weights=tmp_path / "other.safetensors"),
+            settings=replace(small, weights=str(tmp_path / "tuned.safetensors")),
+        )
+
+
+def test_a_device_that_is_not_there_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert finetuning._device("auto") == "cuda"
+    assert finetuning._device("torch") == "cpu"
+    assert finetuning._device("mps") == "cpu"

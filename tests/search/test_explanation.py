@@ -1,0 +1,146 @@
+"""Why a result is a result: heat where the likeness lies, and true sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.features import normalise
+from fitting_room.search import explanation
+from fitting_room.search.explanation import explain, shares_of
+from tests.conftest import DEMO, SAMPLES
+
+HANDBAG, SNEAKER = (SAMPLES / name for name in ("brown-handbag.jpg", "white-sneaker.jpg"))
+
+
+def beside(left: Image.Image | None, right: Image.Image | None) -> Image.Image:
+    """Two pictures side by side on white; ``None`` leaves a half empty."""
+    scene = Image.new("RGB", (600, 400), "white")
+    for place, picture in enumerate((left, right)):
+        if picture is not None:
+            scene.paste(picture.resize((300, 400)), (300 * place, 0))
+    return scene
+
+
+def share_on_the_left(heat: explanation.Heat) -> float:
+    half = heat.picture.shape[1] // 2
+    return float(heat.picture[:, :half].sum() / heat.picture.sum())
+
+
+def item_like(fitting_room: FittingRoom, picture: Image.Image) -> str:
+    return fitting_room.search(picture, 1)[0].id
+
+
+def test_heat_stands_where_the_garment_stands(demo_fitting_room: FittingRoom) -> None:
+    bag = demo_fitting_room.open_picture(HANDBAG)
+    item = item_like(demo_fitting_room, bag)
+    assert share_on_the_left(explain(demo_fitting_room, beside(bag, None), item).query) > 0.62
+    assert share_on_the_left(explain(demo_fitting_room, beside(None, bag), item).query) < 0.38
+
+
+def test_heat_stands_on_what_both_pictures_hold(demo_fitting_room: FittingRoom) -> None:
+    """A bag and a shoe beside each other: asked for a bag the bag's half counts, for a shoe the
+    shoe's."""
+    bag, shoe = demo_fitting_room.open_picture(HANDBAG), demo_fitting_room.open_picture(SNEAKER)
+    both = beside(bag, shoe)
+    of_bag = share_on_the_left(
+        explain(demo_fitting_room, both, item_like(demo_fitting_room, bag)).query
+    )
+    of_shoe = share_on_the_left(
+        explain(demo_fitting_room, both, item_like(demo_fitting_room, shoe)).query
+    )
+    assert of_bag > of_shoe + 0.1
+
+
+def test_shares_come_to_the_cosine(demo_fitting_room: FittingRoom) -> None:
+    picture = demo_fitting_room.open_picture(HANDBAG)
+    item = item_like(demo_fitting_room, picture)
+    told = explain(demo_fitting_room, picture, item)
+    of_item = demo_fitting_room.open_picture(DEMO / "images" / f"{item}.jpg")
+    maps = demo_fitting_room.embedder.feature_maps([picture, of_item])
+    means = normalise(np.stack([each.mean(axis=(0, 1)) for each in maps]))
+    assert told.cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-5)
+    # Embeddings may be computed in 16 bits, feature maps are in 32.
+    embeddings = demo_fitting_room.embed([picture, of_item])
+    assert (means * embeddings).sum(axis=1).min() >= 0.999
+    assert told.query.shares.sum() == pytest.approx(told.cosine, abs=1e-4)
+    assert told.item.shares.sum() == pytest.approx(told.cosine, abs=1e-4)
+
+
+def test_shares_are_the_sums_over_pairs_of_places() -> None:
+    generator = np.random.default_rng(0)
+    query, item = generator.random((2, 3, 4, 5))
+    (of_query, of_item), cosine = shares_of(query, item)
+    one, other = query.reshape(-1, 5), item.reshape(-1, 5)
+    means = normalise(np.stack([one.mean(axis=0), other.mean(axis=0)]))
+    assert cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-6)
+    lengths = np.linalg.norm(one.mean(axis=0)) * np.linalg.norm(other.mean(axis=0))
+    pairs = one @ other.T / (len(one) * len(other) * lengths)
+    np.testing.assert_allclose(of_query.ravel(), pairs.sum(axis=1), atol=1e-6)
+    np.testing.assert_allclose(of_item.ravel(), pairs.sum(axis=0), atol=1e-6)
+
+
+def test_the_ground_a_picture_was_laid_on_is_cut_away(demo_fitting_room: FittingRoom) -> None:
+    wide = Image.new("RGB", (400, 100), "red")
+    told = explain(demo_fitting_room, wide, str(demo_fitting_room.index.items["id"].iloc[0]))
+    assert told.query.overlay.size == (400, 100)
+    assert told.query.picture.shape == (100, 400)
+    assert told.query.shares.shape == (7, 6)
+
+
+def test_a_small_picture_is_enlarged_and_a_large_one_reduced(
+    demo_fitting_room: FittingRoom,
+) -> None:
+    item = str(demo_fitting_room.index.items["id"].iloc[0])
+    told = explain(demo_fitting_room, Image.new("RGB", (1500, 2000), "navy"), item)
+    assert max(told.query.overlay.size) == max(explanation.OVERLAY_SIZE)
+    assert max(told.item.overlay.size) >= max(explanation.OVERLAY_SIZE) // 2
+
+
+def test_an_even_picture_has_no_hot_place_and_breaks_nothing() -> None:
+    (of_query, _), cosine = shares_of(np.zeros((2, 2, 3)), np.ones((2, 2, 3)))
+    assert cosine == 0
+    assert not of_query.any()
+
+
+def test_items_are_compared_by_what_the_catalogue_says(demo_fitting_room: FittingRoom) -> None:
+    items = demo_fitting_room.index.items
+    row = 0
+    record = items.iloc[row]
+    attributes = {"articleType": str(record["articleType"]), "baseColour": "No Such Colour"}
+    picture = demo_fitting_room.open_picture(demo_fitting_room.picture(str(record["image"])))
+    told = explain(demo_fitting_room, picture, str(record["id"]), attributes=attributes)
+    assert f"Same type ({record['articleType']})" in told.sentence
+    assert f"differs in colour (No Such Colour and {record['baseColour']})" in told.sentence
+    # It is the item's own picture: nothing is closer, in shape or in colour.
+    shape, colours = (int(word) for word in told.sentence.split() if word.isdigit())
+    assert shape >= 98
+    assert colours >= 95
+
+
+def test_a_picture_of_ones_own_is_said_to_be_only_what_is_known(
+    demo_fitting_room: FittingRoom,
+) -> None:
+    picture = demo_fitting_room.open_picture(HANDBAG)
+    told = explain(demo_fitting_room, picture, item_like(demo_fitting_room, picture))
+    assert "type" not in told.sentence
+    assert "closer than that of" in told.sentence
+    assert "learned" not in told.note
+
+
+def test_with_a_head_the_note_says_whose_view_it_is(headed_fitting_room: FittingRoom) -> None:
+    picture = headed_fitting_room.open_picture(HANDBAG)
+    item = headed_fitting_room.search(picture, 1)[0]
+    told = explain(headed_fitting_room, picture, item.id)
+    assert "network's own view" in told.note
+    kind = item.attributes["articleType"]
+    assert f"same type ({kind})" in told.sentence
+    plain = explain(headed_fitting_room, picture, item.id, trained=False)
+    assert "learned" not in plain.note + plain.sentence
+
+
+def test_an_unknown_item_is_refused(demo_fitting_room: FittingRoom) -> None:
+    with pytest.raises(KeyError):
+        explain(demo_fitting_room, Image.new("RGB", (60, 80)), "no such item")

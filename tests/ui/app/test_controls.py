@@ -1,0 +1,293 @@
+"""What a visitor turns to rank otherwise, and what a card says of how good a match is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.facade import FittingRoom
+from fitting_room.index.calibration import describe_share
+from fitting_room.index.scoring import SimilarityOptions
+from tests.conftest import DEMO, SAMPLES
+from tests.ui.app.conftest import cards, filter_of, headings, ids, upload
+
+NewPage = Callable[..., AppTest]
+RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
+
+
+def values(fitting_room: FittingRoom, page: AppTest, column: str) -> list[str]:
+    """A column's value for each card."""
+    return list(fitting_room.index.items.set_index("id")[column][ids(page)])
+
+
+def answers(fitting_room: FittingRoom, ranking: SimilarityOptions) -> list[str]:
+    return [match.id for match in fitting_room.search(RED_DRESS, options=ranking, fold=True)]
+
+
+def no_embedding_from_now_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    for method in ("embed", "describe", "stream"):
+        monkeypatch.setattr(
+            Embedder, method, lambda *_, **__: pytest.fail("a control embedded again")
+        )
+
+
+# --- the controls -----------------------------------------------------------------------------
+
+
+def test_a_glance_has_nothing_to_rank(page: AppTest):
+    assert [slider.key for slider in page.slider] == ["n"]
+    assert not page.select_slider
+    assert not page.toggle
+
+
+def test_no_control_embeds_again(
+    new_page: NewPage, headed_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
+):
+    page = new_page(index=headed_fitting_room.index.folder)
+    upload(page, RED_DRESS)
+    asked = page.session_state["pictures"]
+    no_embedding_from_now_on(monkeypatch)
+    page.slider(key="n").set_value(20).run()
+    page.select_slider(key="colour").set_value(70).run()
+    page.toggle(key="trained").set_value(False).run()
+    page.toggle(key="fold").set_value(False).run()
+    filter_of(page, "articleType").set_value(["Dresses"]).run()
+    assert not page.exception
+    assert len(cards(page)) == 20
+    assert page.session_state["pictures"] is asked
+
+
+def test_at_one_end_the_cut_counts_and_at_the_other_the_colour(
+    page: AppTest, demo_fitting_room: FittingRoom
+):
+    upload(page, RED_DRESS)
+    page.select_slider(key="colour").set_value(0).run()
+    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=0))
+    assert values(demo_fitting_room, page, "articleType")[:3] == ["Dresses"] * 3
+    assert set(values(demo_fitting_room, page, "baseColour")) > {"Red"}
+    page.select_slider(key="colour").set_value(100).run()
+    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=1))
+    assert set(values(demo_fitting_room, page, "baseColour")) == {"Red"}
+    assert len(set(values(demo_fitting_room, page, "articleType"))) > 3
+
+
+def test_the_slider_starts_where_the_index_does_and_says_so(
+    page: AppTest, demo_fitting_room: FittingRoom
+):
+    upload(page, RED_DRESS)
+    slider = page.select_slider(key="colour")
+    weight = demo_fitting_room.index.colour_weight(SimilarityOptions(), plain_background=True)
+    assert slider.value == pytest.approx(100 * weight**0.5, abs=5)
+    assert f"{slider.value} % was best" in slider.help
+    assert ids(page) == answers(demo_fitting_room, SimilarityOptions())
+    assert (slider.options[0], slider.options[-1]) == ("shape", "colour")
+
+
+def test_what_was_turned_stays_for_the_next_picture(page: AppTest, demo_fitting_room: FittingRoom):
+    upload(page, RED_DRESS)
+    page.select_slider(key="colour").set_value(100).run()
+    page.toggle(key="fold").set_value(False).run()
+    next(b for b in page.button if b.label == "Clear").click().run()
+    assert headings(page) == ["A glance at the catalogue"]
+    upload(page, RED_DRESS)
+    assert page.select_slider(key="colour").value == 100
+    assert page.toggle(key="fold").value is False
+    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=1))
+
+
+def test_without_a_head_there_is_no_switch_for_it(page: AppTest):
+    upload(page, RED_DRESS)
+    assert [toggle.key for toggle in page.toggle] == ["fold"]
+
+
+def test_a_head_is_used_until_it_is_switched_off(
+    new_page: NewPage, headed_fitting_room: FittingRoom
+):
+    page = new_page(index=headed_fitting_room.index.folder)
+    upload(page, RED_DRESS)
+    assert page.toggle(key="trained").value is True
+    assert ids(page) == answers(headed_fitting_room, SimilarityOptions())
+    assert values(headed_fitting_room, page, "articleType") == ["Dresses"] * 12
+    page.toggle(key="trained").set_value(False).run()
+    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(trained=False))
+    assert set(values(headed_fitting_room, page, "articleType")) > {"Dresses"}
+    page.toggle(key="trained").set_value(True).run()
+    assert ids(page) == answers(headed_fitting_room, SimilarityOptions())
+
+
+def test_the_usual_colour_goes_along_with_the_switch_and_a_chosen_one_stays(
+    new_page: NewPage, headed_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT", 0.5)
+    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_TRAINED", 0.1)
+    page = new_page(index=headed_fitting_room.index.folder)
+    upload(page, RED_DRESS)
+    assert page.select_slider(key="colour").value == 30
+    page.toggle(key="trained").set_value(False).run()
+    assert page.select_slider(key="colour").value == 70
+    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(trained=False))
+    page.select_slider(key="colour").set_value(100).run()
+    page.toggle(key="trained").set_value(True).run()
+    assert page.select_slider(key="colour").value == 100
+    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(colour=1))
+
+
+def test_the_usual_colour_is_that_of_the_picture(
+    page: AppTest, demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_PHOTOGRAPH", 0.0)
+    upload(page, RED_DRESS)
+    assert page.select_slider(key="colour").value == 30
+    buffer = BytesIO()
+    noise().save(buffer, "PNG")  # no studio's ground
+    upload(page, buffer.getvalue(), "noise.png", "image/png")
+    assert page.select_slider(key="colour").value == 0
+    upload(page, RED_DRESS)
+    assert page.select_slider(key="colour").value == 30
+    assert ids(page) == answers(demo_fitting_room, SimilarityOptions())
+
+
+# --- near-duplicates --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_copies(tmp_path: Path) -> Path:
+    """Six garments of the demo catalogue, the first of them also in three worse files."""
+    folder = tmp_path / "with-copies"
+    (folder / "images").mkdir(parents=True)
+    names = [10724, 10005, 10484, 10100, 10300, 10900]
+    for name in names:
+        shutil.copy(DEMO / "images" / f"{name}.jpg", folder / "images")
+    with Image.open(DEMO / "images" / "10724.jpg") as original:
+        for quality in (70, 80, 90):
+            original.save(folder / "images" / f"{quality}.jpg", quality=quality)
+    rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]
+    table = "\n".join(["id,productDisplayName", *rows])
+    (folder / "styles.csv").write_text(table + "\n", encoding="utf-8")
+    return folder
+
+
+def test_look_alikes_share_a_card_until_they_are_spread_out(
+    new_page: NewPage, with_copies: Path, tmp_path: Path
+):
+    page = new_page(catalogue=with_copies, index=tmp_path / "index")
+    upload(page, (with_copies / "images" / "10724.jpg").read_bytes())
+    assert len(cards(page)) == 6
+    assert ids(page)[0] == "10724"
+    others = {"text": "+3 alike", "title": "3 more look all but the same"}
+    assert cards(page)[0]["others"] == others
+    assert not any(card["others"] for card in cards(page)[1:])
+    page.toggle(key="fold").set_value(False).run()
+    assert len(cards(page)) == 9
+    assert ids(page)[0] == "10724"
+    assert set(ids(page)[1:4]) == {"70", "80", "90"}
+    assert not any(card["others"] for card in cards(page))
+
+
+# --- what a card says -------------------------------------------------------------------------
+
+
+def test_a_card_says_in_words_what_its_likeness_is_worth(
+    page: AppTest, demo_fitting_room: FittingRoom
+):
+    upload(page, RED_DRESS)
+    matches = demo_fitting_room.search(RED_DRESS, fold=True)
+    for card, match in zip(cards(page), matches, strict=True):
+        assert match.expected_precision is not None
+        assert card["likeness"]["text"] == describe_share(match.expected_precision)
+        assert f"{match.expected_precision:.0%} were of the same kind" in card["likeness"]["title"]
+        assert card["likeness"]["amount"] == match.expected_precision
+    assert (
+        len(
+            {
+                describe_share(match.expected_precision)
+                for match in matches
+                if match.expected_precision is not None
+            }
+        )
+        > 1
+    )
+
+
+def test_where_colour_outweighs_the_cut_nothing_is_said_of_kinds(
+    page: AppTest, demo_fitting_room: FittingRoom
+):
+    upload(page, RED_DRESS)
+    page.select_slider(key="colour").set_value(100).run()
+    matches = demo_fitting_room.search(RED_DRESS, options=SimilarityOptions(colour=1), fold=True)
+    for card, match in zip(cards(page), matches, strict=True):
+        assert card["likeness"]["text"] == f"{match.similarity:.2f}"
+        assert "of the same kind" not in card["likeness"]["title"]
+
+
+def test_a_catalogue_without_kinds_gets_the_bare_likeness(
+    new_page: NewPage, with_copies: Path, tmp_path: Path
+):
+    page = new_page(catalogue=with_copies, index=tmp_path / "index")
+    upload(page, (with_copies / "images" / "10724.jpg").read_bytes())
+    said = {
+        "amount": pytest.approx(1, abs=1e-3),
+        "text": "1.00",
+        "title": "Likeness to your picture; 1 is the same",
+    }
+    assert cards(page)[0]["likeness"] == said
+    assert not says_far(page)
+
+
+def says_far(page: AppTest) -> bool:
+    sentence = "Nothing in the catalogue is close to your picture"
+    return any(sentence in caption.value for caption in page.caption)
+
+
+def noise() -> Image.Image:
+    generator = np.random.default_rng(0)
+    return Image.fromarray(generator.integers(0, 255, (400, 300, 3), dtype=np.uint8))
+
+
+def circle() -> Image.Image:
+    picture = Image.new("RGB", (300, 400), "white")
+    ImageDraw.Draw(picture).ellipse((60, 100, 240, 280), fill="#3060c0")
+    return picture
+
+
+def page_of_text() -> Image.Image:
+    picture = Image.new("RGB", (600, 800), "white")
+    line = "The quick brown fox jumps over the lazy dog and goes on in the next line."
+    for top in range(40, 760, 18):
+        ImageDraw.Draw(picture).text((40, top), line, fill="black")
+    return picture
+
+
+@pytest.mark.parametrize("draw", [noise, circle, page_of_text])
+def test_a_picture_unlike_anything_is_told_so(
+    new_page: NewPage, headed_fitting_room: FittingRoom, draw: Callable[[], Image.Image]
+):
+    page = new_page(index=headed_fitting_room.index.folder)
+    buffer = BytesIO()
+    draw().save(buffer, "PNG")
+    upload(page, buffer.getvalue(), "picture.png", "image/png")
+    assert says_far(page)
+    assert len(cards(page)) == 12
+    # However it is ranked and narrowed.
+    page.toggle(key="trained").set_value(False).run()
+    assert says_far(page)
+    page.select_slider(key="colour").set_value(100).run()
+    assert says_far(page)
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.jpg")), ids=lambda path: path.stem)
+def test_a_garment_is_not_called_far(page: AppTest, sample: Path):
+    upload(page, sample.read_bytes())
+    assert not says_far(page)
+    page.select_slider(key="colour").set_value(100).run()
+    assert not says_far(page)
+    filter_of(page, "articleType").set_value(["Trousers"]).run()
+    assert not says_far(page)

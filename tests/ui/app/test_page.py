@@ -1,0 +1,246 @@
+"""What a visitor meets, short of what only a browser shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from fitting_room.build.builder import build_index
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.decode import ImageLimits
+from tests.conftest import DEMO, SAMPLES, colour_embedder, picture_bytes
+from tests.ui.app.conftest import cards, filter_of, headings, ids, upload
+
+
+def test_the_first_visit_shows_the_catalogue(page: AppTest):
+    assert not page.exception
+    assert headings(page) == ["A glance at the catalogue"]
+    assert len(cards(page)) == 12
+    assert all(re.fullmatch(r"/mock/media/\w+\.jpg", card["src"]) for card in cards(page))
+
+
+def test_a_picture_of_the_catalogue_finds_itself_first(page: AppTest):
+    upload(page, (DEMO / "images" / "10724.jpg").read_bytes())
+    assert headings(page) == ["Most like your picture"]
+    assert ids(page)[0] == "10724"
+    assert cards(page)[0]["likeness"]["text"] == "Very close"
+
+
+def test_the_page_and_python_give_the_same_answer(page: AppTest, demo_fitting_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    assert ids(page) == [match.id for match in demo_fitting_room.search(data, fold=True)]
+
+
+def test_a_card_shows_name_and_attributes(page: AppTest, demo_fitting_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    best = demo_fitting_room.search(data, 1)[0]
+    card = cards(page)[0]
+    assert card["name"] == best.name
+    assert f"{best.attributes['articleType']} · {best.attributes['baseColour']}" in card["text"]
+
+
+def test_the_slider_sets_the_count(page: AppTest):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    before = ids(page)
+    for n in (1, 60, 5):
+        page.slider(key="n").set_value(n).run()
+        assert not page.exception
+        assert len(cards(page)) == n
+        assert ids(page)[:12] == before[:n]
+
+
+def test_the_slider_goes_from_1_to_60_and_starts_at_12(page: AppTest):
+    slider = page.slider(key="n")
+    assert (slider.min, slider.max, slider.value) == (1, 60, 12)
+
+
+def test_without_samples_none_are_offered(new_page, demo_fitting_room: FittingRoom, tmp_path):
+    page = new_page(samples=tmp_path)
+    assert not page.exception
+    assert not any("Try one of these" in caption.value for caption in page.caption)
+    assert not any(b.label.startswith("Try") for b in page.button)
+
+
+def test_a_sample_is_searched_with_one_click(page: AppTest):
+    button = next(b for b in page.button if b.label == "Try: Blue tshirt")
+    button.click().run()
+    assert headings(page) == ["Most like your picture"]
+    assert "T-shirt" in cards(page)[0]["name"]
+
+
+def test_filters_narrow_the_search(page: AppTest, demo_fitting_room: FittingRoom):
+    data = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, data)
+    filter_of(page, "articleType").set_value(["Handbags"]).run()
+    filter_of(page, "baseColour").set_value(["Blue", "Green"]).run()
+    where = {"articleType": ["Handbags"], "baseColour": ["Blue", "Green"]}
+    assert ids(page) == [match.id for match in demo_fitting_room.search(data, 12, where, fold=True)]
+
+
+def test_a_filter_offers_only_what_leaves_something(page: AppTest):
+    filter_of(page, "articleType").set_value(["Handbags"]).run()
+    assert [label.split(" ")[0] for label in filter_of(page, "subCategory").options] == ["Bags"]
+
+
+def test_an_empty_result_offers_a_way_out(page: AppTest):
+    page.query_params.update({"filter-articleType": "Handbags", "filter-subCategory": "Dress"})
+    page.run()
+    assert cards(page) == []
+    assert any("passes these filters" in html.value for html in page.get("html"))
+    next(b for b in page.button if b.key == "clear-filters-nothing").click().run()
+    assert len(cards(page)) == 12
+    assert page.query_params == {}
+
+
+def test_only_columns_with_a_choice_are_filters(page: AppTest):
+    offered = {str(element.key) for kind in ("multiselect", "pills") for element in page.get(kind)}
+    # gender is Unisex throughout, season, year and usage are empty, every name is different
+    assert offered == {
+        "filter-masterCategory",
+        "filter-subCategory",
+        "filter-articleType",
+        "filter-baseColour",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"this is no picture", "not a picture in a format that can be read"),
+        (picture_bytes(size=(400, 400))[:-600], "damaged or incomplete"),
+        (b"", "empty"),
+        (picture_bytes(size=(3, 3)), "too small"),
+    ],
+)
+def test_a_refusal_is_a_sentence(page: AppTest, data: bytes, sentence: str):
+    upload(page, data, name="holiday.jpg")
+    assert not page.exception
+    assert len(page.error) == 1
+    # as Markdown, so that no name can be more than text
+    assert page.error[0].value.startswith(r"holiday\.jpg: ")
+    assert sentence in page.error[0].value
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_too_many_pixels_are_refused_in_a_sentence(new_page, demo_fitting_room: FittingRoom):
+    page = new_page(max_megapixels="0.01")
+    upload(page, picture_bytes(size=(400, 400)))
+    assert "The picture is too large" in page.error[0].value
+
+
+def test_a_refusal_goes_with_the_next_good_picture(page: AppTest):
+    upload(page, b"this is no picture")
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    assert not page.error
+    assert headings(page) == ["Most like your picture"]
+
+
+def test_clear_goes_back_to_the_start(page: AppTest):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    next(b for b in page.button if b.label == "Clear").click().run()
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_the_upload_is_let_go_once_it_is_embedded(page: AppTest):
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    assert page.file_uploader[0].value == []
+    (kept,) = page.session_state["pictures"].values()
+    features = kept.features.embeddings.nbytes + kept.features.descriptors.nbytes
+    assert features + len(kept.jpeg) < 400_000
+
+
+def test_the_webcam_is_a_way_in(page: AppTest):
+    page.segmented_control(key="way").set_value("Webcam").run()
+    snapshot = (DEMO / "images" / "10484.jpg").read_bytes()
+    page.get("camera_input")[0].set_value(("snapshot.jpg", snapshot, "image/jpeg")).run()
+    assert not page.exception
+    assert ids(page)[0] == "10484"
+
+
+@pytest.mark.parametrize("colour", ["black", (14, 15, 14)])
+def test_a_blank_webcam_picture_is_told(page: AppTest, colour):
+    page.segmented_control(key="way").set_value("Webcam").run()
+    blank = picture_bytes(colour, (640, 480))
+    page.get("camera_input")[0].set_value(("snapshot.jpg", blank, "image/jpeg")).run()
+    assert "The camera showed nothing yet" in page.error[0].value
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_hostile_names_stay_text(new_page, shop, tmp_path):
+    table = shop / "styles.csv"
+    evil = '<img src=x onerror=alert(1)> **bold** "quoted"'
+    text = table.read_text().replace("Red shirt", '"' + evil.replace('"', '""') + '"')
+    table.write_text(text)
+    page = new_page(catalogue=shop, index=tmp_path / "index")
+    upload(page, (shop / "images" / "1.jpg").read_bytes(), name="<script>alert(1)</script>.jpg")
+    assert not page.exception
+    everything = "".join(html.value for html in page.get("html"))
+    assert "<img src=x" not in everything
+    assert "<script>" not in everything
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.jpg" in everything
+    # A card's name is handed over as a value and put into the page as text.
+    assert evil in [card["name"] for card in cards(page)]
+
+
+def test_the_first_start_builds_the_index_and_says_which_network_and_why(new_page, shop, tmp_path):
+    index = tmp_path / "index"
+    page = new_page(catalogue=shop, index=index, backbone="auto")
+    assert not page.exception
+    assert (index / "manifest.json").is_file()
+    assert len(cards(page)) == 10
+    foot = " ".join(caption.value for caption in page.caption)
+    assert "EfficientNet-Lite0, because the weights of ResNet50 are not on this machine" in foot
+    assert any("--backbone resnet50" in text.value for text in page.markdown)
+
+
+def test_an_index_alone_is_searched_and_never_built(new_page, demo_fitting_room: FittingRoom):
+    page = new_page(index=demo_fitting_room.index.folder)
+    assert len(cards(page)) == 12
+
+
+def test_a_missing_index_is_told_with_the_remedy(new_page, tmp_path):
+    page = new_page(index=tmp_path / "nothing")
+    assert not page.exception
+    assert "fitting-room build" in page.error[0].value
+    assert [b.label for b in page.button] == ["Try again"]
+
+
+def test_an_index_whose_network_is_missing_is_told_and_not_replaced(new_page, shop, tmp_path):
+    index = tmp_path / "index"
+    build_index(load_catalogue(shop), colour_embedder(), index, limits=ImageLimits())
+    before = (index / "manifest.json").read_bytes()
+    page = new_page(catalogue=shop, index=index)
+    assert "There is no backbone 'colour'" in page.error[0].value
+    assert (index / "manifest.json").read_bytes() == before
+
+
+def test_a_wrong_setting_is_told(new_page):
+    page = new_page(max_megapixels="many")
+    assert "FITTING_ROOM_MAX_MEGAPIXELS" in page.error[0].value
+
+
+def test_a_lost_picture_leaves_its_card_in_place(new_page, shop, tmp_path):
+    new_page(catalogue=shop, index=tmp_path / "index")
+    query = (shop / "images" / "1.jpg").read_bytes()
+    (shop / "images" / "1.jpg").unlink()
+    st.cache_resource.clear()  # another server, later
+    page = new_page(index=tmp_path / "index")
+    upload(page, query)
+    assert not page.exception
+    assert ids(page)[0] == "1"
+    assert cards(page)[0]["src"] is None
+    assert cards(page)[1]["src"] is not None
+
+
+def test_visitors_share_one_room_and_not_their_pictures(new_page, demo_fitting_room: FittingRoom):
+    first = new_page()
+    upload(first, (SAMPLES / "red-dress.jpg").read_bytes())
+    second = new_page()
+    assert headings(second) == ["A glance at the catalogue"]
+    assert headings(first) == ["Most like your picture"]

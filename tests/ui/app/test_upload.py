@@ -1,0 +1,126 @@
+"""The ways in, and several pictures at once."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from fitting_room.facade import FittingRoom
+from tests.conftest import DEMO, SAMPLES, picture_bytes
+from tests.ui.app.conftest import galleries, headings, ids, send, upload
+
+ITEMS = ["10724", "10484", "10005"]
+
+
+def upload_all(page: AppTest, *pictures: bytes) -> AppTest:
+    files = [(f"{number}.jpg", data, "image/jpeg") for number, data in enumerate(pictures)]
+    return page.file_uploader[0].set_value(files).run()
+
+
+def bytes_of(item: str) -> bytes:
+    return (DEMO / "images" / f"{item}.jpg").read_bytes()
+
+
+def paste(page: AppTest, data: bytes) -> AppTest:
+    return send(page, "paste", "picture", {"data": base64.b64encode(data).decode()})
+
+
+def test_a_pasted_picture_is_searched(page: AppTest):
+    paste(page, bytes_of("10724"))
+    assert not page.exception
+    assert ids(page)[0] == "10724"
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        ({"problem": "none"}, "no picture in the clipboard"),
+        ({"problem": "large"}, "too large"),
+        ({"data": "not base64!"}, "no picture"),
+        ({"data": 5}, "no picture"),
+        ({"data": "A" * 6_000_000}, "no picture"),
+        ({"data": base64.b64encode(b"hello").decode()}, "not a picture in a format"),
+    ],
+)
+def test_what_is_no_picture_in_the_clipboard_is_said(page: AppTest, sent, sentence: str):
+    send(page, "paste", "picture", sent)
+    assert not page.exception
+    assert sentence in page.error[0].value
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+@pytest.mark.parametrize("sent", [None, "text", ["data"], 3])
+def test_a_strange_message_of_the_clipboard_changes_nothing(page: AppTest, sent):
+    send(page, "paste", "picture", sent)
+    assert not page.exception
+    assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_several_pictures_are_searched_each_for_itself(page: AppTest):
+    upload_all(page, *map(bytes_of, ITEMS))
+    assert not page.exception
+    assert headings(page) == ["Most like each of your pictures"]
+    assert [data["cards"][0]["id"] for data in galleries(page)] == ITEMS
+
+
+def test_several_pictures_are_one_question(page: AppTest, demo_fitting_room: FittingRoom):
+    upload_all(page, *map(bytes_of, ITEMS[:2]))
+    page.segmented_control(key="together").set_value("Like these").run()
+    assert headings(page) == ["Most like these"]
+    queries = [kept.features for kept in page.session_state["pictures"].values()]
+    assert ids(page) == [match.id for match in demo_fitting_room.search(queries, 12, fold=True)]
+    page.segmented_control(key="together").set_value("Each for itself").run()
+    assert len(galleries(page)) == 2
+
+
+def test_one_of_several_is_left_out(page: AppTest):
+    upload_all(page, *map(bytes_of, ITEMS[:2]))
+    page.button(key="leave-0").click().run()
+    assert headings(page) == ["Most like your picture"]
+    assert ids(page)[0] == ITEMS[1]
+
+
+def test_of_several_the_unusable_are_told_and_the_others_searched(page: AppTest):
+    upload_all(page, bytes_of(ITEMS[0]), b"no picture", bytes_of(ITEMS[1]))
+    assert len(page.error) == 1
+    assert page.error[0].value.startswith(r"1\.jpg: ")
+    assert [data["cards"][0]["id"] for data in galleries(page)] == ITEMS[:2]
+
+
+def test_more_pictures_than_are_asked_about_are_told(page: AppTest):
+    colours = [(value * 20, 100, 200 - value * 15) for value in range(10)]
+    upload_all(page, *(picture_bytes(colour) for colour in colours))
+    assert not page.exception
+    assert "Only the first 8 pictures" in page.error[0].value
+    assert len(galleries(page)) == 8
+
+
+def test_a_session_keeps_a_bounded_number_of_pictures(page: AppTest):
+    for start in range(3):
+        colours = [(value * 30, start * 80, 90) for value in range(8)]
+        upload_all(page, *(picture_bytes(colour) for colour in colours))
+    assert len(page.session_state["pictures"]) == 16
+    page.button(key="back").click().run()
+    page.button(key="back").click().run()
+    assert not page.exception
+    assert headings(page) == ["A glance at the catalogue"]
+    assert "not kept any more" in page.info[0].value
+
+
+def test_a_large_picture_is_kept_small(page: AppTest):
+    upload(page, picture_bytes((10, 120, 60), (2400, 1800), quality=100))
+    (kept,) = page.session_state["pictures"].values()
+    assert len(kept.jpeg) < 400_000
+    from io import BytesIO
+
+    from PIL import Image
+
+    with Image.open(BytesIO(kept.jpeg)) as image:
+        assert max(image.size) <= 1024
+
+
+def test_every_sample_is_a_way_in(page: AppTest):
+    labels = [b.label for b in page.button if b.label.startswith("Try: ")]
+    assert len(labels) == len(list(SAMPLES.glob("*.jpg")))
