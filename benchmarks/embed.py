@@ -276,10 +276,7 @@ def agree(options: Any) -> dict[str, Any]:
     with zipfile.ZipFile(CATALOGUE / "images.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
         names = names[: options.gallery]
-        engines = {
-            "here": make_engine(selection),
-            "exact": make_engine(selection, precision="f32"),
-        }
+        engines = {"here": make_engine(selection), "exact": make_engine(selection, precision="f32")}
         vectors = {}
         for label, engine in engines.items():
             say(f"agreement: {len(names):,} pictures, {engine.name}")

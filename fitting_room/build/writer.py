@@ -234,11 +234,7 @@ def _learned(before: Index | None, manifest: Mapping[str, Any], pca: PCA | None)
 
 
 def _write_finder(
-    sketch: Path,
-    file: Path,
-    vectors: Matrix,
-    descriptors: np.ndarray,
-    before: Finder | None,
+    sketch: Path, file: Path, vectors: Matrix, descriptors: np.ndarray, before: Finder | None
 ) -> None:
     """Write what finds candidates among some rows; what ``before`` learned is taken over."""
     if before is None:
@@ -321,11 +317,7 @@ def _complete(
 
 
 def _write_map(
-    new: Path,
-    manifest: dict[str, Any],
-    items: Table,
-    before: Index | None,
-    listener: Listener,
+    new: Path, manifest: dict[str, Any], items: Table, before: Index | None, listener: Listener
 ) -> None:
     """Draw the map of the index in ``new`` and add it to its files and its manifest. ``before``,
     which it will replace, tells where things were."""

@@ -323,11 +323,7 @@ class Evaluation:
             },
             "classes": {
                 name: {
-                    one.value: {
-                        "queries": one.queries,
-                        "precision": one.precision,
-                        "hit": one.hit,
-                    }
+                    one.value: {"queries": one.queries, "precision": one.precision, "hit": one.hit}
                     for one in measure.classes
                 }
                 for name, measure in self.measures.items()

@@ -90,12 +90,7 @@ class Near:
 
 def write_encoder(path: Path, encoder: AnnEncoder) -> None:
     """Write the directions of an index's sketches."""
-    np.savez(
-        path,
-        shape=encoder.shape,
-        silhouette=encoder.silhouette,
-        colours=encoder.colours,
-    )
+    np.savez(path, shape=encoder.shape, silhouette=encoder.silhouette, colours=encoder.colours)
 
 
 def _read_encoder(path: Path, dimension: int) -> AnnEncoder:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 import torch
 
@@ -19,6 +20,12 @@ from fitting_room.embedding.weights import BackboneError, WeightsFile, sha256_of
 from fitting_room.imaging.features import normalise
 from fitting_room.settings import Settings
 from tests.embedding.test_backbones import demo_pixels, random_resnet50, random_xception
+
+
+def computes_in_bf16() -> bool:
+    """Whether this processor multiplies 16-bit floats in hardware."""
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
 
 
 def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -185,9 +192,12 @@ def test_the_first_layers_are_computed_in_32_bits(tiny: Selection, small: np.nda
         selection = replace(tiny, backbone=replace(tiny.backbone, fp32_until=seam))
         found = make_engine(selection, kind="openvino", precision="bf16")(small)
         errors[seam] = float(np.abs(found - exact).max())
+    assert errors["2"] < 1e-5
+    if not computes_in_bf16():
+        assert max(errors.values()) < 1e-4  # asked for 16 bits, such a processor takes 32
+        return
     assert errors[None] > 1e-4
     assert errors["0"] < errors[None]
-    assert errors["2"] < 1e-5
 
 
 # --- batches and threads ----------------------------------------------------------------------

@@ -202,9 +202,7 @@ def searches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, np.random.Ge
 
 @hypothesis_settings(deadline=None, max_examples=150)
 @given(searches())
-def test_search_is_exact(
-    case: tuple[np.ndarray, np.ndarray, int, np.random.Generator],
-) -> None:
+def test_search_is_exact(case: tuple[np.ndarray, np.ndarray, int, np.random.Generator]) -> None:
     vectors, queries, n, _ = case
     found = in_memory(vectors).search(queries, n)
     assert len(found) == len(queries)

@@ -201,10 +201,7 @@ def test_only_the_unfrozen_blocks_have_changed(shop: Path, small: Settings, tmp_
     train(shop, tmp_path / "index", options(tmp_path), settings=small)
     old = read_state_dict(tmp_path / "small.pth")
     new = read_state_dict(tmp_path / "tuned.safetensors")
-    assert {name for name in old if not torch.equal(old[name], new[name])} == {
-        "3.weight",
-        "3.bias",
-    }
+    assert {name for name in old if not torch.equal(old[name], new[name])} == {"3.weight", "3.bias"}
     assert not list(tmp_path.glob(".tuned*"))  # nothing half written
 
 

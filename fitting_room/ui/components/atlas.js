@@ -114,9 +114,9 @@ class Atlas {
         button.append(dot, element("span", "", name), count);
         button.onclick = () => {
           this.only = this.only === code ? null : code;
-          [...this.legend.querySelectorAll("button")].forEach((other, place) =>
-            other.setAttribute("aria-pressed", String(this.only === place)),
-          );
+          for (const [place, other] of [...this.legend.querySelectorAll("button")].entries()) {
+            other.setAttribute("aria-pressed", String(this.only === place));
+          }
           this.draw();
         };
         item.append(button);

@@ -30,7 +30,8 @@ async function base64(blob) {
   return btoa(text);
 }
 
-const desk = (window.fittingRoomPaste ??= { receivers: [], waiting: null });
+window.fittingRoomPaste ??= { receivers: [], waiting: null };
+const desk = window.fittingRoomPaste;
 
 function send(value) {
   const receiver = desk.receivers.at(-1);

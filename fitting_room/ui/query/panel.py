@@ -192,11 +192,7 @@ def trail(fitting_room: FittingRoom) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="fr-trail"):
         st.button(
-            "Back",
-            key="back",
-            icon=":material/arrow_back:",
-            on_click=_back,
-            args=(len(steps) - 2,),
+            "Back", key="back", icon=":material/arrow_back:", on_click=_back, args=(len(steps) - 2,)
         )
         first = max(0, len(steps) - STEPS_SHOWN)
         for place, query in enumerate(steps[first:-1], first):
