@@ -302,7 +302,8 @@ def _validation_in_words(validation: Sequence[Validation]) -> Iterator[str]:
         yield "Right among the first four matches of items that were kept back:"
     width = max((len(column) for column, _, _ in validation), default=0)
     for column, before, after in validation:
-        yield f"  {column:{width}}  {after:.3f}" + (f"  (before: {before:.3f})" if before else "")
+        known = "" if before is None else f"  (before: {before:.3f})"
+        yield f"  {column:{width}}  {after:.3f}{known}"
 
 
 class TerminalProgress:

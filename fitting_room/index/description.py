@@ -52,14 +52,15 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
         report, counts = manifest["catalogue"]["report"], manifest["counts"]
         pixels = identity.get("preprocessing", {}).get("input_size", ())
         of_size = f", {pixels[0]} x {pixels[1]} pixels" if pixels else ""
-        reduced = f", reduced by PCA from {len(index.pca.mean):,}" if index.pca else ""
+        reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
+        searched = "all items, exactly" if index.near is None else "candidates first (approximate)"
         size = sum(entry["bytes"] for entry in manifest["files"].values())
         return IndexDescription(
             items=f"{len(index):,} items of {manifest['catalogue']['location']}",
             network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
             f"{identity['weights_sha256'][:12]}){of_size}: {manifest['chosen_because']}",
             embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest['storage']}",
-            searched="candidates first (approximate)" if index.near else "all items, exactly",
+            searched=searched,
             trained=None if head is None else _trained(head),
             validation=() if head is None else validation_of(head.record.get("validation")),
             built=f"{manifest['created']}, {size / 2**20:.1f} MiB",
