@@ -93,23 +93,12 @@ def explain(
     size = searcher.embedder.selection.backbone.input_size
     heats = [_heat(part, image, size) for part, image in zip(shares, images, strict=True)]
     head = searcher.index.head if trained else None
-    if attributes is not None:
-        compared = _compared(attributes, record, _informative(searcher), "{0} and {1}")
-    elif head is not None:
-        labels = _labels_by_head(searcher, head, features)
-        how = "your picture looks like {0}, the item is {1}"
-        compared = _compared(labels, record, list(labels), how)
-        if compared:
-            compared = (
-                f"By what was learned from this catalogue: {compared[0].lower()}{compared[1:]}"
-            )
-    else:
-        compared = ""
-    closeness = _closeness(searcher, row, features, trained=trained)
-    sentence = " ".join(filter(None, [compared, closeness]))
-    return Explanation(
-        heats[0], heats[1], cosine, sentence, _note(searcher.index.pca is not None, head)
-    )
+    sentences = [
+        _in_common(searcher, record, features, attributes, head),
+        _closeness(searcher, row, features, trained=trained),
+    ]
+    note = _note(searcher.index.pca is not None, head)
+    return Explanation(heats[0], heats[1], cosine, " ".join(filter(None, sentences)), note)
 
 
 def shares_of(query: np.ndarray, item: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], float]:
@@ -153,6 +142,23 @@ def _overlay(image: Image.Image, heat: np.ndarray) -> Image.Image:
 
 
 # --- in words ---------------------------------------------------------------------------------
+
+
+def _in_common(
+    searcher: Searcher,
+    record: pd.Series,
+    features: Features,
+    attributes: Mapping[str, str] | None,
+    head: Head | None,
+) -> str:
+    """What the catalogue says of both; of a picture that is no item, what the head sees in it."""
+    if attributes is not None:
+        return _compared(attributes, record, _informative(searcher), "{0} and {1}")
+    if head is None:
+        return ""
+    labels = _labels_by_head(searcher, head, features)
+    text = _compared(labels, record, list(labels), "your picture looks like {0}, the item is {1}")
+    return f"By what was learned from this catalogue: {text[0].lower()}{text[1:]}" if text else ""
 
 
 def _informative(searcher: Searcher) -> list[str]:
