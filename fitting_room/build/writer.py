@@ -18,12 +18,14 @@ from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.descriptors import VERSION as DESCRIPTORS_VERSION
 from fitting_room.index import calibration
 from fitting_room.index.ann import (
+    ANN_INDEX,
     MISSING,
+    TRAINED_ANN_ENCODER,
+    TRAINED_ANN_INDEX,
     WORTHWHILE_FROM,
-    AnnEncoder,
-    AnnIndex,
-    AnnIndexError,
+    Ann,
     is_available,
+    write_ann,
 )
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
@@ -35,14 +37,10 @@ from fitting_room.index.manifest import (
     HEAD_FILE,
     ITEMS,
     MAP,
-    NEIGHBOURS,
     PCA_FILE,
     SCALES,
-    SKETCH,
     TRAINED,
-    TRAINED_NEIGHBOURS,
     TRAINED_SCALES,
-    TRAINED_SKETCH,
     VECTORS,
     IndexUnusable,
     build_lock,
@@ -56,26 +54,13 @@ from fitting_room.index.manifest import (
     work_folder,
     write_manifest,
 )
-from fitting_room.index.near import Finder, Near, write_encoder
 from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import (
-    FLOAT32,
-    INT8,
-    KINDS,
-    Matrix,
-    RowsWriter,
-    release,
-    stored,
-    taken,
-)
+from fitting_room.index.vectors import FLOAT32, INT8, KINDS, Matrix, RowsWriter, release, stored
 from fitting_room.util.progress import Listener, ignore
 from fitting_room.util.tables import Table
 
 _log = logging.getLogger(__name__)
-
-#: Items that the directions of sketches are learned from, about.
-SKETCH_SAMPLE = 20_000
 
 
 def write_index(
@@ -139,11 +124,9 @@ def write_index(
                 near = False
         known = _learned(before, full, pca)
         if near:
-            plain = None if known is None else known.plain
-            _write_finder(new / SKETCH, new / NEIGHBOURS, rows, looks, plain)
+            write_ann(new, rows, looks, previous=known)
         if head is not None:
-            of_head = None if known is None else known.trained
-            _write_trained(new, head, rows, looks, items, storage, of_head)
+            _write_trained(new, head, rows, looks, items, storage, known)
         _complete(new, folder, full, items, before, head, calibrated, (), previous, listener)
 
 
@@ -165,7 +148,7 @@ def write_head(
                 )
             items = Table(old.items)
             of_head = {
-                HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_SKETCH, TRAINED_NEIGHBOURS, MAP,
+                HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX, MAP,
             }  # fmt: skip
             for name in set(old.manifest["files"]) - of_head:
                 link(old.folder / name, new / name)
@@ -221,39 +204,16 @@ def _opened(folder: Path) -> Index | None:
         return None
 
 
-def _learned(before: Index | None, manifest: Mapping[str, Any], pca: PCA | None) -> Near | None:
+def _learned(before: Index | None, manifest: Mapping[str, Any], pca: PCA | None) -> Ann | None:
     """What ``before`` learned for finding candidates, so that a catalogue that grows a little needs
     no learning: directions and centres, which say nothing of another network's embeddings, or of
     the same ones reduced otherwise."""
     if before is None or before.identity != manifest["identity"]:
         return None
     if pca is None or before.pca is None:
-        return before.near if pca is before.pca else None
+        return before.ann if pca is before.pca else None
     same = np.array_equal(pca.components, before.pca.components)
-    return before.near if same else None
-
-
-def _write_finder(
-    sketch: Path, file: Path, vectors: Matrix, descriptors: np.ndarray, before: Finder | None
-) -> None:
-    """Write what finds candidates among some rows; what ``before`` learned is taken over."""
-    if before is None:
-        some = np.arange(0, len(descriptors), max(1, len(descriptors) // SKETCH_SAMPLE))
-        encoder = AnnEncoder.fit(taken(vectors, some), taken(descriptors, some))
-    else:
-        encoder = before.encoder
-    write_encoder(sketch, encoder)
-
-    def sketches() -> Iterator[np.ndarray]:
-        for block in _blocks(len(descriptors)):
-            yield encoder.items(vectors[block], descriptors[block])
-            release(vectors, descriptors)
-
-    previous = None if before is None else before.neighbours
-    try:
-        AnnIndex.write(file, sketches, len(descriptors), encoder.width, previous=previous)
-    except AnnIndexError as error:
-        raise IndexUnusable(f"{file.parent}: the index cannot be written. {error}") from error
+    return before.ann if same else None
 
 
 def _write_trained(
@@ -263,7 +223,7 @@ def _write_trained(
     descriptors: np.ndarray,
     items: Table,
     storage: str,
-    previous: Finder | None,
+    previous: Ann | None,
 ) -> None:
     head.save(new / HEAD_FILE)
     shape = (len(items), head.dimension)
@@ -274,11 +234,9 @@ def _write_trained(
             )
             release(vectors, descriptors)
             items.release()
-    if (new / SKETCH).exists():
+    if (new / ANN_INDEX).exists():
         projected = mapped_rows(new, storage, TRAINED, TRAINED_SCALES, shape)
-        _write_finder(
-            new / TRAINED_SKETCH, new / TRAINED_NEIGHBOURS, projected, descriptors, previous
-        )
+        write_ann(new, projected, descriptors, trained=True, previous=previous)
 
 
 def _complete(

@@ -526,7 +526,7 @@ def _manifest_in_words(index: Index) -> str:
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     reduction = f", reduced by PCA from {index.pca.mean.shape[0]}" if index.pca else ""
     reduction += f", kept as {manifest['storage']}"
-    searched = "candidates first (approximate)" if index.near else "all items, exactly"
+    searched = "candidates first (approximate)" if index.ann else "all items, exactly"
     lines = [
         f"{len(index):,} items of {manifest['catalogue']['location']}",
         f"network     {identity['backbone']}, weights {identity['weights']} "

@@ -262,7 +262,7 @@ def _answers(
     queries = index.features(asked)
     # All items are read in turn, for many questions at once. Candidates lie anywhere, and the
     # system maps much around each.
-    step = len(asked) if index.near is None else 1
+    step = len(asked) if index.ann is None else 1
     likeness, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
         for start in range(0, len(asked), step):
@@ -272,7 +272,7 @@ def _answers(
                 others = same[hits.rows] != same[row]
                 likeness.append(hits.similarities[others])
                 right.append(kinds[hits.rows[others]] == kinds[row])
-            if index.near is not None:
+            if index.ann is not None:
                 index.release()
     return np.concatenate(likeness), np.concatenate(right)
 

@@ -5,7 +5,7 @@ An index is a folder: ``vectors.npy`` (unit rows, memory-mapped; float32, or sho
 network, uint8), ``items.parquet`` (the catalogue's table, one row per vector), ``manifest.json``
 (what made it, and a checksum for each file); where the vectors were reduced, ``pca.npz``; where a
 head was trained, ``head.safetensors`` and ``trained.npy``, the items as the head sees them; for
-large catalogues ``sketch.npz`` and ``neighbours.faiss``, which find candidates
+large catalogues ``ann-encoder.safetensors`` and ``ann.faiss``, which find candidates
 (:mod:`fitting_room.index.ann`); and ``map.npy``, the items' places on a map, which indexes from
 before there were maps do without. :mod:`fitting_room.build.writer` writes all that.
 """
@@ -33,20 +33,17 @@ from fitting_room.imaging.descriptors import (
 )
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import calibration
-from fitting_room.index.ann import FEW_ITEMS
+from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
 from fitting_room.index.head import Head, HeadError
 from fitting_room.index.manifest import (
     DESCRIPTORS,
     HEAD_FILE,
     ITEMS,
     MAP,
-    NEIGHBOURS,
     PCA_FILE,
     SCALES,
-    SKETCH,
     TRAINED,
     TRAINED_SCALES,
-    TRAINED_SKETCH,
     VECTORS,
     IndexUnusable,
     check_sum,
@@ -56,7 +53,6 @@ from fitting_room.index.manifest import (
     previous_place,
     read_manifest,
 )
-from fitting_room.index.near import Near
 from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import (
     COLOUR,
@@ -125,7 +121,7 @@ class Index:
         head: Head | None = None,
         trained: Matrix | None = None,
         places: np.ndarray | None = None,
-        near: Near | None = None,
+        ann: Ann | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
@@ -140,7 +136,7 @@ class Index:
         self.head = head
         self.trained = trained
         self.map = places
-        self.near = near
+        self.ann = ann
         self.calibration = calibration.Calibration.from_manifest(manifest["calibration"])
         self._scales: dict[int, np.ndarray] = {}
 
@@ -182,7 +178,7 @@ class Index:
         if not {VECTORS, ITEMS, DESCRIPTORS} <= set(manifest["files"]):
             raise damaged(folder, "the manifest does not name all files")
         # Small files are read in full anyway, so they are checked in full.
-        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, SKETCH, TRAINED_SKETCH):
+        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, ANN_ENCODER, TRAINED_ANN_ENCODER):
             if name in manifest["files"]:
                 check_sum(folder, name, manifest)
         try:
@@ -196,11 +192,7 @@ class Index:
                 shape = (items_count, head.dimension)
                 trained = mapped_rows(folder, storage, TRAINED, TRAINED_SCALES, shape)
             places = _read_map(folder, items_count) if MAP in manifest["files"] else None
-            near = (
-                Near.open(folder, items_count, dimension, head)
-                if NEIGHBOURS in manifest["files"]
-                else None
-            )
+            ann = _open_ann(folder, manifest, head) if ANN_INDEX in manifest["files"] else None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
             raise damaged(folder, str(error)) from error
         if head is not None and head.input_dimension != dimension:
@@ -222,7 +214,7 @@ class Index:
                 head,
                 trained,
                 places,
-                near,
+                ann,
             )
         except (KeyError, ValueError) as error:
             raise damaged(folder, str(error)) from error
@@ -292,8 +284,6 @@ class Index:
         release(self.vectors, self.descriptors)
         if self.trained is not None:
             release(self.trained)
-        if self.near is not None:
-            self.near.release()
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
@@ -363,11 +353,11 @@ class Index:
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
+        if not exact:
+            candidates = self._candidates(parts, options, n, mask)
+            if candidates is not None:
+                return [best_among(parts, query, rows, n) for query, rows in enumerate(candidates)]
         allowed = len(self) if mask is None else int(mask.sum())
-        if self.near is not None and not exact and allowed > FEW_ITEMS:
-            answer = self._search_near(parts, options, n, mask)
-            if answer is not None:
-                return answer
         return self._search_all(parts, len(asked), min(n, allowed), mask)
 
     def _search_all(
@@ -399,28 +389,19 @@ class Index:
                 hits.append(best(parts, query, near if rows is None else rows[near], n))
         return hits
 
-    def _search_near(
+    def _candidates(
         self,
         parts: Sequence[ScoreTerm | JaccardTerm],
         options: SimilarityOptions,
         n: int,
         mask: np.ndarray | None,
-    ) -> list[Hits] | None:
-        """:meth:`search` among candidates, or ``None`` where that cannot be done: with a measure
-        that is no dot product, for a good part of the catalogue, or when too few were found."""
-        assert self.near is not None  # noqa: S101  (see search)
-        trained = self.uses_head(options)
-        finder = self.near.trained if trained else self.near.plain
-        if finder is None or options.metric != COSINE or n > len(self) // 100:
+    ) -> list[np.ndarray] | None:
+        if self.ann is None or options.metric != COSINE:
             return None
+        trained = self.uses_head(options)
         of: dict[str, np.ndarray] = {p.of: p.queries for p in parts if isinstance(p, ScoreTerm)}
         shape = of[LEARNED if trained else EMBEDDING]
-        asked = finder.encoder.queries(shape, of.get(OUTLINE), of.get(COLOUR))
-        search_params = self.near.search_params(asked, trained=trained)
-        candidates = finder.neighbours.candidates(asked, n, mask, search_params)
-        if min(map(len, candidates)) < n:
-            return None
-        return [best_among(parts, query, rows, n) for query, rows in enumerate(candidates)]
+        return self.ann.candidates(shape, of.get(OUTLINE), of.get(COLOUR), n, mask, trained=trained)
 
     def likeness(
         self,
@@ -589,6 +570,12 @@ def _as_features(queries: Sequence[Features] | np.ndarray) -> Sequence[Features]
 def _read_pca(folder: Path) -> PCA:
     with np.load(folder / PCA_FILE, allow_pickle=False) as file:
         return PCA(file["mean"], file["components"], int(file["fitted_on"]))
+
+
+def _open_ann(folder: Path, manifest: Mapping[str, Any], head: Head | None) -> Ann | None:
+    count, dimension = manifest["counts"]["items"], manifest["dimension"]
+    head_dimension = None if head is None else head.dimension
+    return Ann.open(folder, count=count, dimension=dimension, head_dimension=head_dimension)
 
 
 def _read_map(folder: Path, items: int) -> np.ndarray:

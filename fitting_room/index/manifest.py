@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 
 from fitting_room.imaging import descriptors
+from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
 from fitting_room.index.vectors import FLOAT32, INT8, KINDS, STORAGES, Matrix, Rows
 
 FORMAT = "fitting-room-index"
@@ -32,14 +33,10 @@ DESCRIPTORS, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "traine
 MAP = "map.npy"
 #: Scales of rows that are stored in 8 bits, of the vectors and of what the head makes of them.
 SCALES, TRAINED_SCALES = "scales.npy", "trained-scales.npy"
-#: What finds candidates in large catalogues: directions and an inverted file, without and with the
-#: head.
-SKETCH, NEIGHBOURS = "sketch.npz", "neighbours.faiss"
-TRAINED_SKETCH, TRAINED_NEIGHBOURS = "trained-sketch.npz", "trained.faiss"
 FILES = frozenset(
     {
         VECTORS, ITEMS, PCA_FILE, DESCRIPTORS, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
-        SKETCH, NEIGHBOURS, TRAINED_SKETCH, TRAINED_NEIGHBOURS,
+        ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
     }
 )  # fmt: skip
 
@@ -100,9 +97,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             and manifest["storage"] in STORAGES
             and (manifest["storage"] == INT8) == (SCALES in files)
             and (SCALES in files and TRAINED in files) == (TRAINED_SCALES in files)
-            and (SKETCH in files) == (NEIGHBOURS in files)
-            and (NEIGHBOURS in files and TRAINED in files) == (TRAINED_NEIGHBOURS in files)
-            and (TRAINED_SKETCH in files) == (TRAINED_NEIGHBOURS in files)
+            and (ANN_ENCODER in files) == (ANN_INDEX in files)
+            and (ANN_INDEX in files and TRAINED in files) == (TRAINED_ANN_INDEX in files)
+            and (TRAINED_ANN_ENCODER in files) == (TRAINED_ANN_INDEX in files)
             and _sound_map_record(manifest)
             and (manifest.get("map") is not None) == (MAP in files)
             and manifest["counts"]["items"] > 0
