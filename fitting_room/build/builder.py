@@ -38,7 +38,7 @@ from fitting_room.index.manifest import (
 from fitting_room.index.reduction import PCA, ReductionError
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.util.progress import Listener, Stage, ignore
-from fitting_room.util.tables import Lookup, Table, TableWriter, keys_of
+from fitting_room.util.tables import Lookup, Table, keys_of
 
 #: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
 PCA_SAMPLE = 20_000
@@ -230,7 +230,7 @@ class _Build:
         if self.old is None:
             return range(len(self.catalogue))
         file = ["image", "signature"]
-        now = np.concatenate([keys_of(block[file]) for block in self.catalogue.table.blocks()])
+        now = keys_of(self.catalogue.items[file])
         rows = Lookup(self.old.keys(file)).rows(now)
         as_it_was = rows >= 0
         self.digests[as_it_was] = self.old_digests[rows[as_it_was]]
@@ -261,8 +261,6 @@ class _Build:
                     )
                     embedded += 1
                 stage.advance()
-                if stage.done % BLOCK == 0:
-                    self.catalogue.table.release()
         finally:
             self.checkpoint.flush()  # also when it is stopped: nothing that is done gets lost
         return embedded, time.perf_counter() - stage.started
@@ -336,12 +334,8 @@ class _Build:
         """The table of the items whose pictures could be used, with the digests of these."""
         columns = list(self.catalogue.items.columns)
         columns.insert(3, "digest")
-        with TableWriter(columns) as writer:
-            for block in self.catalogue.table.blocks():
-                here = slice(block.index[0], block.index[-1] + 1)
-                items = block.assign(digest=_as_text(self.digests[here]))[columns]
-                writer.append(items[self.origin[here] != _NOWHERE])
-        return writer.table
+        items = self.catalogue.items.assign(digest=_as_text(self.digests))[columns]
+        return Table(items[self.origin != _NOWHERE].reset_index(drop=True))
 
     def _reduction(
         self, found: np.ndarray

@@ -223,7 +223,7 @@ def _measure_street(
 
 
 def _askable(index: Index) -> np.ndarray:
-    from fitting_room.catalogue.catalogue import held_out
+    from fitting_room.catalogue.schema import held_out
 
     if index.head is None:
         return np.ones(len(index), bool)
