@@ -21,10 +21,10 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search.searcher import Searcher
 
 #: Height and width that an overlay fits into.
 OVERLAY_SIZE = (480, 480)
@@ -69,7 +69,7 @@ class Explanation:
 
 
 def explain(
-    searcher: FittingRoom,
+    searcher: Searcher,
     query: Image.Image,
     item: str,
     *,
@@ -79,7 +79,7 @@ def explain(
 ) -> Explanation:
     """Explain the likeness of an upright RGB picture and the item of that id.
 
-    ``features`` are what :meth:`FittingRoom.describe` told of the picture, if it did already;
+    ``features`` are what :meth:`Searcher.describe` told of the picture, if it did already;
     ``attributes`` what the catalogue says of it where it is an item itself; ``trained`` whether
     results were ranked with what was learned. Raises ``KeyError`` for an unknown item,
     ``ImageRejected`` when its picture cannot be read, and ``EngineError`` for a network that has no
@@ -155,7 +155,7 @@ def _laid_over(image: Image.Image, heat: np.ndarray) -> Image.Image:
 # --- in words ---------------------------------------------------------------------------------
 
 
-def _row(searcher: FittingRoom, item: str) -> int:
+def _row(searcher: Searcher, item: str) -> int:
     rows = np.flatnonzero((searcher.index.items["id"] == item).to_numpy(bool))
     if len(rows) == 0:
         raise KeyError(item)
@@ -163,7 +163,7 @@ def _row(searcher: FittingRoom, item: str) -> int:
 
 
 def _in_common(
-    searcher: FittingRoom,
+    searcher: Searcher,
     row: int,
     features: Features,
     attributes: Mapping[str, str] | None,
@@ -188,7 +188,7 @@ def _in_common(
     return f"By what was learned from this catalogue: {said[:1].lower()}{said[1:]}" if said else ""
 
 
-def _telling(searcher: FittingRoom) -> list[str]:
+def _telling(searcher: Searcher) -> list[str]:
     items = searcher.index.items
     columns = sorted(
         (c for c in searcher.attributes if c not in NAME_COLUMNS),
@@ -197,7 +197,7 @@ def _telling(searcher: FittingRoom) -> list[str]:
     return [c for c in columns if 2 <= items[c].nunique() <= MOST_VALUES][:COLUMNS_NAMED]
 
 
-def _read_by_head(searcher: FittingRoom, features: Features) -> dict[str, str]:
+def _read_by_head(searcher: Searcher, features: Features) -> dict[str, str]:
     """For each column that the head was taught, the label nearest to what it makes of a picture."""
     head = searcher.index.head
     assert head is not None  # noqa: S101  (the caller looked)
@@ -227,7 +227,7 @@ def _same_and_different(told: Mapping[str, tuple[str, str]], differs: str, how: 
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
-def _closeness(searcher: FittingRoom, row: int, features: Features, *, trained: bool) -> str:
+def _closeness(searcher: Searcher, row: int, features: Features, *, trained: bool) -> str:
     """How the two parts of the likeness compare with those of other items."""
     index = searcher.index
     drawn = np.random.default_rng(0).choice(
@@ -250,7 +250,7 @@ def _percent(share: float) -> str:
     return f"{int(share * 100)} %"  # 99.9 % of them is not all of them
 
 
-def _note(searcher: FittingRoom, *, trained: bool) -> str:
+def _note(searcher: Searcher, *, trained: bool) -> str:
     what = (
         "Warm places are those that the network's comparison of the two pictures rests on; each "
         "place counts by what it has in common with the whole of the other picture."

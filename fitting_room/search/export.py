@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.facade import Match
 from fitting_room.index.calibration import describe_share
+from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

@@ -50,7 +50,7 @@ def test_no_cell_begins_a_formula(text: str) -> None:
 
 def match(number: int, name: str = "Shirt", **attributes: str) -> Match:
     attributes = {"name": name, **attributes}
-    return Match(str(number), 0.5, "", f"{number}.jpg", attributes, 0.75, ("7", "8"))
+    return Match(str(number), number, 0.5, "", f"{number}.jpg", attributes, 0.75, ("7", "8"))
 
 
 def test_a_csv_tells_all_that_a_card_tells(demo_fitting_room: FittingRoom) -> None:
