@@ -29,13 +29,10 @@ from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, LabelMappingErr
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES, EngineError
 from fitting_room.embedding.weights import BackboneError
-from fitting_room.evaluation.evaluate import (
-    DEFAULT_COLUMNS,
-    RESULTS,
-    EvaluationError,
-    QuestionError,
-)
+from fitting_room.evaluation.evaluate import RESULTS
 from fitting_room.evaluation.queries import QueriesError, load_queries
+from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
+from fitting_room.evaluation.results import EvaluationError, OptionError
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.index import FilterError, Index
@@ -78,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `fitting-room search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except (FilterError, QuestionError, ReductionError, SettingsError, UsageError) as error:
+    except (FilterError, OptionError, ReductionError, SettingsError, UsageError) as error:
         _complain(str(error))
         return USAGE
     except _EXPECTED as error:
@@ -214,7 +211,7 @@ def _add_evaluation(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("--copies", type=_positive, metavar="N",
                        help="see whether changed copies of N items find them, too")  # fmt: skip
     judge.add_argument("--report", type=Path, metavar="FILE",
-                       help="write the worst queries to a page, .html or .md")  # fmt: skip
+                       help="write the worst queries to a page, .html or .htm")  # fmt: skip
     judge.add_argument("--seed", type=_whole, default=0, help="of intervals and copies (0)")
     judge.add_argument("--weights", metavar="FILE", help="local weights that made the index")
     _add_ranking(judge)
@@ -486,7 +483,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
             fitting_room, queries, columns=options.columns, listener=progress, **asked
         )
         if options.copies:
-            recalled = copy_detection.find_copies(
+            recalled = copy_detection.detect_copies(
                 fitting_room, options.copies, listener=progress, **asked
             )
     for remark in report.remarks(found):
@@ -501,7 +498,7 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         print(json.dumps({**found.as_dict(), "copies": recalled and recalled.as_dict()}))
     else:
-        print(report.in_words(found, recalled))
+        print(report.as_text(found, recalled))
     return 0
 
 
