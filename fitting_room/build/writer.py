@@ -280,7 +280,11 @@ def _write_map(
     """Draw the map of the index in ``new`` and add it to its files and its manifest. ``before``,
     which it will replace, tells where things were."""
     items.release()
-    drawn = embedding_map.draw(Index._open(new, items.frame), before, listener)
+    checksums = {name: entry["sha256"] for name, entry in manifest["files"].items()}
+    basis = embedding_map.basis_of(manifest["identity"], checksums)
+    index = Index._open(new, items.frame)
+    rows = index.vectors if index.trained is None else index.trained
+    drawn = embedding_map.draw(rows, items.frame.get("digest"), basis, before, listener)
     places = new_array(new / MAP, np.float32, drawn.positions.shape)
     places[:] = drawn.positions
     places.flush()
