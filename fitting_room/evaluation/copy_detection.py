@@ -1,5 +1,4 @@
-"""Copy detection: whether pictures of the catalogue, changed as they are when people pass them on,
-still find their originals."""
+"""Copy detection: whether changed copies of the catalogue's pictures find their originals."""
 
 from __future__ import annotations
 
@@ -69,8 +68,7 @@ def detect_copies(
     listener: Listener = ignore,
 ) -> CopyDetection:
     """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
-    catalogue, and see how often each finds its item. Items with the very same picture, byte for
-    byte, stand for each other: nothing can tell them apart.
+    catalogue, and see how often each finds its item, or one with the very same picture.
 
     ``where`` and ``holdout`` narrow the gallery as in
     :func:`fitting_room.evaluation.evaluate.evaluate`. Raises :class:`EvaluationError` when there is
@@ -121,8 +119,6 @@ def _originals_found(
             same = digests[hits.rows] == digests[row]
             found.append((same[0], same.any()))
     if not found:
-        raise EvaluationError(
-            f"{fitting_room.catalogue_location}: none of the catalogue's pictures could be read, "
-            "so there is nothing to copy."
-        )
+        place = fitting_room.catalogue_location
+        raise EvaluationError(f"{place}: no picture could be read, so there is nothing to copy.")
     return np.array(found, np.float64).T

@@ -23,7 +23,7 @@ from fitting_room.learning.train import TrainingOptions, TrainingSummary
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.conftest import COLOURS, picture_bytes
-from tests.evaluation.test_evaluate import taught
+from tests.evaluation.conftest import with_head
 
 COMMANDS = ["build", "search", "train", "evaluate", "info", "fetch", "serve"]
 SUMMARY_KEYS = {
@@ -151,7 +151,7 @@ def test_build_says_when_what_was_learned_is_gone(
     run: Any, goods: Path, index: Path, tmp_path: Path, settings: Settings
 ) -> None:
     copied = shutil.copytree(index, tmp_path / "copied")
-    taught(FittingRoom.open(copied, settings))
+    with_head(FittingRoom.open(copied, settings))
     ran = run("build", goods, "--index", copied, "--json")
     assert (ran.lines[0]["head"], "Train again" in ran.err) == ("kept", False)
     ran = run("build", goods, "--index", copied, "--input-size", "96x64", "--json")
@@ -584,7 +584,7 @@ def test_evaluate_takes_a_table_a_filter_and_a_ranking(
     assert ran.lines[0]["metrics"]["class"]["precision"]["value"] == 0
 
 
-@pytest.mark.parametrize("name", ["worst.html", "worst.md"])
+@pytest.mark.parametrize("name", ["worst.html", "worst.HTM"])
 def test_evaluate_writes_a_report(
     run: Any, goods: Path, index: Path, tmp_path: Path, name: str
 ) -> None:
@@ -598,7 +598,7 @@ def test_evaluate_writes_a_report(
 def test_evaluate_says_when_the_figures_flatter(
     run: Any, goods: Path, copied: Path, settings: Settings
 ) -> None:
-    taught(FittingRoom.open(copied, settings), holdout=5)
+    with_head(FittingRoom.open(copied, settings), holdout=5)
     for holdout, leak in ((5, False), (3, True)):
         ran = run("evaluate", goods, "--index", copied, "--holdout", holdout, "--json")
         assert ran.status == 0, ran.err
@@ -619,7 +619,7 @@ def test_an_evaluation_that_cannot_be_done_says_why(
         (2, [*base, "--where", "season=Summer"]),
         (2, [*base, "--where", "season"]),
         (2, [*base, "-k", 10**9]),
-        (2, [*base, "--report", tmp_path / "report.pdf"]),
+        (2, [*base, "--report", tmp_path / "report.md"]),
         (2, [*base, "--mapping-column", "gender"]),
         (2, [*base, "--mapping", mapping, "--columns", "gender"]),
         (1, [*base, "--mapping", mapping]),
