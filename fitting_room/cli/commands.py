@@ -43,7 +43,8 @@ from fitting_room.index.reduction import ReductionError
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE, SimilarityOptions
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES, LossError
-from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
+from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
+from fitting_room.learning.train import train
 from fitting_room.settings import HOME, Settings, SettingsError
 from fitting_room.util.progress import Progress
 
