@@ -26,7 +26,7 @@ from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.reduction import ReductionError
 from fitting_room.learning.losses import LossError
-from fitting_room.learning.train import TrainingError
+from fitting_room.learning.options import TrainingError
 from fitting_room.settings import Settings, SettingsError
 
 #: Errors whose text is for people: of arguments, and of everything else.

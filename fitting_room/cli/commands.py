@@ -33,7 +33,8 @@ from fitting_room.index.description import (
 )
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
+from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
+from fitting_room.learning.train import train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
 from fitting_room.util.aliases import with_old_keys

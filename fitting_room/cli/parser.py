@@ -20,7 +20,7 @@ from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES
-from fitting_room.learning.train import TrainingOptions
+from fitting_room.learning.options import TrainingOptions
 
 Add = Callable[..., argparse.Action]
 N = TypeVar("N", int, float)

@@ -19,7 +19,8 @@ from fitting_room.embedding.backbones import select
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST
-from fitting_room.learning.train import TrainingOptions, TrainingSummary
+from fitting_room.learning.options import TrainingOptions
+from fitting_room.learning.train import TrainingSummary
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.conftest import COLOURS, picture_bytes
