@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fitting_room.catalogue.image_store import PictureStore
+from fitting_room.catalogue.image_store import ImageStore
 from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.evaluation.metrics import precision_at_k
 from fitting_room.evaluation.queries import Queries
@@ -198,7 +198,7 @@ def _label(item: pd.Series, column: str, right: bool | None = None) -> str:
 
 
 def _card(
-    fitting_room: FittingRoom, store: PictureStore, item: pd.Series, labels: Sequence[str]
+    fitting_room: FittingRoom, store: ImageStore, item: pd.Series, labels: Sequence[str]
 ) -> dict[str, Any]:
     """A name, labels, and the picture as a small JPEG in base64 or ``None``."""
     names = [item[column] for column in (*NAME_COLUMNS, "id") if column in item.index]
