@@ -150,7 +150,7 @@ class FittingRoom:
             limits=settings.limits,
             listener=listener,
         )
-        fitting_room = cls(Index.open(index, items=False), lambda: embedder, settings.limits)
+        fitting_room = cls(Index.open(index), lambda: embedder, settings.limits)
         fitting_room.summary = summary
         return fitting_room
 
@@ -352,7 +352,7 @@ class FittingRoom:
 
     @property
     def catalogue_location(self) -> Path:
-        return Path(self.index.manifest["catalogue"]["location"])
+        return Path(self.index.manifest.catalogue.location)
 
     @property
     def store(self) -> PictureStore:

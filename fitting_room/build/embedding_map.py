@@ -13,16 +13,16 @@ times as long for the demo catalogue, openTSNE comes compiled for few ARM machin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy import fft, sparse
 
-from fitting_room.index.vectors import Matrix, release, taken
+from fitting_room.index.manifest import Manifest
+from fitting_room.index.vectors import Matrix
 from fitting_room.util.progress import Listener, Stage, ignore
-from fitting_room.util.tables import Lookup
 
 if TYPE_CHECKING:
     from sklearn.neighbors import NearestNeighbors
@@ -80,7 +80,7 @@ def draw(index: Index, before: Index | None = None, listener: Listener = ignore)
             positions[new] = _place(
                 rows, new, reduce, _rows(rows, landmarks), positions[landmarks], stage
             )
-        laid_out = int(before.manifest["map"]["laid_out"])
+        laid_out = int(before.manifest.map["laid_out"])
         return Map(positions, {"basis": basis, "laid_out": laid_out, "changed": changed})
     positions = lay_out(rows, listener)
     return Map(positions, {"basis": basis, "laid_out": len(index), "changed": 0})
@@ -103,18 +103,17 @@ def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     return positions
 
 
-def _basis(manifest: Mapping[str, Any]) -> str:
+def _basis(manifest: Manifest) -> str:
     """What the likeness on a map depends on: the network, a PCA, a head."""
     import hashlib
     import json
 
-    files = manifest["files"]
     learned = {
-        name: entry["sha256"]
-        for name, entry in files.items()
+        name: entry.sha256
+        for name, entry in manifest.files.items()
         if name in ("head.safetensors", "pca.npz")
     }
-    told = json.dumps([manifest["identity"], learned], sort_keys=True)
+    told = json.dumps([manifest.identity, learned], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -123,14 +122,13 @@ def _known(
 ) -> tuple[np.ndarray, np.ndarray, int] | None:
     """Rows of items that the earlier map shows, here and there, and how many came or went since it
     was laid out; ``None`` where it cannot be used."""
-    if before is None or before.map is None or before.manifest["map"]["basis"] != basis:
+    if before is None or before.map is None or before.manifest.map["basis"] != basis:
         return None
-    if "digest" not in before.columns or "digest" not in index.columns:
-        return None
-    there = Lookup(before.keys(["digest"])).rows(index.keys(["digest"]))
+    digests = before.items["digest"].drop_duplicates()
+    there = digests.index[pd.Index(digests).get_indexer(index.items["digest"])].to_numpy()
     here = np.flatnonzero(there >= 0)
     gone = len(before) - len(np.unique(there[here]))
-    record = before.manifest["map"]
+    record = before.manifest.map
     changed = int(record["changed"]) + gone + len(index) - len(here)
     if changed > OUTGROWN * record["laid_out"] or len(here) < NEAREST_LANDMARKS:
         return None
@@ -144,7 +142,7 @@ def _some(rows: np.ndarray) -> np.ndarray:
 
 
 def _rows(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
-    return np.asarray(taken(rows, wanted), np.float32)
+    return np.asarray(rows[wanted], np.float32)
 
 
 class _Directions:
@@ -196,7 +194,6 @@ def _place(
         aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(some), 2))
         result[start : start + PLACED_AT_ONCE] = (weight[..., None] * around).sum(axis=1) + aside
         stage.advance(len(some))
-        release(rows)
     return result
 
 

@@ -39,12 +39,12 @@ from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.index import FilterError, Index
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.reduction import ReductionError
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE, SimilarityOptions
-from fitting_room.index.vectors import FLOAT32, STORAGES
+from fitting_room.index.vectors import FLOAT32, STORAGES, ReductionError
 from fitting_room.learning.losses import LOSSES, LossError
 from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
 from fitting_room.settings import HOME, Settings, SettingsError
+from fitting_room.util.aliases import with_old_keys
 from fitting_room.util.progress import Progress
 
 _EXPECTED = (
@@ -510,7 +510,8 @@ def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        print(json.dumps(index.manifest))
+        manifest = index.manifest.as_dict()
+        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
         return 0
     try:
         words = _manifest_in_words(index)
@@ -522,26 +523,26 @@ def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
 
 def _manifest_in_words(index: Index) -> str:
     manifest = index.manifest
-    identity, counts = manifest["identity"], manifest["counts"]
-    size = sum(entry["bytes"] for entry in manifest["files"].values())
+    identity, counts = manifest.identity, manifest.counts
+    size = sum(entry.bytes for entry in manifest.files.values())
     reduction = f", reduced by PCA from {index.pca.mean.shape[0]}" if index.pca else ""
-    reduction += f", kept as {manifest['storage']}"
-    searched = "candidates first (approximate)" if index.near else "all items, exactly"
+    reduction += f", kept as {manifest.storage}"
+    searched = "candidates first (approximate)" if index.ann else "all items, exactly"
     lines = [
-        f"{len(index):,} items of {manifest['catalogue']['location']}",
+        f"{len(index):,} items of {manifest.catalogue.location}",
         f"network     {identity['backbone']}, weights {identity['weights']} "
-        f"(sha256 {identity['weights_sha256'][:12]}): {manifest['chosen_because']}",
+        f"(sha256 {identity['weights_sha256'][:12]}): {manifest.chosen_because}",
         f"embeddings  {index.dimension} numbers each{reduction}",
         f"searched    {searched}",
         *_head_in_words(index),
-        f"built       {manifest['created']}, {size / 2**20:.1f} MiB, checksums are right",
+        f"built       {manifest.created}, {size / 2**20:.1f} MiB, checksums are right",
         _report_in_words(index),
     ]
-    if counts["failed"]:
-        lines.append(f"{counts['failed']:,} pictures could not be used:")
-        lines += [f"  {f['id']}: {f['reason']}" for f in manifest["failures"]]
-    if manifest.get("advice"):
-        lines.append(f"To get the default network: {manifest['advice']}")
+    if counts.failed:
+        lines.append(f"{counts.failed:,} pictures could not be used:")
+        lines += [f"  {f['id']}: {f['reason']}" for f in manifest.failures]
+    if manifest.advice:
+        lines.append(f"To get the default network: {manifest.advice}")
     return "\n".join(lines)
 
 
@@ -573,7 +574,7 @@ def _head_in_words(index: Index) -> list[str]:
 def _report_in_words(index: Index) -> str:
     from fitting_room.catalogue.catalogue import CatalogueReport
 
-    return "catalogue   " + CatalogueReport(**index.manifest["catalogue"]["report"]).in_words()
+    return "catalogue   " + CatalogueReport(**index.manifest.catalogue.report).in_words()
 
 
 def _fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001

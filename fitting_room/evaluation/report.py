@@ -32,7 +32,7 @@ from fitting_room.evaluation.evaluate import (
 from fitting_room.evaluation.queries import Queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
-from fitting_room.index.head import write_whole
+from fitting_room.util.files import write_atomically
 
 #: Queries that a page shows, and results of each at most.
 CASES, RESULTS_SHOWN = 40, 24
@@ -177,7 +177,7 @@ def write_report(
         if path.suffix.lower() == ".md":
             _write_markdown(path, found, evaluation, copies)
         else:
-            write_whole(path, as_html(found, evaluation, copies).encode("utf-8", "replace"))
+            write_atomically(path, as_html(found, evaluation, copies).encode("utf-8", "replace"))
     except OSError as error:
         raise EvaluationError(f"{path}: the report cannot be written ({error}).") from error
 
@@ -195,13 +195,13 @@ def _write_markdown(
     def place(picture: bytes) -> str:
         name = hashlib.blake2b(picture, digest_size=16).hexdigest() + ".jpg"
         if name not in before and name not in shown:
-            write_whole(folder / name, picture)
+            write_atomically(folder / name, picture)
         shown.add(name)
         return f"{folder.name}/{name}"
 
     try:
         text = as_markdown(found, evaluation, copies, place)
-        write_whole(path, text.encode("utf-8", "replace"))
+        write_atomically(path, text.encode("utf-8", "replace"))
     except BaseException:
         _remove(folder, shown - before)
         raise

@@ -9,8 +9,6 @@ learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ import pandas as pd
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
+from fitting_room.util.files import write_atomically
 
 FORMAT = "fitting-room-head"
 FORMAT_VERSION = 1
@@ -179,7 +178,7 @@ class Head:
             {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
             metadata={_METADATA: text},
         )
-        write_whole(path, data)
+        write_atomically(path, data)
 
     @classmethod
     def load(cls, path: Path) -> Head:
@@ -229,19 +228,6 @@ def places_of(values: pd.Series, labels: Sequence[str]) -> np.ndarray:
     there."""
     places = values.map({label: place for place, label in enumerate(labels)})
     return places.astype("float64").fillna(-1).to_numpy(np.int64)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name, bring it to the disk and put it in place at once."""
-    new = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def _gelu(values: np.ndarray) -> np.ndarray:

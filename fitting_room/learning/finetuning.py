@@ -22,11 +22,11 @@ from fitting_room.embedding.backbones import Selection, select_again
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare
-from fitting_room.index.head import write_whole
 from fitting_room.index.index import Index
 from fitting_room.learning.losses import LOSSES, ColumnLosses
 from fitting_room.learning.train import TrainingError, TrainingOptions, TrainingSet, reproducible
 from fitting_room.settings import Settings
+from fitting_room.util.files import write_atomically
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def save_weights(module: torch.nn.Module, path: Path) -> None:
     network: Any = module.network
     state = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     try:
-        write_whole(path, save(state))
+        write_atomically(path, save(state))
     except OSError as error:
         raise TrainingError(f"{path}: the weights cannot be written ({error}).") from error
 

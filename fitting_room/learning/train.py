@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from fitting_room.build.calibrate import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import Catalogue, held_out, load_catalogue
 from fitting_room.embedding.embedder import Embedder
@@ -36,7 +37,6 @@ from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import SMALLEST_CUT, Cuts, views_of
-from fitting_room.index.calibration import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.index.head import DESCRIPTOR_INPUTS, Head, places_of, standardised
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions

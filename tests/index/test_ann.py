@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fitting_room.index.reduction import PCA
 
 from fitting_room.build import embedding_map, writer
 from fitting_room.build.writer import write_head, write_index
@@ -24,7 +25,6 @@ from fitting_room.index import index as index_module
 from fitting_room.index.ann import AnnIndex, AnnSearchParams
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS, IndexUnusable
-from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import JACCARD, SimilarityOptions
 from fitting_room.index.vectors import FLOAT32, INT8, STORAGES
 from fitting_room.util.tables import Table

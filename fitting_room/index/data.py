@@ -1,0 +1,208 @@
+"""An index on disk: a folder with a subfolder for each version, of which ``CURRENT`` names one.
+
+A version's folder has ``vectors.npy`` (unit rows, memory-mapped; float32, or shorter by choice,
+:mod:`fitting_room.index.vectors`), ``appearances.npy`` (the descriptors of the pictures, uint8),
+``items.parquet`` (the catalogue's table, one row per vector), ``map.npy`` (the items' places on a
+map) and ``manifest.json``; where the vectors were reduced, ``pca.npz``; where a head was trained,
+``head.safetensors`` and ``trained.npy``, the items as the head sees them; and for large catalogues
+what finds candidates (:mod:`fitting_room.index.ann`). :mod:`fitting_room.build.writer` writes it.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
+from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
+from fitting_room.index.calibration import Calibration
+from fitting_room.index.head import Head, HeadError
+from fitting_room.index.manifest import (
+    DESCRIPTORS,
+    FORMAT_VERSION,
+    HEAD_FILE,
+    ITEMS,
+    MANIFEST,
+    MAP,
+    PCA_FILE,
+    SCALES,
+    TRAINED,
+    TRAINED_SCALES,
+    VECTORS,
+    IndexUnusable,
+    Manifest,
+    damaged,
+    read_manifest,
+)
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
+from fitting_room.util.files import sha256_of
+
+CURRENT = "CURRENT"
+VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
+#: What small files, which are read in full anyway and so checked in full, are called.
+_CHECKED = (ITEMS, PCA_FILE, HEAD_FILE, MAP, ANN_ENCODER, TRAINED_ANN_ENCODER)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexData:
+    """All that an index holds.
+
+    ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
+    are taken out, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``, ``items`` the table of ``N``
+    items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)``
+    their places on a map, ``version`` the folder that the files lie in, if they do.
+    """
+
+    folder: Path
+    manifest: Manifest
+    vectors: Matrix
+    descriptors: np.ndarray
+    items: pd.DataFrame
+    pca: PCA | None = None
+    head: Head | None = None
+    trained: Matrix | None = None
+    map: np.ndarray | None = None
+    ann: Ann | None = None
+    calibration: Calibration | None = None
+    version: Path | None = None
+
+
+def current_version(folder: Path) -> Path:
+    """The folder with the files of the index at ``folder``; of an index of the old format that is
+    ``folder`` itself. Raises :class:`IndexUnusable` where there is no index."""
+    try:
+        with (folder / CURRENT).open("rb") as file:
+            name = file.read(100).decode("ascii", "replace").strip()
+    except OSError as error:
+        if (folder / MANIFEST).is_file():
+            return folder
+        raise IndexUnusable(
+            f"{folder}: there is no index here. Build one with: fitting-room build CATALOGUE "
+            f"--index {folder}"
+        ) from error
+    if not VERSION_NAME.fullmatch(name):
+        raise damaged(folder, f"{CURRENT} names no version")
+    return folder / name
+
+
+def load_index_data(folder: Path, *, old_format: bool = False) -> IndexData:
+    """Open the index at ``folder``: sizes, shapes and the checksums of small files are checked,
+    large arrays are mapped and not read. ``old_format`` lets one of the format before pass. Raises
+    :class:`IndexUnusable`."""
+    version = current_version(folder)
+    while True:
+        try:
+            return _load(folder, version, old_format)
+        except IndexUnusable:
+            opened, version = version, current_version(folder)
+            if version == opened:
+                raise  # else a build replaced it just now and removed its files
+
+
+def check_sum(folder: Path, path: Path, sha256: str) -> None:
+    """Raise :class:`IndexUnusable` unless a file of the index has that checksum."""
+    try:
+        if sha256_of(path) == sha256:
+            return
+    except OSError as error:
+        raise damaged(folder, f"{path.name} cannot be read") from error
+    raise damaged(folder, f"{path.name} is not what was written")
+
+
+def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
+    manifest = read_manifest(folder, version / MANIFEST)
+    if manifest.format_version != FORMAT_VERSION and not old_format:
+        raise IndexUnusable(
+            f"{folder}: this index has the old format {manifest.format_version}; build it again, "
+            "which takes over the embeddings of all pictures that are as they were: "
+            f"fitting-room build CATALOGUE --index {folder}"
+        )
+    _check_files(folder, version, manifest)
+    files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
+    shape, storage = (count, dimension), manifest.storage
+    try:
+        head = Head.load(version / HEAD_FILE) if HEAD_FILE in files else None
+        data = IndexData(
+            folder,
+            manifest,
+            mapped_rows(version / VECTORS, version / SCALES, storage, shape),
+            mapped_array(version / DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)),
+            _read_items(version / ITEMS, count),
+            PCA.load(version / PCA_FILE) if PCA_FILE in files else None,
+            head,
+            open_trained(version, manifest, head),
+            _read_map(version / MAP, count) if MAP in files else None,
+            open_ann(version, manifest, head),
+            Calibration.from_manifest(manifest.calibration),
+            version,
+        )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
+        raise damaged(folder, str(error)) from error
+    if data.head is not None and data.head.input_dimension != dimension:
+        raise damaged(folder, f"{HEAD_FILE} does not fit the vectors")
+    if data.pca is not None and data.pca.dimension != dimension:
+        raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
+    return data
+
+
+def _check_files(folder: Path, version: Path, manifest: Manifest) -> None:
+    for name, entry in manifest.files.items():
+        try:
+            size = (version / name).stat().st_size
+        except OSError as error:
+            raise damaged(folder, f"{name} is missing") from error
+        if size != entry.bytes:
+            raise damaged(folder, f"{name} has another size than it was written with")
+        if name in _CHECKED:
+            check_sum(folder, version / name, entry.sha256)
+
+
+def open_trained(version: Path, manifest: Manifest, head: Head | None) -> Matrix | None:
+    """What an index's head makes of its items, mapped."""
+    if head is None:
+        return None
+    shape = (manifest.counts.items, head.dimension)
+    return mapped_rows(version / TRAINED, version / TRAINED_SCALES, manifest.storage, shape)
+
+
+def open_ann(version: Path, manifest: Manifest, head: Head | None) -> Ann | None:
+    """What an index finds candidates with, if it has that and faiss is there."""
+    if ANN_INDEX not in manifest.files:
+        return None
+    return Ann.open(
+        version,
+        count=manifest.counts.items,
+        dimension=manifest.dimension,
+        head_dimension=None if head is None else head.dimension,
+    )
+
+
+def _read_items(path: Path, count: int) -> pd.DataFrame:
+    """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` items."""
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if file.metadata.num_rows != count or not {"id", "image"} <= set(names):
+                raise ValueError(f"{path.name} does not hold the items of the manifest")
+            # In one piece: to take some rows of many pieces, Arrow copies all of them first.
+            items = file.read().combine_chunks().to_pandas()
+    except pa.ArrowException as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if len(items) != count or list(items.columns) != names:
+        raise ValueError(f"{path.name} is no plain table")
+    pa.default_memory_pool().release_unused()  # half of what reading took
+    return items
+
+
+def _read_map(path: Path, count: int) -> np.ndarray:
+    places = mapped_array(path, np.float32, (count, 2))
+    if not (np.abs(places) <= 1e3).all():  # written so that it is false of what is no number
+        raise ValueError(f"{path.name} holds other things than places")
+    return places
