@@ -105,7 +105,7 @@ def test_its_keys_are_those_that_scripts_read() -> None:
     ],
 )
 def test_the_field_that_is_wrong_is_named(name: str, value: Any, expected: str) -> None:
-    with pytest.raises(ValueError, match="^manifest.json: ") as error:
+    with pytest.raises(ValueError, match=r"^manifest\.json: ") as error:
         Manifest.from_json(changed(name, value))
     assert expected in str(error.value)
 
