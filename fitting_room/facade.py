@@ -13,13 +13,9 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.build.builder import BuildSummary, build_index
-from fitting_room.catalogue.catalogue import (
-    NAME_COLUMNS,
-    CatalogueError,
-    load_catalogue,
-    open_store,
-)
-from fitting_room.catalogue.image_store import PictureStore
+from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue, open_store
+from fitting_room.catalogue.image_store import ImageStore
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.embedding.backbones import select_again
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
@@ -82,7 +78,7 @@ class FittingRoom:
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
         self._lock = threading.Lock()
-        self._store: PictureStore | None = None
+        self._store: ImageStore | None = None
         self._rows: dict[str, int] | None = None
         self._names: pd.Series[str] | None = None
 
@@ -355,7 +351,7 @@ class FittingRoom:
         return Path(self.index.manifest.catalogue.location)
 
     @property
-    def store(self) -> PictureStore:
+    def store(self) -> ImageStore:
         """The catalogue's pictures. Raises ``CatalogueError`` when they are not there any more."""
         with self._lock:
             if self._store is None:

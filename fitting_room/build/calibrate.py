@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from fitting_room.catalogue.catalogue import held_out
+from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.features import Features
 from fitting_room.index.calibration import COLOUR_WEIGHTS, KNOTS, Calibration, Curve
 from fitting_room.index.index import Index

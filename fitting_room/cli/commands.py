@@ -25,6 +25,7 @@ from fitting_room.build.builder import BuildError
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue import download
 from fitting_room.catalogue.catalogue import CatalogueError
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, LabelMappingError, read_mapping
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES, EngineError
 from fitting_room.embedding.weights import BackboneError
@@ -34,7 +35,7 @@ from fitting_room.evaluation.evaluate import (
     EvaluationError,
     QuestionError,
 )
-from fitting_room.evaluation.queries import MAPPING_COLUMN, QueriesError, load_queries, read_mapping
+from fitting_room.evaluation.queries import QueriesError, load_queries
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.index import FilterError, Index
@@ -49,7 +50,7 @@ from fitting_room.util.progress import Progress
 
 _EXPECTED = (
     BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable,
-    LossError, OSError, QueriesError, TrainingError, download.FetchError,
+    LossError, OSError, QueriesError, TrainingError, download.DownloadError, LabelMappingError,
 )  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -150,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
 
     bring = commands.add_parser(
-        "fetch", help="download a public catalogue", description=download.fetch.__doc__
+        "fetch", help="download a public catalogue", description=download.download.__doc__
     )
     bring.add_argument("name", choices=sorted(download.DATASETS), help="which one")
     bring.add_argument("--to", type=Path, default=Path("data"), help="parent folder (data)")
@@ -578,7 +579,7 @@ def _report_in_words(index: Index) -> str:
 
 
 def _fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
-    folder = download.fetch(options.name, options.to)
+    folder = download.download(options.name, options.to)
     print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
     return 0
 

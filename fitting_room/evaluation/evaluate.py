@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.catalogue import held_out
-from fitting_room.evaluation.queries import CLASS, LabelMapping, Queries
+from fitting_room.catalogue.label_mapping import LabelMapping
+from fitting_room.catalogue.schema import held_out
+from fitting_room.evaluation.queries import CLASS, Queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
@@ -349,7 +350,7 @@ def evaluate(
     """Ask ``room`` about ``queries`` and count how many of the first ``k`` results are right.
 
     ``columns`` are judged, each and all together; ``where`` narrows the gallery. With ``holdout``
-    the queries are the items of :func:`fitting_room.catalogue.catalogue.held_out`, and those take
+    the queries are the items of :func:`fitting_room.catalogue.schema.held_out`, and those take
     no part in the gallery although the index holds them. Without it, a query's own picture is not
     among its answers: neither the item itself nor byte-identical copies of it.
 

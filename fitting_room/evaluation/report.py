@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.evaluation.copy_detection import Copies
 from fitting_room.evaluation.evaluate import (
     ALL,

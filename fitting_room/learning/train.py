@@ -29,9 +29,10 @@ from PIL import Image, ImageOps
 
 from fitting_room.build.calibrate import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.build.writer import write_head
-from fitting_room.catalogue.catalogue import Catalogue, held_out, load_catalogue
+from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
+from fitting_room.catalogue.label_mapping import read_mapping
+from fitting_room.catalogue.schema import held_out
 from fitting_room.embedding.embedder import Embedder
-from fitting_room.evaluation.queries import read_mapping
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
@@ -93,7 +94,7 @@ class TrainingOptions:
 
     #: Label columns to learn. Of the default ones, those that the catalogue has.
     columns: tuple[str, ...] = DEFAULT_COLUMNS
-    #: Items of :func:`fitting_room.catalogue.catalogue.held_out` take no part.
+    #: Items of :func:`fitting_room.catalogue.schema.held_out` take no part.
     holdout: int | None = None
     #: Class folders of photographs, and a JSON file: class -> allowed values of ``mapping_column``.
     photographs: Path | None = None
@@ -335,8 +336,8 @@ def photographs_from(
     listener: Listener = ignore,
 ) -> Photographs:
     """Look at the photographs of ``options``. Raises :class:`TrainingError` when their classes
-    cannot be used, ``CatalogueError`` when there are none, and ``QueriesError`` when the mapping
-    cannot be read."""
+    cannot be used, ``CatalogueError`` when there are none, and ``LabelMappingError`` when the
+    mapping cannot be read."""
     assert options.photographs is not None  # noqa: S101  (see check_options)
     assert options.mapping is not None  # noqa: S101
     column = options.mapping_column

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fitting_room.build.writer import write_head
+from fitting_room.catalogue.label_mapping import read_mapping
 from fitting_room.evaluation import evaluate as evaluate_module
 from fitting_room.evaluation import report
 from fitting_room.evaluation.copy_detection import find_copies
@@ -30,7 +31,7 @@ from fitting_room.evaluation.evaluate import (
     precision_at_k,
     worst,
 )
-from fitting_room.evaluation.queries import load_queries, read_mapping
+from fitting_room.evaluation.queries import load_queries
 from fitting_room.evaluation.report import in_words, remarks, write_report
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, open_image

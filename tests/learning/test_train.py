@@ -18,7 +18,8 @@ from PIL import Image
 
 from fitting_room.build.builder import build_index
 from fitting_room.build.writer import write_index
-from fitting_room.catalogue.catalogue import CatalogueError, held_out, load_catalogue
+from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
+from fitting_room.catalogue.schema import held_out
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, LAYOUT, PLAIN_BACKGROUND

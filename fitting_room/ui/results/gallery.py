@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
