@@ -26,12 +26,11 @@ from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
-from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.data import load_index_data
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, Manifest, damaged
-from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, ReductionError
+from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, Manifest
+from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError
 from fitting_room.util.progress import Listener, Stage, ignore
 
 #: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
@@ -45,7 +44,8 @@ CALIBRATION_OUTGROWN = 0.1
 #: Rejected pictures that are named; all are counted.
 MAX_FAILURES_NAMED = 1_000
 
-_NOWHERE, _OLD, _CHECKPOINT = 0, 1, 2
+#: Where an embedding is; 0 where it is not known.
+_OLD, _CHECKPOINT = 1, 2
 
 
 class BuildError(Exception):
@@ -54,11 +54,10 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did. ``items`` are in the index; ``failed`` pictures could not be used, of which
-    ``failures`` names the first, and why; ``reused`` embeddings came from an earlier build;
-    ``images_per_second`` counts what was embedded now over the time that took. ``head`` says what
-    became of a head that the earlier index had: ``"kept"``, ``"dropped"`` (it does not fit the new
-    embeddings) or ``"none"``."""
+    """What a build did. ``failures`` names the first of the ``failed`` pictures, and why;
+    ``reused`` embeddings came from an earlier build; ``images_per_second`` counts those embedded
+    now. ``head`` says what became of the earlier index's head: ``"kept"``, ``"dropped"`` (it does
+    not fit the new embeddings) or ``"none"``."""
 
     items: int
     dropped: int
@@ -110,40 +109,35 @@ def build_index(
         ) from error
 
 
+@dataclass
 class _Build:
     """The state of one build. Of each item: the digest of its picture (``digests``), where its
     embedding is (``origin``) and in which row there (``row``)."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        embedder: Embedder,
-        folder: Path,
-        pca: int | None,
-        storage: str,
-        limits: ImageLimits,
-        listener: Listener,
-    ) -> None:
-        self.catalogue, self.embedder, self.folder = catalogue, embedder, folder
-        self.pca_dimension, self.storage = pca, storage
-        self.limits, self.listener = limits, listener
+    catalogue: Catalogue
+    embedder: Embedder
+    folder: Path
+    pca_dimension: int | None
+    storage: str
+    limits: ImageLimits
+    listener: Listener
+
+    def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.checkpoint = Checkpoint(
-            folder.with_name(f".{folder.name}.checkpoint"),
-            {**embedder.selection.identity, "appearance": descriptors.VERSION},
-            embedder.dimension,
+            self.folder.with_name(f".{self.folder.name}.checkpoint"),
+            {**self.embedder.selection.identity, "appearance": descriptors.VERSION},
+            self.embedder.dimension,
         )
         self.had_head = False
         self.old = self._usable_old_index()
-        self.old_rows: dict[str, int] = {}
-        if self.old is not None:
-            digests = self.old.items["digest"].tolist()
-            # The first of equal ones counts, so it is put in last.
-            self.old_rows = dict(zip(reversed(digests), reversed(range(len(digests))), strict=True))
-        self.images = catalogue.items["image"].array
-        self.digests = [""] * len(catalogue)
-        self.origin = np.zeros(len(catalogue), np.int8)
-        self.row = np.zeros(len(catalogue), np.int64)
+        digests = [] if self.old is None else self.old.items["digest"].tolist()
+        # The first of equal ones counts, so it is put in last.
+        self.old_rows = dict(zip(reversed(digests), reversed(range(len(digests))), strict=True))
+        self.images = self.catalogue.items["image"].array
+        self.digests = [""] * len(self.catalogue)
+        self.origin = np.zeros(len(self.catalogue), np.int8)
+        self.row = np.zeros(len(self.catalogue), np.int64)
         self.failures: dict[int, ImageRejected] = {}
         self.failed = 0
 
@@ -155,30 +149,26 @@ class _Build:
             old.require(self.embedder.selection.identity)
             if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
                 return None  # its embeddings have lost what the new index is to keep
-            if old.pca is not None:
-                outgrown = len(self.catalogue) >= PCA_OUTGROWN * old.pca.fitted_on
-                if old.dimension != self.pca_dimension or (
-                    outgrown and old.pca.fitted_on < PCA_SAMPLE
-                ):
-                    return None
-            if not {"digest", "signature"} <= set(old.items.columns):
+            least = min(PCA_SAMPLE, len(self.catalogue) // PCA_OUTGROWN + 1)
+            if old.pca is not None and (
+                old.dimension != self.pca_dimension or old.pca.fitted_on < least
+            ):
                 return None
-            are_digests = old.items["digest"].astype("str").str.fullmatch("[0-9a-f]{32}")
-            if not are_digests.fillna(False).all():
-                raise damaged(self.folder, "a digest of a picture is none")
+            digests = old.items["digest"].astype("str")
+            if not digests.str.fullmatch("[0-9a-f]{32}").fillna(False).all():
+                return None
             old.verify()  # a damaged file must not live on in the next index
-        except IndexUnusable:
+        except (IndexUnusable, KeyError):  # or it has no digests
             return None
         return old
 
     def _place(self, item: int) -> tuple[int, int] | None:
         """Where the embedding of an item's picture is, and in which row there. What this build
         embeds is not known until the next."""
-        digest = self.digests[item]
-        if (row := self.old_rows.get(digest)) is not None:
-            return _OLD, row
-        row = self.checkpoint.rows.get(digest)
-        return None if row is None else (_CHECKPOINT, row)
+        for origin, rows in ((_OLD, self.old_rows), (_CHECKPOINT, self.checkpoint.rows)):
+            if (row := rows.get(self.digests[item])) is not None:
+                return origin, row
+        return None
 
     def run(self) -> BuildSummary:
         embedded, seconds = self._embed(self._pending())
@@ -189,7 +179,7 @@ class _Build:
         self._write(rows)
         self.checkpoint.discard()
         report = self.catalogue.report
-        has_head = self.old is not None and self.old.head is not None
+        head = None if self.old is None else self.old.head
         return BuildSummary(
             items=len(rows),
             dropped=sum(report.dropped.values()),
@@ -200,14 +190,13 @@ class _Build:
             seconds=round(time.perf_counter() - self.started, 3),
             images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
             reused=len(rows) - embedded,
-            head="kept" if has_head else "dropped" if self.had_head else "none",
+            head="kept" if head is not None else "dropped" if self.had_head else "none",
             failures=tuple(self._failures_by_id()),
         )
 
-    def _failures_by_id(self) -> Iterator[tuple[str, str]]:
+    def _failures_by_id(self) -> list[tuple[str, str]]:
         ids = self.catalogue.items["id"]
-        for row, rejected in sorted(self.failures.items()):
-            yield str(ids.iloc[row]), rejected.reason
+        return [(str(ids.iloc[row]), self.failures[row].reason) for row in sorted(self.failures)]
 
     def _pending(self) -> np.ndarray:
         """Items whose picture must be read: all but those whose file is as it was."""
@@ -216,12 +205,10 @@ class _Build:
         file = ["image", "signature"]
         known = self.old.items[[*file, "digest"]].assign(row=np.arange(len(self.old)))
         now = self.catalogue.items[file].merge(known.drop_duplicates(file), "left", file)
-        as_it_was = now["row"].notna().to_numpy()
-        rows = now["row"].to_numpy(float)[as_it_was].astype(np.int64)
         self.digests = now["digest"].fillna("").tolist()
-        self.origin[as_it_was] = _OLD
-        self.row[as_it_was] = rows
-        return np.flatnonzero(~as_it_was)
+        self.row = now["row"].fillna(-1).to_numpy(np.int64)
+        self.origin[self.row >= 0] = _OLD
+        return np.flatnonzero(self.row < 0)
 
     def _embed(self, pending: np.ndarray) -> tuple[int, float]:
         """Read the pending pictures and embed those that are not known; returns how many were
@@ -258,13 +245,13 @@ class _Build:
         return self.embedder.open(data, name=name, limits=self.limits)
 
     def _write(self, rows: np.ndarray) -> None:
-        pca, reduce = self._reduction(rows)
+        pca, vectors = self._reduction(rows)
         stage = Stage("Writing the index", len(rows), "item", self.listener)
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for start in range(0, len(rows), BLOCK):
                 block = rows[start : start + BLOCK]
-                yield reduce(block), self._descriptors(block)
+                yield vectors(block), self._descriptors(block)
                 stage.advance(len(block))
 
         write_index(
@@ -308,21 +295,18 @@ class _Build:
 
     def _calibration(self, index: Index) -> Calibration | None:
         """The earlier calibration while the catalogue is of about the same size, or a new one."""
-        old = self.old
-        if old is None:
+        if self.old is None:
             return calibrate(index)
-        if old.calibration is not None and (
-            abs(len(index) - len(old)) <= CALIBRATION_OUTGROWN * len(old)
-        ):
-            return old.calibration
-        return calibrate(index, previous=old.calibration)
+        old, known = len(self.old), self.old.calibration
+        if known is not None and abs(len(index) - old) <= CALIBRATION_OUTGROWN * old:
+            return known
+        return calibrate(index, previous=known)
 
     def _reduction(self, rows: np.ndarray) -> tuple[PCA | None, Callable[[np.ndarray], np.ndarray]]:
         """The PCA of the new index, if any, and what fetches the embeddings of some items."""
         if self.pca_dimension is None:
             return None, self._vectors
-        old = self.old.pca if self.old is not None else None
-        if old is not None:
+        if self.old is not None and (old := self.old.pca) is not None:
             return old, lambda items: self._vectors(items, old)
         sample = np.random.default_rng(0).choice(rows, min(PCA_SAMPLE, len(rows)), replace=False)
         pca = PCA.fit(self._vectors(np.sort(sample)), self.pca_dimension)
@@ -331,22 +315,25 @@ class _Build:
     def _vectors(self, items: np.ndarray, reduction: PCA | None = None) -> np.ndarray:
         """The embeddings of some items. ``reduction`` is the old index's, whose own rows have it
         already."""
-        dimension = reduction.dimension if reduction else self.embedder.dimension
-        result = np.empty((len(items), dimension), np.float32)
-        is_old = self.origin[items] == _OLD
-        if self.old is not None and is_old.any():
-            result[is_old] = self.old.vectors[self.row[items[is_old]]]
-        if not is_old.all():
-            vectors = self.checkpoint.embeddings(self.row[items[~is_old]])
-            result[~is_old] = vectors if reduction is None else reduction(vectors)
-        return result
+
+        def new(rows: np.ndarray) -> np.ndarray:
+            vectors = self.checkpoint.embeddings(rows)
+            return vectors if reduction is None else reduction(vectors)
+
+        return self._gather(items, None if self.old is None else self.old.vectors, new)
 
     def _descriptors(self, items: np.ndarray) -> np.ndarray:
-        """The descriptors of some items, uint8 ``(len(items), DESCRIPTOR_LENGTH)``."""
-        result = np.empty((len(items), DESCRIPTOR_LENGTH), np.uint8)
-        is_old = self.origin[items] == _OLD
-        if self.old is not None and is_old.any():
-            result[is_old] = self.old.descriptors[self.row[items[is_old]]]
-        if not is_old.all():
-            result[~is_old] = self.checkpoint.descriptors(self.row[items[~is_old]])
+        old = None if self.old is None else self.old.descriptors
+        return self._gather(items, old, self.checkpoint.descriptors)
+
+    def _gather(
+        self, items: np.ndarray, old: Matrix | None, new: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """What is kept of some items: rows of the old index, and ``new`` ones."""
+        is_old, rows = self.origin[items] == _OLD, self.row[items]
+        if old is None or not is_old.any():
+            return new(rows)
+        of_old = np.asarray(old[rows[is_old]])
+        result = np.empty((len(items), of_old.shape[1]), of_old.dtype)
+        result[is_old], result[~is_old] = of_old, new(rows[~is_old])
         return result

@@ -7,8 +7,9 @@ frequencies).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,9 @@ LEAST_PHOTOGRAPHS = 9
 #: A photograph is unlike the whole catalogue when it is less like its nearest item than this
 #: fraction of pairs of items, drawn at random, are like each other.
 UNLIKE = 0.75
+
+#: Likenesses of results, and which of these are right.
+_Results = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,20 +65,23 @@ def calibrate(
         return None
     generator = np.random.default_rng(seed)
     rows = np.sort(generator.choice(rows, min(QUERIES, len(rows)), replace=False))
-    plain = _measure(index, rows, kinds, trained=False)
+    plain, trained = _measure(index, partial(_of_items, index, rows, kinds))
     if not plain:
         return None
-    has_head = index.head is not None
-    trained = _measure(index, rows, kinds, trained=True) if has_head else ()
-    result = Calibration(column, len(rows), plain, trained, chance=_chance(index, generator))
+    street, of_head = (), ()
     if len(photographs) >= LEAST_PHOTOGRAPHS:
-        street = _measure_street(index, photographs, trained=False)
-        of_head = _measure_street(index, photographs, trained=True) if has_head else ()
-        return replace(result, street_plain=street, street_trained=of_head)
-    if previous is not None:
-        of_head = previous.street_trained if has_head else ()
-        return replace(result, street_plain=previous.street_plain, street_trained=of_head)
-    return result
+        street, of_head = _measure(index, partial(_of_photographs, index, photographs))
+    elif previous is not None:
+        street, of_head = previous.street_plain, previous.street_trained
+    return Calibration(
+        column,
+        len(rows),
+        plain,
+        trained,
+        street_plain=street,
+        street_trained=of_head if index.head is not None else (),
+        chance=_chance(index, generator),
+    )
 
 
 def fit_curve(likeness: np.ndarray, right: np.ndarray) -> Curve:
@@ -119,30 +126,25 @@ def _unseen_by_head(index: Index) -> np.ndarray:
 
 
 def _measure(
-    index: Index, rows: np.ndarray, kinds: np.ndarray, *, trained: bool
-) -> tuple[Curve, ...]:
-    """A curve for each weight of colour, or none where all items have the same picture."""
+    index: Index, results: Callable[[SimilarityOptions], _Results]
+) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+    """A curve for each weight of colour, without and with the head, or none where there is no head
+    or no result."""
+    curves: dict[bool, list[Curve]] = {False: [], True: []}
+    for trained in (False, True) if index.head is not None else (False,):
+        for weight in COLOUR_WEIGHTS:
+            likeness, right = results(SimilarityOptions(colour=weight, trained=trained))
+            if len(likeness):
+                curves[trained].append(fit_curve(likeness, right))
+    return tuple(curves[False]), tuple(curves[True])
+
+
+def _of_items(
+    index: Index, rows: np.ndarray, kinds: np.ndarray, options: SimilarityOptions
+) -> _Results:
+    """Results for some items: the nearest ones, and some drawn at random, which tell how it is
+    where nothing is near. Items with the same picture are none."""
     pictures, _ = pd.factorize(index.items["digest"])
-    curves = []
-    for weight in COLOUR_WEIGHTS:
-        options = SimilarityOptions(colour=weight, trained=trained)
-        likeness, right = _results(index, rows, kinds, pictures, options)
-        if len(likeness) == 0:
-            return ()
-        curves.append(fit_curve(likeness, right))
-    return tuple(curves)
-
-
-def _results(
-    index: Index,
-    rows: np.ndarray,
-    kinds: np.ndarray,
-    pictures: np.ndarray,
-    options: SimilarityOptions,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Likenesses, and whether the item was of the same kind: of the nearest items, and of some
-    drawn at random, which tell how it is where nothing is near. ``pictures`` are equal for items
-    with the same picture, which are no results."""
     drawn = np.random.default_rng(0).choice(len(index), min(RESULTS, len(index)), replace=False)
     not_drawn = np.ones(len(index), bool)
     not_drawn[drawn] = False
@@ -157,18 +159,13 @@ def _results(
     return np.concatenate(likeness), np.concatenate(right)
 
 
-def _measure_street(
-    index: Index, photographs: Sequence[Photograph], *, trained: bool
-) -> tuple[Curve, ...]:
+def _of_photographs(
+    index: Index, photographs: Sequence[Photograph], options: SimilarityOptions
+) -> _Results:
     queries = [photograph.features for photograph in photographs]
-    curves = []
-    for weight in COLOUR_WEIGHTS:
-        options = SimilarityOptions(colour=weight, trained=trained)
-        results = index.search(queries, RESULTS, options=options)
-        right = [
-            index.items[photograph.column].iloc[hits.rows].isin(photograph.values).to_numpy(bool)
-            for photograph, hits in zip(photographs, results, strict=True)
-        ]
-        likeness = np.concatenate([hits.similarities for hits in results])
-        curves.append(fit_curve(likeness, np.concatenate(right)))
-    return tuple(curves)
+    results = index.search(queries, RESULTS, options=options)
+    right = [
+        index.items[photograph.column].iloc[hits.rows].isin(photograph.values).to_numpy(bool)
+        for photograph, hits in zip(photographs, results, strict=True)
+    ]
+    return np.concatenate([hits.similarities for hits in results]), np.concatenate(right)

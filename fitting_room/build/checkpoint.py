@@ -21,8 +21,6 @@ from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 #: Embeddings kept back before a file is written: some seconds of work, which is what a kill costs.
 FLUSH_EVERY = 512
 
-_OWNER = "checkpoint.json"
-
 
 class Checkpoint:
     """Embeddings and descriptors by the digest of their picture, 32 hexadecimal digits. ``rows``
@@ -37,37 +35,25 @@ class Checkpoint:
         self._starts: list[int] = []  # the first row of each file
         self._waiting: list[tuple[str, np.ndarray, np.ndarray]] = []
         self._count = 0  # of rows in files
-        owner = json.dumps(identity, sort_keys=True)
-        if not self._is_of(owner):
+        owner = json.dumps(identity, sort_keys=True).encode()
+        path = folder / "checkpoint.json"
+        if not path.is_file() or path.read_bytes() != owner:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / _OWNER).write_text(owner, encoding="utf-8")
+            path.write_bytes(owner)
         for path in sorted(folder.glob("[0-9]*.npz")):
             self._take_over(path)
-
-    def _is_of(self, owner: str) -> bool:
-        try:
-            return (self.folder / _OWNER).read_text(encoding="utf-8") == owner
-        except (OSError, UnicodeDecodeError):
-            return False
 
     def _take_over(self, path: Path) -> None:
         try:
             with np.load(path, allow_pickle=False) as file:
-                digests, vectors, descriptors = (
-                    file[name] for name in ("digests", "vectors", "descriptors")
-                )
-                is_whole = (
-                    digests.dtype == np.dtype("S32")
-                    and digests.ndim == 1
-                    and vectors.dtype == np.float32
-                    and vectors.shape == (len(digests), self.dimension)
-                    and descriptors.dtype == np.uint8
-                    and descriptors.shape == (len(digests), DESCRIPTOR_LENGTH)
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            is_whole = False
-        if not is_whole:
+                arrays = [file[name] for name in ("digests", "vectors", "descriptors")]
+            digests, count = arrays[0], len(arrays[0])
+            expected = ("|S32", (count,)), ("<f4", (count, self.dimension))
+            forms = [(array.dtype.str, array.shape) for array in arrays]
+            if forms != [*expected, ("|u1", (count, DESCRIPTOR_LENGTH))]:
+                raise ValueError("it holds something else")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             path.unlink()  # torn by a power cut; its pictures are embedded again
             return
         for row, digest in enumerate(digests.astype("U32").tolist(), self._count):

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from fitting_room.build import embedding_map
 from fitting_room.build.calibrate import Photograph, calibrate
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
+from fitting_room.index import manifest as names
 from fitting_room.index.ann import (
     ANN_INDEX,
     MISSING,
@@ -43,31 +44,21 @@ from fitting_room.index.data import (
 )
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import (
-    DESCRIPTORS,
-    FILES,
-    HEAD_FILE,
-    ITEMS,
-    MANIFEST,
-    MAP,
-    OLD_FILES,
-    PCA_FILE,
-    SCALES,
-    TRAINED,
-    TRAINED_SCALES,
-    VECTORS,
-    FileEntry,
-    IndexUnusable,
-    Manifest,
-)
+from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_rows
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, new_rows
 from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
 
 _log = logging.getLogger(__name__)
 
-_OF_HEAD = {HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX}
+_OF_HEAD = {
+    names.HEAD_FILE,
+    names.TRAINED,
+    "trained-scales.npy",
+    TRAINED_ANN_ENCODER,
+    TRAINED_ANN_INDEX,
+}
 
 
 def write_index(
@@ -92,12 +83,14 @@ def write_index(
     calibrates the new index. Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where
     ``folder`` holds something else.
     """
-    before = before or _opened(folder)
+    if before is None:
+        with suppress(IndexUnusable):
+            before = Index.open(folder)
     with new_version(folder) as version:
         vectors, descriptors = _write_rows(version, blocks, manifest)
-        items.to_parquet(version / ITEMS, index=False)
+        items.to_parquet(version / names.ITEMS, index=False)
         if pca is not None:
-            pca.save(version / PCA_FILE)
+            pca.save(version / names.PCA_FILE)
         plain_background = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
         manifest = replace(
             manifest,
@@ -126,7 +119,7 @@ def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph
                     f"{folder}: the head was trained on another index. Train again."
                 )
             with new_version(folder) as version:
-                for name in set(old.manifest.files) - _OF_HEAD - {MAP}:
+                for name in set(old.manifest.files) - _OF_HEAD - {names.MAP}:
                     link_or_copy((old.data.version or folder) / name, version / name)
 
                 def measure(index: Index) -> Calibration | None:
@@ -159,23 +152,23 @@ def _finish(
         head=None if head is None else dict(head.record),
         map=None,
         calibration=None,
-        files={p.name: _entry(p) for p in sorted(version.iterdir()) if p.name in FILES},
+        files={p.name: _entry(p) for p in sorted(version.iterdir()) if p.name in names.FILES},
     )
     trained, ann = open_trained(version, manifest, head), open_ann(version, manifest, head)
     index = Index(
         replace(data, manifest=manifest, head=head, trained=trained, ann=ann, calibration=None)
     )
     drawn = embedding_map.draw(index, before, listener)
-    np.save(version / MAP, np.asarray(drawn.positions, np.float32))
+    np.save(version / names.MAP, np.asarray(drawn.positions, np.float32))
     measured = measure(index)
     manifest = replace(
         manifest,
         map=drawn.record,
         calibration=None if measured is None else measured.as_manifest(),
-        files={**manifest.files, MAP: _entry(version / MAP)},
+        files={**manifest.files, names.MAP: _entry(version / names.MAP)},
     )
     text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False)
-    (version / MANIFEST).write_text(text, encoding="utf-8")
+    (version / names.MANIFEST).write_text(text, encoding="utf-8")
     for path in version.iterdir():
         sync(path)
     _make_current(data.folder, version)
@@ -187,11 +180,8 @@ def _write_rows(
     """Write the vectors and the descriptors; returns both, mapped."""
     count, storage = manifest.counts.items, manifest.storage
     shape, shape_of_descriptors = (count, manifest.dimension), (count, DESCRIPTOR_LENGTH)
-    files = version / VECTORS, version / SCALES
-    vectors = new_rows(*files, storage, shape)
-    descriptors = np.lib.format.open_memmap(
-        version / DESCRIPTORS, "w+", np.dtype("u1"), shape_of_descriptors
-    )
+    vectors = new_rows(version / names.VECTORS, storage, shape)
+    descriptors = new_array(version / names.DESCRIPTORS, np.uint8, shape_of_descriptors)
     row = 0
     for block, descriptors_of_block in blocks:
         rows = slice(row, row + len(block))
@@ -201,18 +191,16 @@ def _write_rows(
         raise ValueError(f"{row} rows for {count} items")
     del vectors, descriptors  # which writes what is not written yet
     return (
-        mapped_rows(*files, storage, shape),
-        mapped_array(version / DESCRIPTORS, np.uint8, shape_of_descriptors),
+        mapped_rows(version / names.VECTORS, storage, shape),
+        mapped_array(version / names.DESCRIPTORS, np.uint8, shape_of_descriptors),
     )
 
 
 def _write_trained(data: IndexData, version: Path, head: Head, learned: Ann | None) -> None:
     """Write a head, what it makes of the items and, beside an inverted file, one of that."""
-    head.save(version / HEAD_FILE)
+    head.save(version / names.HEAD_FILE)
     count = len(data.items)
-    trained = new_rows(
-        version / TRAINED, version / TRAINED_SCALES, data.manifest.storage, (count, head.dimension)
-    )
+    trained = new_rows(version / names.TRAINED, data.manifest.storage, (count, head.dimension))
     for start in range(0, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
         trained[rows] = head.project_items(
@@ -220,13 +208,6 @@ def _write_trained(data: IndexData, version: Path, head: Head, learned: Ann | No
         )
     if (version / ANN_INDEX).exists():
         write_ann(version, trained, data.descriptors, trained=True, previous=learned)
-
-
-def _opened(folder: Path) -> Index | None:
-    try:
-        return Index.open(folder)
-    except IndexUnusable:
-        return None
 
 
 def _wants_ann(vectors: Matrix) -> bool:
@@ -286,10 +267,12 @@ def require_replaceable(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
     # What file managers leave in any folder they show is nobody's work.
     names = {name for name in names if not name.startswith(".") and name != "Thumbs.db"}
-    others = {name for name in names - FILES - OLD_FILES if not VERSION_NAME.fullmatch(name)}
-    others -= {MANIFEST, CURRENT}
+    others = {
+        name for name in names - names.FILES - names.OLD_FILES if not VERSION_NAME.fullmatch(name)
+    }
+    others -= {names.MANIFEST, CURRENT}
     # A manifest alone is that of some web app rather than ours.
-    if others or names in ({MANIFEST}, {CURRENT}) or not folder.is_dir():
+    if others or names in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
         named = ", ".join(sorted(others or names)[:3])
         raise IndexUnusable(
             f"{folder}: there is something else than an index ({named}). Name another place."
@@ -336,4 +319,4 @@ def _remove(version: Path) -> None:
 
 def _is_ours(path: Path) -> bool:
     unfinished = path.name.startswith(".") and ".new-" in path.name
-    return path.name in FILES | OLD_FILES | {MANIFEST} or unfinished
+    return path.name in names.FILES | names.OLD_FILES | {names.MANIFEST} or unfinished

@@ -8,7 +8,7 @@ measures it on the catalogue's own labels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -66,33 +66,22 @@ class Calibration:
             "column": self.column,
             "queries": self.queries,
             "chance": self.chance,
-            **{
-                name: [[list(c.likeness), list(c.precision)] for c in getattr(self, name)]
-                for name in _CURVES
-            },
+            **{name: [[*map(list, astuple(c))] for c in getattr(self, name)] for name in _CURVES},
         }
 
     @classmethod
-    def from_manifest(cls, values: object) -> Calibration | None:
+    def from_manifest(cls, values: Any) -> Calibration | None:
         """Read what :meth:`as_manifest` wrote. Raises ``ValueError``, which names what is wrong."""
         if values is None:
             return None
         try:
-            if not isinstance(values, dict):
-                raise ValueError("it is no object")
             curves = {name: _curves(name, values[name]) for name in _CURVES}
-            chance = float(values["chance"])
-            if not isinstance(values["column"], str):
-                raise ValueError("column must be text")
-            if not curves["plain"]:
-                raise ValueError("plain has no curves")
-            if not -1 <= chance <= 1:
-                raise ValueError("chance must lie between -1 and 1")
-            return cls(values["column"], int(values["queries"]), chance=chance, **curves)
-        except KeyError as error:
-            raise ValueError(f"its calibration lacks {error}") from error
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"its calibration is wrong: {error}") from error
+            column, chance = values["column"], float(values["chance"])
+            if not isinstance(column, str) or not curves["plain"] or not -1 <= chance <= 1:
+                raise ValueError("column must be text, plain have curves, chance be a cosine")
+            return cls(column, int(values["queries"]), chance=chance, **curves)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"the calibration is wrong or lacks a field: {error}") from error
 
 
 _CURVES = ("plain", "trained", "street_plain", "street_trained")

@@ -1,11 +1,10 @@
 """An index on disk: a folder with a subfolder for each version, of which ``CURRENT`` names one.
 
-A version's folder has ``vectors.npy`` (unit rows, memory-mapped; float32, or shorter by choice,
-:mod:`fitting_room.index.vectors`), ``appearances.npy`` (the descriptors of the pictures, uint8),
-``items.parquet`` (the catalogue's table, one row per vector), ``map.npy`` (the items' places on a
-map) and ``manifest.json``; where the vectors were reduced, ``pca.npz``; where a head was trained,
+A version's folder has ``vectors.npy`` (unit rows, mapped), ``appearances.npy`` (the descriptors of
+the pictures), ``items.parquet`` (the catalogue's table, one row per vector), ``map.npy`` and
+``manifest.json``; where the vectors were reduced, ``pca.npz``; where a head was trained,
 ``head.safetensors`` and ``trained.npy``, the items as the head sees them; and for large catalogues
-what finds candidates (:mod:`fitting_room.index.ann`). :mod:`fitting_room.build.writer` writes it.
+what finds candidates. :mod:`fitting_room.build.writer` writes it.
 """
 
 from __future__ import annotations
@@ -21,21 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
+from fitting_room.index import manifest as names
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.head import Head, HeadError
 from fitting_room.index.manifest import (
-    DESCRIPTORS,
     FORMAT_VERSION,
-    HEAD_FILE,
-    ITEMS,
-    MANIFEST,
-    MAP,
-    PCA_FILE,
-    SCALES,
-    TRAINED,
-    TRAINED_SCALES,
-    VECTORS,
     IndexUnusable,
     Manifest,
     damaged,
@@ -47,7 +37,14 @@ from fitting_room.util.files import sha256_of
 CURRENT = "CURRENT"
 VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
 #: What small files, which are read in full anyway and so checked in full, are called.
-_CHECKED = (ITEMS, PCA_FILE, HEAD_FILE, MAP, ANN_ENCODER, TRAINED_ANN_ENCODER)
+_CHECKED = (
+    names.ITEMS,
+    names.PCA_FILE,
+    names.HEAD_FILE,
+    names.MAP,
+    ANN_ENCODER,
+    TRAINED_ANN_ENCODER,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +78,7 @@ def current_version(folder: Path) -> Path:
         with (folder / CURRENT).open("rb") as file:
             name = file.read(100).decode("ascii", "replace").strip()
     except OSError as error:
-        if (folder / MANIFEST).is_file():
+        if (folder / names.MANIFEST).is_file():
             return folder
         raise IndexUnusable(
             f"{folder}: there is no index here. Build one with: fitting-room build CATALOGUE "
@@ -117,7 +114,7 @@ def check_sum(folder: Path, path: Path, sha256: str) -> None:
 
 
 def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
-    manifest = read_manifest(folder, version / MANIFEST)
+    manifest = read_manifest(folder, version / names.MANIFEST)
     if manifest.format_version != FORMAT_VERSION and not old_format:
         raise IndexUnusable(
             f"{folder}: this index has the old format {manifest.format_version}; build it again, "
@@ -126,29 +123,30 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
         )
     _check_files(folder, version, manifest)
     files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
-    shape, storage = (count, dimension), manifest.storage
     try:
-        head = Head.load(version / HEAD_FILE) if HEAD_FILE in files else None
+        head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
         data = IndexData(
             folder,
             manifest,
-            mapped_rows(version / VECTORS, version / SCALES, storage, shape),
-            mapped_array(version / DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)),
-            _read_items(version / ITEMS, count),
-            PCA.load(version / PCA_FILE) if PCA_FILE in files else None,
+            mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
+            mapped_array(version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)),
+            _read_items(version / names.ITEMS, count),
+            PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None,
             head,
             open_trained(version, manifest, head),
-            _read_map(version / MAP, count) if MAP in files else None,
+            _read_map(version / names.MAP, count) if names.MAP in files else None,
             open_ann(version, manifest, head),
             Calibration.from_manifest(manifest.calibration),
             version,
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
         raise damaged(folder, str(error)) from error
-    if data.head is not None and data.head.input_dimension != dimension:
-        raise damaged(folder, f"{HEAD_FILE} does not fit the vectors")
-    if data.pca is not None and data.pca.dimension != dimension:
-        raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
+    for name, fitting in (
+        (names.HEAD_FILE, None if data.head is None else data.head.input_dimension),
+        (names.PCA_FILE, None if data.pca is None else data.pca.dimension),
+    ):
+        if fitting not in (None, dimension):
+            raise damaged(folder, f"{name} does not fit the vectors")
     return data
 
 
@@ -169,7 +167,7 @@ def open_trained(version: Path, manifest: Manifest, head: Head | None) -> Matrix
     if head is None:
         return None
     shape = (manifest.counts.items, head.dimension)
-    return mapped_rows(version / TRAINED, version / TRAINED_SCALES, manifest.storage, shape)
+    return mapped_rows(version / names.TRAINED, manifest.storage, shape)
 
 
 def open_ann(version: Path, manifest: Manifest, head: Head | None) -> Ann | None:

@@ -34,6 +34,7 @@ from fitting_room.index.scoring import (
     JaccardTerm,
     ScoreTerm,
     SimilarityOptions,
+    Terms,
     best,
     best_among,
     combine_queries,
@@ -58,7 +59,8 @@ INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
 #: Values wanted by column: any of a column's values, all of the columns.
 Where = Mapping[str, str | Sequence[str]]
 
-Terms = Sequence[ScoreTerm | JaccardTerm]
+#: Of each query the embeddings of its views, float32 ``(V, D)``.
+Views = Sequence[np.ndarray]
 
 
 class FilterError(ValueError):
@@ -205,13 +207,9 @@ class Index:
             return None
         trained = self.uses_head(options)
         of = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
+        shape = of[LEARNED if trained else EMBEDDING]
         candidates = self.ann.candidates(
-            of[LEARNED if trained else EMBEDDING],
-            of.get(OUTLINE),
-            of.get(COLOUR),
-            n,
-            mask,
-            trained=trained,
+            shape, of.get(OUTLINE), of.get(COLOUR), n, mask, trained=trained
         )
         if candidates is None:
             return None
@@ -243,20 +241,15 @@ class Index:
         weight = np.where(colours.any(axis=1), weights, 0.0)[:, None]
         learned = self._head_for(options)
         if learned is None:
-            terms = self._embedding_terms(views, descriptors, options, 1 - weight)
+            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
         else:
-            terms = self._head_terms(*learned, views, descriptors, 1 - weight)
+            terms = self._head_terms(views, descriptors, 1 - weight, *learned)
         if weight.any():
             terms.append(self._byte_term(COLOUR, COLOURS, weight * colours))
         return terms
 
     def _head_terms(
-        self,
-        head: Head,
-        trained: Matrix,
-        views: Sequence[np.ndarray],
-        descriptors: np.ndarray,
-        weight: np.ndarray,
+        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, head: Head, trained: Matrix
     ) -> list[ScoreTerm | JaccardTerm]:
         """What the head makes of the views of each query, and their embeddings."""
         counts = [len(view) for view in views]
@@ -270,11 +263,7 @@ class Index:
         ]
 
     def _embedding_terms(
-        self,
-        views: Sequence[np.ndarray],
-        descriptors: np.ndarray,
-        options: SimilarityOptions,
-        weight: np.ndarray,
+        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, options: SimilarityOptions
     ) -> list[ScoreTerm | JaccardTerm]:
         """The embeddings of the views of each query, and its silhouette where it has one."""
         outlines = descriptors[:, SILHOUETTE]
@@ -347,21 +336,13 @@ class Index:
         vectors = np.asarray(self.vectors[hits.rows])
         colours = unit_bytes(self.descriptors[hits.rows][:, COLOURS])
         outlines = unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
-        groups: list[list[int]] = []
+        alike = vectors @ vectors.T >= SAME_SHAPE
+        alike &= (colours @ colours.T >= SAME_COLOURS) & (outlines @ outlines.T >= SAME_COLOURS)
+        groups: dict[int, list[int]] = {}
         for place in range(len(hits)):
-            for group in groups:
-                first = group[0]
-                alike = (
-                    vectors[first] @ vectors[place] >= SAME_SHAPE
-                    and colours[first] @ colours[place] >= SAME_COLOURS
-                    and outlines[first] @ outlines[place] >= SAME_COLOURS
-                )
-                if alike:
-                    group.append(place)
-                    break
-            else:
-                groups.append([place])
-        return groups
+            first = next((first for first in groups if alike[first, place]), place)
+            groups.setdefault(first, []).append(place)
+        return list(groups.values())
 
     def mask(self, where: Where) -> np.ndarray:
         """Which items a filter lets through, bool ``(N,)``. Raises :class:`FilterError`."""

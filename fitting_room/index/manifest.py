@@ -6,10 +6,10 @@ Anybody may have written it, so every field is checked, and an error names the o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from fitting_room.imaging import descriptors
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
@@ -107,34 +107,39 @@ class Manifest:
             values = json.loads(text)
         except RecursionError as error:
             raise ValueError(f"{MANIFEST}: nested too deeply") from error
-        if not isinstance(values, dict):
-            raise ValueError(f"{MANIFEST} must be an object")
-        for name, check in _FIELDS.items():
-            _require(name, _value_at(values, name), check)
-        counts, files = dict(values["counts"]), values["files"]
+        values = _read(dict, values, "it")
+        for name, allowed in (
+            ("format", (FORMAT,)),
+            ("format_version", (FORMAT_VERSION, OLD_FORMAT_VERSION)),
+            ("appearance", (descriptors.VERSION,)),
+            ("storage", STORAGES),
+        ):
+            if values.get(name) not in allowed or isinstance(values[name], bool):
+                _refuse(name, " or ".join(map(repr, allowed)), values.get(name))
         if values["format_version"] == OLD_FORMAT_VERSION:
-            counts["plain_background"] = counts.pop("studio", None)
-            files = {name: entry for name, entry in files.items() if name not in OLD_FILES}
-        for name in Counts.__slots__:
-            _require(f"counts.{name}", counts.get(name), _POSITIVE if name == "items" else _COUNT)
-        for name, check in _MAP_FIELDS.items() if values.get("map") is not None else ():
-            _require(f"map.{name}", values["map"].get(name), check)
-        for name, entry in files.items():
-            _require("a name in files", name, _FILE_NAME)
-            _require(f"files.{name}.bytes", _value_at(entry, "bytes"), _COUNT)
-            _require(f"files.{name}.sha256", _value_at(entry, "sha256"), _TEXT)
-        catalogue = values["catalogue"]
-        manifest = cls(
-            catalogue=CatalogueRecord(*(catalogue[key] for key in CatalogueRecord.__slots__)),
-            counts=Counts(*(counts[key] for key in Counts.__slots__)),
-            files={name: FileEntry(e["bytes"], e["sha256"]) for name, e in files.items()},
-            **{name: values.get(name) for name in _PLAIN},
-        )
-        manifest._check_files()
+            files = _read(dict, values.get("files"), "files")
+            counts = _read(dict, values.get("counts"), "counts")
+            values["counts"] = {**counts, "plain_background": counts.get("studio")}
+            values["files"] = {name: files[name] for name in set(files) - OLD_FILES}
+        manifest: Manifest = _read(cls, values, "")
+        manifest._check()
         return manifest
 
-    def _check_files(self) -> None:
-        """Raise ``ValueError`` unless the files are those that the other fields promise."""
+    def _check(self) -> None:
+        """Raise ``ValueError`` unless the fields make sense together."""
+        if self.counts.items == 0:
+            _refuse("counts.items", "a positive whole number", 0)
+        if not 0 < self.dimension <= MAX_DIMENSION:
+            _refuse("dimension", f"a whole number from 1 to {MAX_DIMENSION}", self.dimension)
+        for key in ("backbone", "weights", "weights_sha256"):  # the preprocessing is compared as is
+            _read(str, self.identity.get(key), f"identity.{key}")
+        for failure in self.failures:
+            _read(dict, failure, "each of failures")
+        for key, kind in {"basis": str, "laid_out": int, "changed": int}.items():
+            if self.map is not None:
+                _read(kind, self.map.get(key), f"map.{key}")
+        if other := sorted(set(self.files) - FILES):
+            _refuse("a name in files", "that of one of an index's files", other[0])
         named = set(self.files)
         for names, promised, field_name in (
             ({VECTORS, ITEMS, DESCRIPTORS}, True, "format"),
@@ -169,72 +174,27 @@ def read_manifest(folder: Path, path: Path) -> Manifest:
         raise damaged(folder, str(error)) from error
 
 
-# --- checks -----------------------------------------------------------------------------------
-
-_Check = tuple[Callable[[Any], bool], str]
-_TEXT: _Check = (lambda value: isinstance(value, str), "text")
-_OBJECT: _Check = (lambda value: isinstance(value, dict), "an object")
-_RECORD: _Check = (lambda value: isinstance(value, dict | None), "an object or null")
-_COUNT: _Check = (lambda value: type(value) is int and value >= 0, "a whole number from 0 on")
-_FILE_NAME: _Check = (lambda value: value in FILES, "that of one of an index's files")
-_POSITIVE: _Check = (lambda value: type(value) is int and value > 0, "a positive whole number")
-
-#: Each field, what it must be, and the same in words. Of identities the preprocessing is compared
-#: as it is.
-_FIELDS: Mapping[str, _Check] = {
-    "format": (lambda value: value == FORMAT, repr(FORMAT)),
-    "format_version": (
-        lambda value: type(value) is int and value in (OLD_FORMAT_VERSION, FORMAT_VERSION),
-        f"{FORMAT_VERSION}, which is what this program reads",
-    ),
-    "appearance": (
-        lambda value: value == descriptors.VERSION,
-        f"{descriptors.VERSION}, as the descriptors that this program computes",
-    ),
-    "build": _TEXT,
-    "created": _TEXT,
-    "identity.backbone": _TEXT,
-    "identity.weights": _TEXT,
-    "identity.weights_sha256": _TEXT,
-    "chosen_because": _TEXT,
-    "advice": (lambda value: isinstance(value, str | None), "text or null"),
-    "catalogue.location": _TEXT,
-    "catalogue.fingerprint": _TEXT,
-    "catalogue.report": _OBJECT,
-    "counts": _OBJECT,
-    "failures": (
-        lambda value: isinstance(value, list) and all(isinstance(one, dict) for one in value),
-        "a list of objects",
-    ),
-    "dimension": (
-        lambda value: type(value) is int and 0 < value <= MAX_DIMENSION,
-        f"a whole number from 1 to {MAX_DIMENSION}",
-    ),
-    "storage": (
-        lambda value: isinstance(value, str) and value in STORAGES,
-        " or ".join(map(repr, STORAGES)),
-    ),
-    "pca": _RECORD,
-    "head": _RECORD,
-    "calibration": _RECORD,
-    "map": _RECORD,
-    "files": _OBJECT,
-}  # fmt: skip
-_MAP_FIELDS: Mapping[str, _Check] = {"basis": _TEXT, "laid_out": _POSITIVE, "changed": _COUNT}
-_PLAIN = (
-    "identity", "chosen_because", "advice", "failures", "dimension", "storage", "build", "created",
-    "pca", "head", "calibration", "map", "format_version",
-)  # fmt: skip
+_WORDS = {str: "text", int: "a whole number from 0 on", dict: "an object", list: "a list"}
 
 
-def _value_at(values: Any, name: str) -> Any:
-    """What stands at a dotted name, or ``None``."""
-    for key in name.split("."):
-        values = values.get(key) if isinstance(values, dict) else None
-    return values
+def _read(kind: Any, value: Any, name: str) -> Any:
+    """``value`` as a field of that type, which may be a dataclass. Raises ``ValueError``, which
+    names the field, where it is of another."""
+    if is_dataclass(kind):
+        values, prefix = _read(dict, value, name), f"{name}." if name else ""
+        hints = get_type_hints(kind)
+        return kind(**{n: _read(hints[n], values.get(n), prefix + n) for n in hints})  # type: ignore[operator]
+    optional = isinstance(kind, UnionType)
+    if optional and value is None:
+        return None
+    kind = get_args(kind)[0] if optional else kind
+    plain = get_origin(kind) or kind
+    if not isinstance(value, plain) or type(value) is bool or (plain is int and value < 0):
+        _refuse(name, _WORDS[plain] + (" or null" if optional else ""), value)
+    if get_args(kind)[1:] == (FileEntry,):
+        return {key: _read(FileEntry, entry, f"{name}.{key}") for key, entry in value.items()}
+    return value
 
 
-def _require(name: str, value: Any, check: _Check) -> None:
-    is_right, expected = check
-    if not is_right(value):
-        raise ValueError(f"{MANIFEST}: {name} must be {expected}, and is {value!r:.60}")
+def _refuse(name: str, expected: str, value: Any) -> NoReturn:
+    raise ValueError(f"{MANIFEST}: {name} must be {expected}, and is {value!r:.60}")

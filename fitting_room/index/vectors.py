@@ -71,16 +71,33 @@ def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | N
     return rounded, np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-def new_rows(path: Path, scales: Path, storage: str, shape: tuple[int, int]) -> Matrix:
+def new_rows(path: Path, storage: str, shape: tuple[int, int]) -> Matrix:
     """Rows ``(N, D)`` on disk that are written by ``rows[start:end] = block``, float32, and closed
     when they are let go."""
-    raw = np.lib.format.open_memmap(path, "w+", np.dtype(KINDS[storage]), shape)
+    raw = new_array(path, KINDS[storage], shape)
     if storage == FLOAT32:
         return raw
     of_int8 = storage == INT8
-    return Rows(
-        raw, np.lib.format.open_memmap(scales, "w+", np.dtype("f4"), shape[:1]) if of_int8 else None
-    )
+    return Rows(raw, new_array(scales_path(path), np.float32, shape[:1]) if of_int8 else None)
+
+
+def mapped_rows(path: Path, storage: str, shape: tuple[int, int]) -> Matrix:
+    """Rows ``(N, D)`` on disk, mapped. Raises ``ValueError`` where the files hold anything else."""
+    raw = mapped_array(path, KINDS[storage], shape)
+    if storage == FLOAT32:
+        return raw
+    of_int8 = storage == INT8
+    return Rows(raw, mapped_array(scales_path(path), np.float32, shape[:1]) if of_int8 else None)
+
+
+def scales_path(path: Path) -> Path:
+    """The file with the scales of rows in 8 bits."""
+    return path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
+
+
+def new_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk, mapped to be written."""
+    return np.lib.format.open_memmap(path, "w+", np.dtype(kind), shape=shape)
 
 
 def mapped_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
@@ -91,14 +108,6 @@ def mapped_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> 
     if array.dtype != kind or array.shape != shape:
         raise ValueError(f"{path.name} holds {array.dtype} {array.shape}")
     return array
-
-
-def mapped_rows(path: Path, scales: Path, storage: str, shape: tuple[int, int]) -> Matrix:
-    """Rows ``(N, D)`` on disk, mapped. Raises ``ValueError`` where the files hold anything else."""
-    raw = mapped_array(path, KINDS[storage], shape)
-    if storage == FLOAT32:
-        return raw
-    return Rows(raw, mapped_array(scales, np.float32, shape[:1]) if storage == INT8 else None)
 
 
 class ReductionError(ValueError):
@@ -126,11 +135,8 @@ class PCA:
                 f"that many pictures; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
         fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
-        return cls(
-            np.asarray(fitted.mean_, np.float32),
-            np.asarray(fitted.components_, np.float32),
-            len(vectors),
-        )
+        mean, components = np.float32(fitted.mean_), np.float32(fitted.components_)
+        return cls(mean, components, len(vectors))
 
     @classmethod
     def load(cls, path: Path) -> PCA:

@@ -125,7 +125,7 @@ def test_embeddings_of_another_network_are_refused(shape: tuple[int, ...]) -> No
         random_head().project(
             np.zeros(shape, np.float32), np.zeros((3, DESCRIPTOR_LENGTH), np.uint8)
         )
-    with pytest.raises(ValueError, match="appearances"):
+    with pytest.raises(ValueError, match="descriptors"):
         random_head().project(
             np.zeros((3, INPUT), np.float32), np.zeros((2, DESCRIPTOR_LENGTH), np.uint8)
         )

@@ -77,15 +77,15 @@ def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
 @pytest.mark.parametrize("storage", STORAGES)
 def test_rows_are_written_block_by_block_and_mapped(tmp_path: Path, storage: str) -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(10, 4)))
-    files = tmp_path / "rows.npy", tmp_path / "scales.npy"
-    writable = new_rows(*files, storage, rows.shape)
+    path = tmp_path / "rows.npy"
+    writable = new_rows(path, storage, rows.shape)
     for start in range(0, 10, 4):
         writable[start : start + 4] = rows[start : start + 4]
     del writable
-    assert (tmp_path / "scales.npy").exists() == (storage == INT8)
-    mapped = mapped_rows(*files, storage, rows.shape)
+    assert (tmp_path / "rows-scales.npy").exists() == (storage == INT8)
+    mapped = mapped_rows(path, storage, rows.shape)
     np.testing.assert_array_equal(mapped[:], back(rows, storage))
     with pytest.raises(ValueError, match=r"rows\.npy holds \w+ \(10, 4\)"):
-        mapped_rows(*files, storage, (10, 5))
+        mapped_rows(path, storage, (10, 5))
     with pytest.raises(ValueError, match=r"rows\.npy holds"):
-        mapped_array(files[0], np.uint16, (10, 4))
+        mapped_array(path, np.uint16, (10, 4))
