@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,7 @@ from fitting_room.index.ann import (
     write_ann,
 )
 from fitting_room.index.calibration import Calibration
-from fitting_room.index.data import (
-    CURRENT,
-    VERSION_NAME,
-    IndexData,
-    current_version,
-    open_ann,
-    open_trained,
-)
+from fitting_room.index.data import CURRENT, VERSION_NAME, IndexData, current_version, open_derived
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
@@ -53,12 +47,8 @@ from fitting_room.util.progress import Listener, ignore
 _log = logging.getLogger(__name__)
 
 _OF_HEAD = {
-    names.HEAD_FILE,
-    names.TRAINED,
-    "trained-scales.npy",
-    TRAINED_ANN_ENCODER,
-    TRAINED_ANN_INDEX,
-}
+    names.HEAD_FILE, names.TRAINED, names.TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
+}  # fmt: skip
 
 
 def write_index(
@@ -77,11 +67,10 @@ def write_index(
     """Write an index and put it in place of what is at ``folder``.
 
     ``blocks`` are float32 unit rows and the uint8 descriptors that belong to them, as many rows
-    together as ``items`` has. ``manifest`` says what is known of them; the rest is added here.
-    ``ann`` says whether candidates can be found, by default in large catalogues. ``before`` is the
-    index that is replaced; what it learned and laid out is taken over where it fits. ``measure``
-    calibrates the new index. Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where
-    ``folder`` holds something else.
+    together as ``items`` has; ``manifest`` says what is known of them. ``ann`` says whether to make
+    what finds candidates, by default in large catalogues. ``before`` is the index that is replaced;
+    what it learned and laid out is taken over where it fits. ``measure`` calibrates the new one.
+    Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there.
     """
     if before is None:
         with suppress(IndexUnusable):
@@ -101,8 +90,8 @@ def write_index(
         learned = _learned(before, manifest, pca)
         if _wants_ann(vectors) if ann is None else ann:
             write_ann(version, vectors, descriptors, previous=learned)
-        data = IndexData(folder, manifest, vectors, descriptors, items, pca, version=version)
-        _finish(data, version, head, learned, before, measure, listener)
+        data = IndexData(folder, version, manifest, vectors, descriptors, items, pca)
+        _finish(data, head, learned, before, measure, listener)
 
 
 def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph] = ()) -> None:
@@ -120,13 +109,9 @@ def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph
                 )
             with new_version(folder) as version:
                 for name in set(old.manifest.files) - _OF_HEAD - {names.MAP}:
-                    link_or_copy((old.data.version or folder) / name, version / name)
-
-                def measure(index: Index) -> Calibration | None:
-                    return calibrate(index, photographs, old.calibration)
-
-                data = replace(old.data, version=version, head=None, trained=None, ann=None)
-                _finish(data, version, head, None, old, measure, ignore)
+                    link_or_copy(old.data.version / name, version / name)
+                measure = partial(calibrate, photographs=photographs, previous=old.calibration)
+                _finish(replace(old.data, version=version), head, None, old, measure, ignore)
     except Timeout as error:
         raise IndexUnusable(
             f"{folder}: another build of this index is running. Wait for it."
@@ -135,7 +120,6 @@ def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph
 
 def _finish(
     data: IndexData,
-    version: Path,
     head: Head | None,
     learned: Ann | None,
     before: Index | None,
@@ -144,27 +128,24 @@ def _finish(
 ) -> None:
     """Add the head, the map, the calibration and the manifest to a version, and make it the
     current one."""
+    version = data.version
     if head is not None:
-        _write_trained(data, version, head, learned)
+        _write_trained(data, head, learned)
     manifest = replace(
         data.manifest,
         build=uuid.uuid4().hex,
         head=None if head is None else dict(head.record),
-        map=None,
-        calibration=None,
         files={p.name: _entry(p) for p in sorted(version.iterdir()) if p.name in names.FILES},
     )
-    trained, ann = open_trained(version, manifest, head), open_ann(version, manifest, head)
-    index = Index(
-        replace(data, manifest=manifest, head=head, trained=trained, ann=ann, calibration=None)
-    )
-    drawn = embedding_map.draw(index, before, listener)
+    trained, ann = open_derived(version, manifest, head)
+    data = replace(data, manifest=manifest, head=head, trained=trained, ann=ann)
+    drawn = embedding_map.draw(Index(data), before, listener)
     np.save(version / names.MAP, np.asarray(drawn.positions, np.float32))
-    measured = measure(index)
+    calibration = measure(Index(data))
     manifest = replace(
         manifest,
         map=drawn.record,
-        calibration=None if measured is None else measured.as_manifest(),
+        calibration=None if calibration is None else calibration.as_manifest(),
         files={**manifest.files, names.MAP: _entry(version / names.MAP)},
     )
     text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False)
@@ -179,9 +160,9 @@ def _write_rows(
 ) -> tuple[Matrix, np.ndarray]:
     """Write the vectors and the descriptors; returns both, mapped."""
     count, storage = manifest.counts.items, manifest.storage
-    shape, shape_of_descriptors = (count, manifest.dimension), (count, DESCRIPTOR_LENGTH)
-    vectors = new_rows(version / names.VECTORS, storage, shape)
-    descriptors = new_array(version / names.DESCRIPTORS, np.uint8, shape_of_descriptors)
+    of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
+    of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
+    vectors, descriptors = new_rows(*of_vectors), new_array(*of_descriptors)
     row = 0
     for block, descriptors_of_block in blocks:
         rows = slice(row, row + len(block))
@@ -190,16 +171,13 @@ def _write_rows(
     if row != count:
         raise ValueError(f"{row} rows for {count} items")
     del vectors, descriptors  # which writes what is not written yet
-    return (
-        mapped_rows(version / names.VECTORS, storage, shape),
-        mapped_array(version / names.DESCRIPTORS, np.uint8, shape_of_descriptors),
-    )
+    return mapped_rows(*of_vectors), mapped_array(*of_descriptors)
 
 
-def _write_trained(data: IndexData, version: Path, head: Head, learned: Ann | None) -> None:
+def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
     """Write a head, what it makes of the items and, beside an inverted file, one of that."""
+    version, count = data.version, len(data.items)
     head.save(version / names.HEAD_FILE)
-    count = len(data.items)
     trained = new_rows(version / names.TRAINED, data.manifest.storage, (count, head.dimension))
     for start in range(0, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
@@ -216,8 +194,7 @@ def _wants_ann(vectors: Matrix) -> bool:
         return False
     if not is_available():
         _log.warning("%s", MISSING)
-        return False
-    return True
+    return is_available()
 
 
 def _learned(before: Index | None, manifest: Manifest, pca: PCA | None) -> Ann | None:
@@ -253,8 +230,9 @@ def new_version(folder: Path) -> Iterator[Path]:
     try:
         yield version
     except BaseException:
-        _remove(version)
+        _remove_files(version)
         with suppress(OSError):
+            version.rmdir()
             folder.rmdir()  # if nothing was there before
         raise
 
@@ -264,16 +242,14 @@ def require_replaceable(folder: Path) -> None:
     or a folder of nothing but an index's files, whole or not."""
     if not folder.exists():
         return
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
     # What file managers leave in any folder they show is nobody's work.
-    names = {name for name in names if not name.startswith(".") and name != "Thumbs.db"}
-    others = {
-        name for name in names - names.FILES - names.OLD_FILES if not VERSION_NAME.fullmatch(name)
-    }
-    others -= {names.MANIFEST, CURRENT}
+    present = {name for name in present if not name.startswith(".") and name != "Thumbs.db"}
+    others = present - names.FILES - names.OLD_FILES - {names.MANIFEST, CURRENT}
+    others = {name for name in others if not VERSION_NAME.fullmatch(name)}
     # A manifest alone is that of some web app rather than ours.
-    if others or names in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
-        named = ", ".join(sorted(others or names)[:3])
+    if others or present in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
+        named = ", ".join(sorted(others or present)[:3])
         raise IndexUnusable(
             f"{folder}: there is something else than an index ({named}). Name another place."
         )
@@ -298,25 +274,20 @@ def remove_leftovers(folder: Path) -> None:
         current = current_version(folder)
     except IndexUnusable:
         return
+    if current != folder:
+        _remove_files(folder)
     for path in folder.iterdir():
-        is_version = VERSION_NAME.fullmatch(path.name) is not None
-        if is_version and path != current:
-            _remove(path)
-        elif current != folder and not is_version and _is_ours(path):
+        if VERSION_NAME.fullmatch(path.name) and path != current:
+            _remove_files(path)
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _remove_files(folder: Path) -> None:
+    """Remove an index's files from a folder, and those that were not finished; what somebody else
+    has put into it stays."""
+    for path in folder.iterdir():
+        unfinished = path.name.startswith(".") and ".new-" in path.name
+        if unfinished or path.name in names.FILES | names.OLD_FILES | {names.MANIFEST}:
             with suppress(OSError):
                 path.unlink()
-
-
-def _remove(version: Path) -> None:
-    """Remove a version's folder; what somebody else has put into it stays."""
-    for path in version.iterdir():
-        if _is_ours(path):
-            with suppress(OSError):
-                path.unlink()
-    with suppress(OSError):
-        version.rmdir()
-
-
-def _is_ours(path: Path) -> bool:
-    unfinished = path.name.startswith(".") and ".new-" in path.name
-    return path.name in names.FILES | names.OLD_FILES | {names.MANIFEST} or unfinished

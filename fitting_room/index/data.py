@@ -49,15 +49,16 @@ _CHECKED = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexData:
-    """All that an index holds.
+    """All that an index holds; its files lie in ``version``.
 
     ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
     are taken out, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``, ``items`` the table of ``N``
     items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)``
-    their places on a map, ``version`` the folder that the files lie in, if they do.
+    their places on a map.
     """
 
     folder: Path
+    version: Path
     manifest: Manifest
     vectors: Matrix
     descriptors: np.ndarray
@@ -68,7 +69,6 @@ class IndexData:
     map: np.ndarray | None = None
     ann: Ann | None = None
     calibration: Calibration | None = None
-    version: Path | None = None
 
 
 def current_version(folder: Path) -> Path:
@@ -125,29 +125,32 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
     files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
     try:
         head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
-        data = IndexData(
-            folder,
-            manifest,
-            mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
-            mapped_array(version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)),
-            _read_items(version / names.ITEMS, count),
-            PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None,
-            head,
-            open_trained(version, manifest, head),
-            _read_map(version / names.MAP, count) if names.MAP in files else None,
-            open_ann(version, manifest, head),
-            Calibration.from_manifest(manifest.calibration),
-            version,
+        pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
+        for name, fitting in (
+            (names.HEAD_FILE, None if head is None else head.input_dimension),
+            (names.PCA_FILE, None if pca is None else pca.dimension),
+        ):
+            if fitting not in (None, dimension):
+                raise ValueError(f"{name} does not fit the vectors")
+        trained, ann = open_derived(version, manifest, head)
+        return IndexData(
+            folder=folder,
+            version=version,
+            manifest=manifest,
+            vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
+            descriptors=mapped_array(
+                version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
+            ),
+            items=_read_items(version / names.ITEMS, count),
+            pca=pca,
+            head=head,
+            trained=trained,
+            map=_read_map(version / names.MAP, count) if names.MAP in files else None,
+            ann=ann,
+            calibration=Calibration.from_manifest(manifest.calibration),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
         raise damaged(folder, str(error)) from error
-    for name, fitting in (
-        (names.HEAD_FILE, None if data.head is None else data.head.input_dimension),
-        (names.PCA_FILE, None if data.pca is None else data.pca.dimension),
-    ):
-        if fitting not in (None, dimension):
-            raise damaged(folder, f"{name} does not fit the vectors")
-    return data
 
 
 def _check_files(folder: Path, version: Path, manifest: Manifest) -> None:
@@ -162,24 +165,20 @@ def _check_files(folder: Path, version: Path, manifest: Manifest) -> None:
             check_sum(folder, version / name, entry.sha256)
 
 
-def open_trained(version: Path, manifest: Manifest, head: Head | None) -> Matrix | None:
-    """What an index's head makes of its items, mapped."""
-    if head is None:
-        return None
-    shape = (manifest.counts.items, head.dimension)
-    return mapped_rows(version / names.TRAINED, manifest.storage, shape)
-
-
-def open_ann(version: Path, manifest: Manifest, head: Head | None) -> Ann | None:
-    """What an index finds candidates with, if it has that and faiss is there."""
-    if ANN_INDEX not in manifest.files:
-        return None
-    return Ann.open(
-        version,
-        count=manifest.counts.items,
-        dimension=manifest.dimension,
-        head_dimension=None if head is None else head.dimension,
-    )
+def open_derived(
+    version: Path, manifest: Manifest, head: Head | None
+) -> tuple[Matrix | None, Ann | None]:
+    """What an index's head makes of its items, mapped, and what it finds candidates with; ``None``
+    for what it does not have."""
+    count, dimension = manifest.counts.items, manifest.dimension
+    trained, ann, head_dimension = None, None, None
+    if head is not None:
+        head_dimension = head.dimension
+        shape = (count, head_dimension)
+        trained = mapped_rows(version / names.TRAINED, manifest.storage, shape)
+    if ANN_INDEX in manifest.files:
+        ann = Ann.open(version, count=count, dimension=dimension, head_dimension=head_dimension)
+    return trained, ann
 
 
 def _read_items(path: Path, count: int) -> pd.DataFrame:

@@ -99,7 +99,7 @@ class Index:
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
-            check_sum(self.folder, (self.data.version or self.folder) / name, entry.sha256)
+            check_sum(self.folder, self.data.version / name, entry.sha256)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""

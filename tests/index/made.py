@@ -71,7 +71,7 @@ def in_memory(
     items = table(len(vectors)) if items is None else items
     manifest = manifest_of(len(vectors), vectors.shape[1])
     descriptors = no_descriptors(len(vectors)) if descriptors is None else descriptors
-    return Index(IndexData(Path("memory"), manifest, vectors, descriptors, items))
+    return Index(IndexData(Path("memory"), Path("memory"), manifest, vectors, descriptors, items))
 
 
 def random_rows(seed: int, count: int, dimension: int) -> np.ndarray:
