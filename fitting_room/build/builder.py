@@ -1,8 +1,8 @@
 """A catalogue and a network -> an index, reusing every embedding that is still right.
 
 An embedding is known by the digest of its picture's bytes, so a picture that was renamed or moved
-is not embedded again, and one whose file was only touched is read but not embedded. What one run
-embedded before it was stopped is found in the checkpoint by the next.
+is not embedded again. What one run embedded before it was stopped is found in the checkpoint by the
+next.
 """
 
 from __future__ import annotations
@@ -83,11 +83,9 @@ def build_index(
     listener: Listener = ignore,
 ) -> BuildSummary:
     """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``, with
-    its embeddings in one of :data:`fitting_room.index.vectors.STORAGES`.
-
-    Raises :class:`BuildError` when another build of the same index is running or no picture at
-    all could be used, ``IndexUnusable`` when ``folder`` holds something else than an index, and
-    ``ReductionError`` for a ``pca`` that the embeddings do not allow.
+    its embeddings in one of :data:`fitting_room.index.vectors.STORAGES`. Raises
+    :class:`BuildError` when another build of it is running or no picture could be used,
+    ``IndexUnusable`` when something else is at ``folder``, ``ReductionError`` for a wrong ``pca``.
     """
     folder = folder.resolve()  # through a link: what it points to is replaced, not the link
     require_replaceable(folder)

@@ -1,8 +1,7 @@
 """Measures how often results of a certain likeness are right.
 
-The catalogue's own labels tell: items are queries as if they were new, and the results that came at
-each likeness are counted (Zadrozny and Elkan 2002: isotonic regression turns scores into
-frequencies).
+The catalogue's own labels tell: items are queries as if they were new, and the right results at
+each likeness are counted (isotonic regression: Zadrozny and Elkan 2002).
 """
 
 from __future__ import annotations
@@ -50,12 +49,9 @@ def calibrate(
     seed: int = 0,
 ) -> Calibration | None:
     """Search an index for a sample of its own items, each as if it were not in it, and for
-    ``photographs``; without any, what is known of photographs from ``previous`` stays. ``None``
-    where the catalogue says nothing about kinds, or too little.
-
-    Of an item that the head was trained on it knows the label, which would flatter; so only items
-    that it was *not* trained on are queries.
-    """
+    ``photographs``; without any, what is known of photographs from ``previous`` stays. Items that
+    the head was trained on are no queries, which would flatter it. ``None`` where the catalogue
+    says nothing about kinds, or too little."""
     column = next((c for c in KIND_COLUMNS if c in index.filter_columns), None)
     if column is None:
         return None
@@ -72,16 +68,10 @@ def calibrate(
     if len(photographs) >= LEAST_PHOTOGRAPHS:
         street, of_head = _measure(index, partial(_of_photographs, index, photographs))
     elif previous is not None:
-        street, of_head = previous.street_plain, previous.street_trained
-    return Calibration(
-        column,
-        len(rows),
-        plain,
-        trained,
-        street_plain=street,
-        street_trained=of_head if index.head is not None else (),
-        chance=_chance(index, generator),
-    )
+        street = previous.street_plain
+        of_head = previous.street_trained if index.head is not None else ()
+    chance = _chance(index, generator)
+    return Calibration(column, len(rows), plain, trained, street, of_head, chance)
 
 
 def fit_curve(likeness: np.ndarray, right: np.ndarray) -> Curve:

@@ -122,8 +122,7 @@ class Head:
     def project_items(
         self, embeddings: np.ndarray, descriptors: np.ndarray, items: pd.DataFrame
     ) -> np.ndarray:
-        """:meth:`project` for the catalogue's own items, whose labels are known: each is drawn
-        towards them (:meth:`draw`). ``items`` has ``N`` rows."""
+        """:meth:`project` and :meth:`draw` for the catalogue's own ``N`` ``items``."""
         return self.draw(self.project(embeddings, descriptors), items)
 
     def draw(self, projected: np.ndarray, items: pd.DataFrame) -> np.ndarray:
@@ -148,7 +147,7 @@ class Head:
         from safetensors.numpy import save
 
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        arrays |= {_proxies(place): self.proxies[c] for place, c in enumerate(self.columns)}
+        arrays |= {f"proxies.{place}": self.proxies[c] for place, c in enumerate(self.columns)}
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -179,7 +178,7 @@ class Head:
                 columns=tuple(name for name, _, _ in columns),
                 labels={name: labels for name, _, labels in columns},
                 weights={name: weight for name, weight, _ in columns},
-                proxies={name: arrays.pop(_proxies(i)) for i, (name, _, _) in enumerate(columns)},
+                proxies={c[0]: arrays.pop(f"proxies.{i}") for i, c in enumerate(columns)},
                 record=record,
                 label_pull=_number(description["label_pull"], "label_pull"),
                 **{name: arrays.pop(name) for name in _ARRAYS},
@@ -187,10 +186,12 @@ class Head:
             _check(head)
             if arrays:
                 _refuse(f"it holds {min(arrays)!r:.60}, which no head has")
-        except KeyError as error:
-            raise _unusable(path, f"it lacks {error}") from error
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise _unusable(path, str(error)[:300]) from error
+        except (KeyError, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)[:300]
+            raise HeadError(
+                f"{path}: this is no head that can be used ({reason}). Train again: "
+                "fitting-room train CATALOGUE --index INDEX"
+            ) from error
         return head
 
 
@@ -224,18 +225,7 @@ def _gelu(values: np.ndarray) -> np.ndarray:
     return np.asarray(values * ndtr(values), np.float32)
 
 
-def _proxies(place: int) -> str:
-    return f"proxies.{place}"
-
-
 # --- reading what anybody may have written ----------------------------------------------------
-
-
-def _unusable(path: Path, why: str) -> HeadError:
-    return HeadError(
-        f"{path}: this is no head that can be used ({why}). Train again: "
-        "fitting-room train CATALOGUE --index INDEX"
-    )
 
 
 def _refuse(why: str) -> NoReturn:

@@ -59,6 +59,7 @@ INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
 #: Values wanted by column: any of a column's values, all of the columns.
 Where = Mapping[str, str | Sequence[str]]
 
+DEFAULT_OPTIONS = SimilarityOptions()
 #: Of each query the embeddings of its views, float32 ``(V, D)``.
 Views = Sequence[np.ndarray]
 
@@ -127,12 +128,7 @@ class Index:
 
     def uses_head(self, options: SimilarityOptions) -> bool:
         """Whether ``options`` use a head here."""
-        return self._head_for(options) is not None
-
-    def _head_for(self, options: SimilarityOptions) -> tuple[Head, Matrix] | None:
-        if not options.trained or options.metric != COSINE:
-            return None
-        return None if self.head is None or self.trained is None else (self.head, self.trained)
+        return options.trained and options.metric == COSINE and self.head is not None
 
     def search(
         self,
@@ -140,7 +136,7 @@ class Index:
         n: int,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
         exclude: np.ndarray | None = None,
         positives: int | None = None,
         exact: bool = False,
@@ -216,11 +212,7 @@ class Index:
         return [best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
 
     def likeness(
-        self,
-        query: Features,
-        rows: np.ndarray,
-        *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        self, query: Features, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
     ) -> np.ndarray:
         """The likeness of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
         measures it."""
@@ -239,11 +231,10 @@ class Index:
         ]
         # A picture of which only the embedding is known has no colours.
         weight = np.where(colours.any(axis=1), weights, 0.0)[:, None]
-        learned = self._head_for(options)
-        if learned is None:
-            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
+        if self.uses_head(options) and self.head is not None and self.trained is not None:
+            terms = self._head_terms(views, descriptors, 1 - weight, self.head, self.trained)
         else:
-            terms = self._head_terms(views, descriptors, 1 - weight, *learned)
+            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
         if weight.any():
             terms.append(self._byte_term(COLOUR, COLOURS, weight * colours))
         return terms
@@ -255,11 +246,9 @@ class Index:
         counts = [len(view) for view in views]
         projected = head.project(np.concatenate(views), np.repeat(descriptors, counts, axis=0))
         of_head = _means(np.split(projected, np.cumsum(counts)[:-1]))
-        learned = weight * (1 - EMBEDDING_SHARE) * of_head
-        bare = weight * EMBEDDING_SHARE * _means(views)
         return [
-            ScoreTerm(LEARNED, trained, np.asarray(learned, np.float32)),
-            ScoreTerm(EMBEDDING, self.vectors, np.asarray(bare, np.float32)),
+            _term(LEARNED, trained, weight * (1 - EMBEDDING_SHARE) * of_head),
+            _term(EMBEDDING, self.vectors, weight * EMBEDDING_SHARE * _means(views)),
         ]
 
     def _embedding_terms(
@@ -274,8 +263,7 @@ class Index:
         if options.metric == JACCARD:
             terms.append(JaccardTerm(self.vectors, views, whole[:, 0]))
         else:
-            queries = np.asarray(whole * _means(views), np.float32)
-            terms.append(ScoreTerm(EMBEDDING, self.vectors, queries))
+            terms.append(_term(EMBEDDING, self.vectors, whole * _means(views)))
         if of_outline.any():
             queries = weight * of_outline * unit_bytes(outlines)
             terms.append(self._byte_term(OUTLINE, SILHOUETTE, queries))
@@ -290,7 +278,7 @@ class Index:
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
             self._scales[columns.start] = scale
-        return ScoreTerm(of, rows, np.asarray(queries, np.float32), self._scales[columns.start])
+        return _term(of, rows, queries, self._scales[columns.start])
 
     def features(self, rows: np.ndarray) -> list[Features]:
         """What is stored of some items, as queries; the index's own PCA is not applied again."""
@@ -370,6 +358,10 @@ def _as_features(queries: Sequence[Features] | np.ndarray) -> Sequence[Features]
         return queries
     unknown = np.zeros(DESCRIPTOR_LENGTH, np.uint8)
     return [Features(row[None], unknown) for row in np.atleast_2d(queries)]
+
+
+def _term(of: str, rows: Matrix, queries: np.ndarray, scale: np.ndarray | None = None) -> ScoreTerm:
+    return ScoreTerm(of, rows, np.asarray(queries, np.float32), scale)
 
 
 def _means(views: Sequence[np.ndarray]) -> np.ndarray:

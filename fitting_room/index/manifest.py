@@ -76,11 +76,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a builder knows of an index, and what the writer adds to it: all but the first eight.
-
-    ``identity`` is the network's, with its weights and preprocessing. ``head``, ``calibration``,
-    ``map`` and ``pca`` are records of plain values; ``head`` and ``map`` have files of their own.
-    """
+    """What a builder knows of an index, and from ``build`` on what the writer adds. ``identity`` is
+    the network's; ``pca``, ``head``, ``calibration`` and ``map``
+    are records of plain values."""
 
     identity: dict[str, Any]
     chosen_because: str
