@@ -139,7 +139,10 @@ def _finish(
     )
     trained, ann = open_derived(version, manifest, head)
     data = replace(data, manifest=manifest, head=head, trained=trained, ann=ann)
-    drawn = embedding_map.draw(Index(data), before, listener)
+    checksums = {name: entry.sha256 for name, entry in manifest.files.items()}
+    basis = embedding_map.basis_of(manifest.identity, checksums)
+    rows = data.vectors if trained is None else trained
+    drawn = embedding_map.draw(rows, data.items.get("digest"), basis, before, listener)
     np.save(version / names.MAP, np.asarray(drawn.positions, np.float32))
     calibration = measure(Index(data))
     manifest = replace(

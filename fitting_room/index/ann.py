@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,11 +28,11 @@ from fitting_room.index.vectors import Matrix
 
 _log = logging.getLogger(__name__)
 
-#: The encoder's and the inverted file's names, for the embeddings and for the head's projections.
+#: The files' names: encoder and inverted file, for the embeddings and for the head's projections.
 ANN_ENCODER, ANN_INDEX = "ann-encoder.safetensors", "ann.faiss"
 TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX = "trained-ann-encoder.safetensors", "trained-ann.faiss"
 
-#: An index gets these files from this many numbers (items x dimensions) on: 500,000 items of 128
+#: An index has these files from this many numbers (items x dimensions) on: 500,000 items of 128
 #: dimensions, 50,000 of 1,280. Below, exact search takes some hundredths of a second.
 WORTHWHILE_FROM = 64_000_000
 #: A filter that leaves at most this many items is answered by comparing them all.
@@ -42,15 +42,13 @@ FEW_ITEMS = 50_000
 SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
 #: Items that the directions are learned from, about.
 ENCODER_SAMPLE = 20_000
-#: There are ``GROUPS * items ** GROWTH`` groups. More take longer to learn and less to visit.
+#: There are ``GROUPS * items ** GROWTH`` groups: more take longer to learn and less to visit. Their
+#: centres are learned from this many items a group, in this many rounds.
 GROUPS, GROWTH, MAX_GROUPS = 0.5, 0.7, 16_384
-#: Their centres are learned from a sample of this many points a group, in this many rounds.
-POINTS_PER_GROUP, ROUNDS, MAX_SAMPLE_NUMBERS = 32, 6, 100_000_000
-#: Links of each centre in the graph; how broadly the graph is built, and searched for an item's
-#: group.
-LINKS, BUILD_BREADTH, ADD_BREADTH = 16, 100, 24
-#: A search keeps up to this many more centres in view than it wants, since the graph needs some.
-MAX_EXTRA_CENTRES = 64
+ITEMS_PER_GROUP, ROUNDS, MAX_SAMPLE_NUMBERS = 32, 6, 100_000_000
+#: Links of each centre, and how broadly their graph is built and searched: for an item's group, and
+#: by a query, which keeps up to so many more centres in view than it wants.
+LINKS, BUILD_BREADTH, ADD_BREADTH, MAX_EXTRA_CENTRES = 16, 100, 24, 64
 
 MISSING = (
     "Large catalogues are searched faster with faiss, which is not installed. "
@@ -97,9 +95,8 @@ class AnnEncoder:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, descriptors: np.ndarray) -> AnnEncoder:
-        """Learn the directions from a sample of unit rows, float32 ``(N, D)``, and descriptors,
-        uint8: the first eigenvectors of their second moments, which keep most of the dot
-        products."""
+        """Learn the directions that keep most of the dot products among some unit rows, float32
+        ``(N, D)``, and among their descriptors: eigenvectors of the second moments."""
         return cls(
             _directions(vectors, SHAPE_DIRECTIONS),
             _directions(unit_bytes(descriptors[:, SILHOUETTE]), SILHOUETTE_DIRECTIONS),
@@ -108,19 +105,21 @@ class AnnEncoder:
 
     def encode_items(self, vectors: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
         """Codes, float32 ``(N, width)``, of unit rows, float32 ``(N, D)``, and descriptors."""
-        silhouettes = unit_bytes(descriptors[:, SILHOUETTE]) @ self.silhouette
-        colours = unit_bytes(descriptors[:, COLOURS]) @ self.colours
-        return np.hstack([vectors @ self.shape, silhouettes, colours])
+        silhouettes, colours = descriptors[:, SILHOUETTE], descriptors[:, COLOURS]
+        return self.encode_queries(vectors, unit_bytes(silhouettes), unit_bytes(colours))
 
     def encode_queries(
         self, shape: np.ndarray, silhouette: np.ndarray | None, colours: np.ndarray | None
     ) -> np.ndarray:
         """Codes, float32 ``(Q, width)``, of weighted query rows; ``None`` has no weight."""
-        columns = [shape @ self.shape]
-        for rows, directions in ((silhouette, self.silhouette), (colours, self.colours)):
-            zeros = np.zeros((len(shape), directions.shape[1]), np.float32)
-            columns.append(zeros if rows is None else rows @ directions)
-        return np.ascontiguousarray(np.hstack(columns), np.float32)
+        codes = np.zeros((len(shape), self.width), np.float32)
+        silhouette_from, colours_from = np.cumsum([self.shape.shape[1], self.silhouette.shape[1]])
+        codes[:, :silhouette_from] = shape @ self.shape
+        if silhouette is not None:
+            codes[:, silhouette_from:colours_from] = silhouette @ self.silhouette
+        if colours is not None:
+            codes[:, colours_from:] = colours @ self.colours
+        return codes
 
     @property
     def width(self) -> int:
@@ -131,8 +130,7 @@ class AnnEncoder:
         """Write the directions to a ``.safetensors`` file."""
         from safetensors.numpy import save_file
 
-        parts = {"shape": self.shape, "silhouette": self.silhouette, "colours": self.colours}
-        save_file(parts, path)
+        save_file(asdict(self), path)
 
     @classmethod
     def load(cls, path: Path, dimension: int) -> AnnEncoder:
@@ -141,13 +139,11 @@ class AnnEncoder:
         from safetensors.numpy import load_file
 
         try:
-            parts = load_file(path)
-            encoder = cls(parts["shape"], parts["silhouette"], parts["colours"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            encoder = cls(**load_file(path))
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise AnnIndexError(f"{path.name} is damaged") from error
         heights = (dimension, SILHOUETTE.stop - SILHOUETTE.start, COLOURS.stop - COLOURS.start)
-        for name, height in zip(("shape", "silhouette", "colours"), heights, strict=True):
-            part = parts[name]
+        for part, height in zip(asdict(encoder).values(), heights, strict=True):
             sound = part.ndim == 2 and len(part) == height and part.dtype == np.float32
             if not sound or not np.isfinite(part).all():
                 raise AnnIndexError(f"{path.name} does not belong to this index")
@@ -184,25 +180,17 @@ class AnnIndex:
         or an array of row numbers, float32 ``(_, dimension)``. The centres of ``previous`` are kept
         while the catalogue is of about its size, since learning new ones takes longest. Raises
         ``OSError``."""
-        faiss = _faiss()
         groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MAX_GROUPS))
-        inverted = None if previous is None else previous._emptied(dimension, groups)
-        if inverted is None:
-            inverted = _trained(_sample(codes, count, dimension, groups), groups)
+        old = None if previous is None else previous._inverted
+        if old is not None and old.d == dimension and groups / 2 <= old.nlist <= groups * 2:
+            inverted = _emptied(old)
+        else:
+            inverted = _untrained(dimension, groups)
+            inverted.train(_sample(codes, count, dimension, groups))
         for start in range(0, count, ROWS_AT_ONCE):
             inverted.add(codes(slice(start, min(start + ROWS_AT_ONCE, count))))
         with path.open("wb") as file:  # by Python, whose errors say that a disk is full
-            faiss.write_index(inverted, faiss.PyCallbackIOWriter(file.write))
-
-    def _emptied(self, dimension: int, groups: int) -> Any:
-        """The inverted file without items, or ``None`` where others than these are needed."""
-        faiss, own = _faiss(), self._inverted
-        if own.d != dimension or not groups / 2 <= own.nlist <= groups * 2:
-            return None
-        emptied = _empty(faiss.clone_index(own.quantizer), own.nlist)
-        faiss.copy_array_to_vector(faiss.vector_to_array(own.sq.trained), emptied.sq.trained)
-        emptied.is_trained = True
-        return emptied
+            _faiss().write_index(inverted, _faiss().PyCallbackIOWriter(file.write))
 
     @classmethod
     def open(cls, path: Path, count: int, dimension: int) -> AnnIndex:
@@ -258,35 +246,32 @@ def _faiss_params(probes: int, selector: Any = None) -> Any:
 _unfiltered_params = lru_cache(maxsize=64)(_faiss_params)  # 20 us to make, a fifth of a search
 
 
-def _empty(quantizer: Any, groups: int) -> Any:
-    """An inverted file without items around the centres of ``quantizer``."""
-    faiss, by_residual = _faiss(), False  # codes are comparable across groups
-    kind, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    dimension = quantizer.d
-    empty = faiss.IndexIVFScalarQuantizer(quantizer, dimension, groups, kind, metric, by_residual)
-    empty.own_fields = True
-    quantizer.this.disown()
-    return empty
-
-
-def _trained(sample: np.ndarray, groups: int) -> Any:
-    """An inverted file without items whose centres are learned from some codes."""
+def _untrained(dimension: int, groups: int) -> Any:
     faiss = _faiss()
-    graph = faiss.IndexHNSWFlat(sample.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction, graph.hnsw.efSearch = BUILD_BREADTH, ADD_BREADTH
-    inverted = _empty(graph, groups)
-    inverted.quantizer_trains_alone = 2  # centres first, then their graph
+    kind = f"IVF{groups}_HNSW{LINKS},SQ8"
+    inverted = faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
+    inverted.by_residual = False  # codes are comparable across groups
+    graph = faiss.downcast_index(inverted.quantizer).hnsw
+    graph.efConstruction, graph.efSearch = BUILD_BREADTH, ADD_BREADTH
     inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, 1
     inverted.cp.min_points_per_centroid = 1
-    inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
-    inverted.train(sample)
+    inverted.cp.max_points_per_centroid = ITEMS_PER_GROUP
+    return inverted
+
+
+def _emptied(old: Any) -> Any:
+    """An inverted file with the same centres and no items."""
+    faiss, inverted = _faiss(), _untrained(old.d, old.nlist)
+    inverted.quantizer.add(old.quantizer.reconstruct_n(0, old.nlist))
+    faiss.copy_array_to_vector(faiss.vector_to_array(old.sq.trained), inverted.sq.trained)
+    inverted.is_trained = True
     return inverted
 
 
 def _sample(
     codes: Callable[[Any], np.ndarray], count: int, dimension: int, groups: int
 ) -> np.ndarray:
-    size = min(count, groups * POINTS_PER_GROUP, max(groups, MAX_SAMPLE_NUMBERS // dimension))
+    size = min(count, groups * ITEMS_PER_GROUP, max(groups, MAX_SAMPLE_NUMBERS // dimension))
     rows = np.sort(np.random.default_rng(0).choice(count, size, replace=False))
     sample = np.empty((size, dimension), np.float32)
     for start in range(0, size, ROWS_AT_ONCE):

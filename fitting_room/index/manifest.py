@@ -77,8 +77,7 @@ class Counts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a builder knows of an index, and from ``build`` on what the writer adds. ``identity`` is
-    the network's; ``pca``, ``head``, ``calibration`` and ``map``
-    are records of plain values."""
+    the network's; ``pca``, ``head``, ``calibration`` and ``map`` are plain values."""
 
     identity: dict[str, Any]
     chosen_because: str
@@ -125,8 +124,6 @@ class Manifest:
 
     def _check(self) -> None:
         """Raise ``ValueError`` unless the fields make sense together."""
-        if self.counts.items == 0:
-            _refuse("counts.items", "a positive whole number", 0)
         if not 0 < self.dimension <= MAX_DIMENSION:
             _refuse("dimension", f"a whole number from 1 to {MAX_DIMENSION}", self.dimension)
         for key in ("backbone", "weights", "weights_sha256"):  # the preprocessing is compared as is
@@ -136,6 +133,10 @@ class Manifest:
         for key, kind in {"basis": str, "laid_out": int, "changed": int}.items():
             if self.map is not None:
                 _read(kind, self.map.get(key), f"map.{key}")
+        laid_out = None if self.map is None else self.map["laid_out"]
+        for name, count in (("counts.items", self.counts.items), ("map.laid_out", laid_out)):
+            if count == 0:
+                _refuse(name, "a positive whole number", 0)
         if other := sorted(set(self.files) - FILES):
             _refuse("a name in files", "that of one of an index's files", other[0])
         named = set(self.files)

@@ -96,9 +96,9 @@ def write(
 def _small_is_large() -> Iterator[None]:
     """Some thousand items stand for millions, and no map is drawn of them."""
 
-    def no_map(index: Index, *_: object) -> embedding_map.Map:
-        record = {"basis": "", "laid_out": len(index), "changed": 0}
-        return embedding_map.Map(np.zeros((len(index), 2), np.float32), record)
+    def no_map(rows: np.ndarray, *_: object) -> embedding_map.Map:
+        record = {"basis": "", "laid_out": len(rows), "changed": 0}
+        return embedding_map.Map(np.zeros((len(rows), 2), np.float32), record)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding_map, "draw", no_map)

@@ -94,7 +94,7 @@ def test_its_keys_are_those_that_scripts_read() -> None:
         ("head", {}, "files must name head.safetensors, as head says"),
         ("map", None, "files must not name map.npy, as map says"),
         ("map.basis", None, "map.basis must be text"),
-        ("map.laid_out", -1, "map.laid_out must be a whole number"),
+        ("map.laid_out", 0, "map.laid_out must be a positive whole number"),
         ("map.changed", 1.5, "map.changed must be a whole number"),
         ("files", [], "files must be an object"),
         ("files", {}, "files must name appearances.npy"),
