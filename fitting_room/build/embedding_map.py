@@ -66,9 +66,10 @@ def draw(
     """The map of items with these unit rows, ``(N, D)``, and picture ``digests``, ``(N,)``, if they
     are known. While the map of ``before``, an earlier index, has the same ``basis`` and shows
     mostly the same items, its points stay and new ones are placed among them."""
-    if before is None or before.map is None or digests is None or "digest" not in before.columns:
+    known = None if before is None else before.items.get("digest")
+    record = None if before is None else before.manifest.map
+    if before is None or before.map is None or record is None or digests is None or known is None:
         return _new_map(rows, basis, listener)
-    record, known = before.manifest["map"], before.items["digest"]
     kept = np.flatnonzero(digests.isin(known))
     changed = record["changed"] + int((~known.isin(digests)).sum()) + len(rows) - len(kept)
     outgrown = changed > OUTGROWN * record["laid_out"] or len(kept) < NEAREST_LANDMARKS

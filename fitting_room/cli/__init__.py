@@ -24,7 +24,7 @@ from fitting_room.evaluation.queries import QueriesError
 from fitting_room.evaluation.results import EvaluationError, OptionError
 from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.reduction import ReductionError
+from fitting_room.index.vectors import ReductionError
 from fitting_room.learning.losses import LossError
 from fitting_room.learning.options import TrainingError
 from fitting_room.settings import Settings, SettingsError

@@ -200,8 +200,8 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        counts = with_old_keys(index.manifest["counts"])
-        print(json.dumps({**index.manifest, "counts": counts}))
+        manifest = index.manifest.as_dict()
+        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
     else:
         print(*_in_words(describe_index(index)), sep="\n")
     return 0

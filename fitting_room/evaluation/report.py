@@ -28,7 +28,7 @@ from fitting_room.evaluation.results import (
 )
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
-from fitting_room.index.head import write_whole
+from fitting_room.util.files import write_atomically
 
 #: Queries that a page shows, and results of each at most.
 CASES, RESULTS_SHOWN = 40, 24
@@ -159,7 +159,7 @@ def write_report(
         shorten=shorten,
     )
     try:
-        write_whole(path, page.encode("utf-8", "replace"))
+        write_atomically(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise EvaluationError(f"{path}: the report cannot be written ({error}).") from error
 

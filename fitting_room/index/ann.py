@@ -160,8 +160,8 @@ def _directions(rows: np.ndarray, most: int) -> np.ndarray:
 class AnnIndex:
     """An inverted file of codes. Safe to share between threads."""
 
-    def __init__(self, path: Path, inverted: Any) -> None:
-        self._path, self._inverted = path, inverted
+    def __init__(self, inverted: Any) -> None:
+        self._inverted = inverted
 
     def __len__(self) -> int:
         return int(self._inverted.ntotal)
@@ -181,23 +181,16 @@ class AnnIndex:
         while the catalogue is of about its size, since learning new ones takes longest. Raises
         ``OSError``."""
         groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MAX_GROUPS))
-        inverted = None if previous is None else previous._emptied(dimension, groups)
-        if inverted is None:
-            inverted = _trained(_sample(codes, count, dimension, groups), groups)
+        old = None if previous is None else previous._inverted
+        if old is not None and old.d == dimension and groups / 2 <= old.nlist <= groups * 2:
+            inverted = _emptied(old)
+        else:
+            inverted = _untrained(dimension, groups)
+            inverted.train(_sample(codes, count, dimension, groups))
         for start in range(0, count, ROWS_AT_ONCE):
             inverted.add(codes(slice(start, min(start + ROWS_AT_ONCE, count))))
         with path.open("wb") as file:  # by Python, whose errors say that a disk is full
             _faiss().write_index(inverted, _faiss().PyCallbackIOWriter(file.write))
-
-    def _emptied(self, dimension: int, groups: int) -> Any:
-        """The inverted file without its items, or ``None`` where others than these are needed."""
-        if self._inverted.d != dimension or not groups / 2 <= self._inverted.nlist <= groups * 2:
-            return None
-        faiss = _faiss()
-        inverted = faiss.read_index(str(self._path), faiss.IO_FLAG_MMAP)
-        inverted.replace_invlists(faiss.ArrayInvertedLists(inverted.nlist, inverted.code_size))
-        inverted.ntotal = 0
-        return inverted
 
     @classmethod
     def open(cls, path: Path, count: int, dimension: int) -> AnnIndex:
@@ -218,7 +211,7 @@ class AnnIndex:
             raise AnnIndexError(f"{path.name} does not belong to this index")
         # Threads that read groups ahead are made anew for each query and take longer than groups.
         faiss.downcast_InvertedLists(inverted.invlists).prefetch_nthread = 0
-        return cls(path, inverted)
+        return cls(inverted)
 
     def candidates(
         self, queries: np.ndarray, n: int, params: AnnSearchParams, mask: np.ndarray | None = None
@@ -253,18 +246,25 @@ def _faiss_params(probes: int, selector: Any = None) -> Any:
 _unfiltered_params = lru_cache(maxsize=64)(_faiss_params)  # 20 us to make, a fifth of a search
 
 
-def _trained(sample: np.ndarray, groups: int) -> Any:
-    """An inverted file without items whose centres are learned from some codes."""
+def _untrained(dimension: int, groups: int) -> Any:
     faiss = _faiss()
     kind = f"IVF{groups}_HNSW{LINKS},SQ8"
-    inverted = faiss.index_factory(sample.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
+    inverted = faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
     inverted.by_residual = False  # codes are comparable across groups
     graph = faiss.downcast_index(inverted.quantizer).hnsw
     graph.efConstruction, graph.efSearch = BUILD_BREADTH, ADD_BREADTH
     inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, 1
     inverted.cp.min_points_per_centroid = 1
     inverted.cp.max_points_per_centroid = ITEMS_PER_GROUP
-    inverted.train(sample)
+    return inverted
+
+
+def _emptied(old: Any) -> Any:
+    """An inverted file with the same centres and no items."""
+    faiss, inverted = _faiss(), _untrained(old.d, old.nlist)
+    inverted.quantizer.add(old.quantizer.reconstruct_n(0, old.nlist))
+    faiss.copy_array_to_vector(faiss.vector_to_array(old.sq.trained), inverted.sq.trained)
+    inverted.is_trained = True
     return inverted
 
 

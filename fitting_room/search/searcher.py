@@ -225,7 +225,7 @@ class Searcher:
 
     @property
     def catalogue_location(self) -> Path:
-        return Path(self.index.manifest["catalogue"]["location"])
+        return Path(self.index.manifest.catalogue.location)
 
     @property
     def store(self) -> ImageStore:

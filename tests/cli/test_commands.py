@@ -17,6 +17,7 @@ import pytest
 from fitting_room.cli import commands, main
 from fitting_room.embedding.backbones import select
 from fitting_room.facade import FittingRoom
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST
 from fitting_room.learning.options import TrainingOptions
@@ -373,7 +374,7 @@ def test_search_in_an_unusable_index_fails_in_words(
 ) -> None:
     query = goods / "images" / "1.jpg"
     damaged = shutil.copytree(index, tmp_path / "damaged")
-    (damaged / "items.parquet").write_bytes(b"garbage")
+    (current_version(damaged) / "items.parquet").write_bytes(b"garbage")
     for place in (tmp_path / "nowhere", damaged):
         ran = run("search", query, "--index", place, "--json")
         assert (ran.status, ran.out) == (1, "")
@@ -648,15 +649,18 @@ def test_info_says_what_an_index_holds(run: Any, goods: Path, index: Path) -> No
 def test_info_in_json_is_the_manifest(run: Any, index: Path) -> None:
     ran = run("info", "--index", index, "--json")
     assert ran.status == 0
-    assert ran.lines == [json.loads((index / MANIFEST).read_text("utf-8"))]
+    manifest = json.loads((current_version(index) / MANIFEST).read_text("utf-8"))
+    manifest["counts"]["studio"] = manifest["counts"]["plain_background"]
+    assert ran.lines == [manifest]
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "items.parquet", "manifest.json"])
 def test_info_finds_a_changed_byte(run: Any, index: Path, tmp_path: Path, name: str) -> None:
     damaged = shutil.copytree(index, tmp_path / "damaged")
-    data = bytearray((damaged / name).read_bytes())
+    path = current_version(damaged) / name
+    data = bytearray(path.read_bytes())
     data[-10] ^= 255
-    (damaged / name).write_bytes(data)
+    path.write_bytes(data)
     ran = run("info", "--index", damaged)
     assert (ran.status, ran.out) == (1, "")
     assert "damaged" in ran.err
@@ -676,7 +680,7 @@ def test_info_on_a_manifest_with_something_missing_is_no_crash(
 ) -> None:
     """An index may come from somebody else, or from a disk that lost a block."""
     copy = shutil.copytree(index, tmp_path / "copy")
-    whole = json.loads((copy / MANIFEST).read_text("utf-8"))
+    whole = json.loads((current_version(copy) / MANIFEST).read_text("utf-8"))
     for path in (
         ("created",),
         ("chosen_because",),
@@ -691,7 +695,7 @@ def test_info_on_a_manifest_with_something_missing_is_no_crash(
         for key in path[:-1]:
             place = place[key]
         del place[path[-1]]
-        (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+        (current_version(copy) / MANIFEST).write_text(json.dumps(manifest), "utf-8")
         assert run("info", "--index", copy).status in (0, 1), path
 
 

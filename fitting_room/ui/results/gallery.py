@@ -175,7 +175,7 @@ def _found(
     kept: OrderedDict[str, tuple[int, list[Match]]] = st.session_state.setdefault(
         "answers", OrderedDict()
     )
-    name = repr((fitting_room.index.manifest["build"], asked.query, where, options, fold))
+    name = repr((fitting_room.index.manifest.build, asked.query, where, options, fold))
     count, matches = kept.get(name, (0, []))
     if count < n:
         matches = fitting_room.search(
