@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue import download
-from fitting_room.evaluation.queries import MAPPING_COLUMN, load_queries, read_mapping
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
+from fitting_room.evaluation.queries import load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.description import (
@@ -33,7 +34,8 @@ from fitting_room.index.description import (
 )
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
+from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
+from fitting_room.learning.train import train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
 from fitting_room.util.aliases import with_old_keys
@@ -179,7 +181,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         shared["listener"] = progress
         evaluation = measure(fitting_room, queries, columns=options.columns, **shared)
         if options.copies:
-            copies = copy_detection.find_copies(fitting_room, options.copies, **shared)
+            copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
     for remark in report.remarks(evaluation):
         say(remark)
     _say_rejected(evaluation.rejected)
@@ -189,7 +191,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         print(json.dumps({**evaluation.as_dict(), "copies": copies and copies.as_dict()}))
     else:
-        print(report.in_words(evaluation, copies))
+        print(report.as_text(evaluation, copies))
     return 0
 
 
@@ -199,8 +201,8 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        counts = with_old_keys(index.manifest["counts"])
-        print(json.dumps({**index.manifest, "counts": counts}))
+        manifest = index.manifest.as_dict()
+        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
     else:
         print(*_in_words(describe_index(index)), sep="\n")
     return 0
@@ -208,7 +210,7 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
 
 def fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Download a public catalogue."""
-    folder = download.fetch(options.name, options.to)
+    folder = download.download(options.name, options.to)
     print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
     return 0
 

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 
 from fitting_room import __version__
 from fitting_room.catalogue.download import DATASETS
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.cli import commands
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
-from fitting_room.evaluation.evaluate import DEFAULT_COLUMNS, RESULTS
-from fitting_room.evaluation.queries import MAPPING_COLUMN
+from fitting_room.evaluation.evaluate import RESULTS
+from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES
-from fitting_room.learning.train import TrainingOptions
+from fitting_room.learning.options import TrainingOptions
 
 Add = Callable[..., argparse.Action]
 N = TypeVar("N", int, float)
@@ -112,7 +113,7 @@ def _add_evaluate(add: Add) -> None:
     add("--mapping", help="JSON: class folder of a query -> values that are right", **_FILE)
     add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
     add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
-    add("--report", help="write the worst queries to a page, .html or .md", **_FILE)
+    add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")
 
 

@@ -49,27 +49,27 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
     the manifest makes no sense."""
     manifest, identity, head = index.manifest, index.identity, index.head
     try:
-        report, counts = manifest["catalogue"]["report"], manifest["counts"]
+        report, counts = manifest.catalogue.report, manifest.counts
         pixels = identity.get("preprocessing", {}).get("input_size", ())
         of_size = f", {pixels[0]} x {pixels[1]} pixels" if pixels else ""
         reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
-        searched = "all items, exactly" if index.near is None else "candidates first (approximate)"
-        size = sum(entry["bytes"] for entry in manifest["files"].values())
+        searched = "all items, exactly" if index.ann is None else "candidates first (approximate)"
+        size = sum(entry.bytes for entry in manifest.files.values())
         return IndexDescription(
-            items=f"{len(index):,} items of {manifest['catalogue']['location']}",
+            items=f"{len(index):,} items of {manifest.catalogue.location}",
             network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
-            f"{identity['weights_sha256'][:12]}){of_size}: {manifest['chosen_because']}",
-            embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest['storage']}",
+            f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
+            embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
             searched=searched,
             trained=None if head is None else _trained(head),
             validation=() if head is None else validation_of(head.record.get("validation")),
-            built=f"{manifest['created']}, {size / 2**20:.1f} MiB",
-            rows=_count(counts.get("rows")),
+            built=f"{manifest.created}, {size / 2**20:.1f} MiB",
+            rows=counts.rows,
             outcomes=tuple(_outcomes(report)),
             empty=_counts(report.get("empty")),
-            failed=counts["failed"],
-            failures=tuple((str(f["id"]), str(f["reason"])) for f in manifest["failures"]),
-            advice=manifest.get("advice"),
+            failed=counts.failed,
+            failures=tuple((str(f["id"]), str(f["reason"])) for f in manifest.failures),
+            advice=manifest.advice,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise IndexUnusable(

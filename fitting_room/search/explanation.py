@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.index.head import Head

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.index.calibration import describe_share
 from fitting_room.search.searcher import Match
 

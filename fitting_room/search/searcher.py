@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS, CatalogueError, open_store
-from fitting_room.catalogue.image_store import PictureStore
+from fitting_room.catalogue.catalogue import CatalogueError, open_store
+from fitting_room.catalogue.image_store import ImageStore
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
@@ -69,7 +70,7 @@ class Searcher:
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
         self._lock = threading.Lock()
-        self._store: PictureStore | None = None
+        self._store: ImageStore | None = None
         self._rows: dict[str, int] | None = None
         self._names: pd.Series[str] | None = None
 
@@ -225,10 +226,10 @@ class Searcher:
 
     @property
     def catalogue_location(self) -> Path:
-        return Path(self.index.manifest["catalogue"]["location"])
+        return Path(self.index.manifest.catalogue.location)
 
     @property
-    def store(self) -> PictureStore:
+    def store(self) -> ImageStore:
         """The catalogue's pictures. Raises ``CatalogueError`` when they are not there any more."""
         with self._lock:
             if self._store is None:
