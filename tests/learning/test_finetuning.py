@@ -21,8 +21,8 @@ from fitting_room.embedding.weights import BackboneError, read_state_dict
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from fitting_room.learning import finetuning
-from fitting_room.learning.finetuning import blocks_of, changed, finetune, save_weights, unfreeze
 from fitting_room.learning.dataset import training_set_from
+from fitting_room.learning.finetuning import blocks_of, changed, finetune, save_weights, unfreeze
 from fitting_room.learning.options import TrainingError, TrainingOptions
 from fitting_room.learning.train import train
 from fitting_room.settings import Settings

@@ -15,10 +15,7 @@ def test_items_without_any_label_have_no_part_in_a_loss(name: str) -> None:
     torch.manual_seed(0)
     losses = ColumnLosses(LOSSES[name], labels, 8)
     embeddings = torch.nn.functional.normalize(torch.randn(6, 8), dim=1).requires_grad_()
-    codes = {
-        "kind": np.array([0, 0, 1, 1, -1, -1]),
-        "colour": np.array([0, 0, 1, 1, 2, -1]),
-    }
+    codes = {"kind": np.array([0, 0, 1, 1, -1, -1]), "colour": np.array([0, 0, 1, 1, 2, -1])}
     loss = losses(embeddings, codes)
     loss.backward()
     assert loss > 0
@@ -40,9 +37,7 @@ def test_a_photograph_is_drawn_to_what_it_may_be(name: str) -> None:
     photograph = places[:1]
 
     def loss(*allowed: bool) -> float:
-        return losses.of_photographs(
-            photograph, np.array([allowed]), "kind", items, codes
-        ).item()
+        return losses.of_photographs(photograph, np.array([allowed]), "kind", items, codes).item()
 
     assert loss(True, False, False) < loss(False, True, False)
     assert loss(True, True, False) < loss(True, False, False)
