@@ -22,8 +22,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,10 @@ from common import CATALOGUE, finish, say, table
 
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import normalise
-from fitting_room.index.ann import BARE, FEW_ITEMS, AnnIndex, AnnSearchParams
+from fitting_room.index.ann import FEW_ITEMS, AnnIndex, AnnSearchParams
 from fitting_room.index.index import Index
-from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest, top_k_candidates
-from fitting_room.index.vectors import STORAGES, Rows, stored
+from fitting_room.index.vectors import PCA, STORAGES, Rows, stored
 
 DIMENSION, RESULTS, NOISE = 128, 10, 0.15
 #: Past this many items peers that take minutes to build are left out unless --all is given.
@@ -224,10 +223,6 @@ def _timed(build: Callable[[], Any]) -> tuple[Any, float]:
     return build(), time.perf_counter() - started
 
 
-def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
-    return lambda: (np.asarray(vectors[i : i + 65_536]) for i in range(0, len(vectors), 65_536))
-
-
 def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     def search(question: np.ndarray) -> np.ndarray:
         parts = [ScoreTerm("embedding", vectors, question[None])]
@@ -241,20 +236,25 @@ def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     path = work / f"near-{len(vectors)}.faiss"
 
     def build() -> AnnIndex:
-        AnnIndex.write(path, blocks_of(vectors), *vectors.shape)
+        AnnIndex.write(path, vectors.__getitem__, *vectors.shape)
         return AnnIndex.open(path, *vectors.shape)
 
     near, seconds = _timed(build)
     searches: dict[str, Search] = {"default": _near_search(near, vectors)}
     for probes in PROBES:
-        search_params = replace(BARE, probes=probes)
+        search_params = AnnSearchParams(probes=probes)
         searches[f"{probes} groups"] = _near_search(near, vectors, search_params)
     return Contestant(name, searches, seconds, vectors.nbytes + path.stat().st_size)
 
 
-def _near_search(near: AnnIndex, vectors: Any, search_params: AnnSearchParams = BARE) -> Any:
+DEFAULT_PARAMS = AnnSearchParams()
+
+
+def _near_search(
+    near: AnnIndex, vectors: Any, search_params: AnnSearchParams = DEFAULT_PARAMS
+) -> Any:
     def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        (rows,) = near.candidates(question[None], RESULTS, mask, search_params)
+        (rows,) = near.candidates(question[None], RESULTS, search_params, mask)
         return best_among([ScoreTerm("embedding", vectors, question[None])], 0, rows, RESULTS).rows
 
     return search

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fitting_room.catalogue.catalogue import Catalogue, held_out
+from fitting_room.catalogue.catalogue import Catalogue
+from fitting_room.catalogue.schema import held_out
 from fitting_room.index.head import places_of
 from fitting_room.index.index import Index
 from fitting_room.learning.options import DEFAULT_COLUMNS, TrainingError, TrainingOptions

@@ -23,13 +23,13 @@ from fitting_room.embedding.backbones import Backbone, select_again
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare
-from fitting_room.index.head import write_whole
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
 from fitting_room.learning.losses import LOSSES, ColumnLosses
 from fitting_room.learning.options import TrainingError, TrainingOptions
 from fitting_room.learning.trainer import gradient_descent
 from fitting_room.settings import Settings
+from fitting_room.util.files import write_atomically
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def save_weights(module: torch.nn.Module, path: Path) -> None:
 
     state = module.get_submodule("network").state_dict()
     try:
-        write_whole(path, save({name: v.cpu().contiguous() for name, v in state.items()}))
+        write_atomically(path, save({name: v.cpu().contiguous() for name, v in state.items()}))
     except OSError as error:
         raise TrainingError(f"{path}: the weights cannot be written ({error}).") from error
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from fitting_room.build.calibrate import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
-from fitting_room.evaluation.queries import LabelMapping, read_mapping
+from fitting_room.catalogue.label_mapping import LabelMapping, read_mapping
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import SMALLEST_CUT, VIEWS, Cuts, views_of
-from fitting_room.index.calibration import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.index.head import places_of
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet

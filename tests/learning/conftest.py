@@ -18,13 +18,14 @@ from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
+from fitting_room.index.manifest import CatalogueRecord
 from fitting_room.learning import trainer
 from fitting_room.learning.dataset import TrainingSet, training_set_from
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import TrainingSummary, train
 from fitting_room.learning.trainer import Trainer
 from fitting_room.util.progress import Listener, ignore
-from fitting_room.util.tables import Table
+from tests.index.made import manifest_of
 
 KINDS, COLOURS, ITEMS = ["Shirts", "Caps", "Shoes"], ["Red", "Green", "Blue", "Grey"], 240
 DIMENSION = 24
@@ -61,24 +62,13 @@ class MadeUpShop:
         items.insert(1, "image", [f"images/{number}.jpg" for number in range(ITEMS)])
         items.insert(2, "signature", "s")
         items.insert(3, "digest", [f"d{number}" for number in range(ITEMS)])
-        write_index(
-            self.index_folder,
-            blocks=iter([(self.vectors, self.descriptors)]),
-            items=Table(items),
-            dimension=DIMENSION,
-            pca=None,
-            head=None,
-            manifest={
-                "identity": {"backbone": "none", "weights": "none", "weights_sha256": "0"},
-                "chosen_because": "a test",
-                "advice": None,
-                "catalogue": {
-                    "location": str(self.catalogue), "fingerprint": "f", "report": {}
-                },
-                "counts": {"rows": ITEMS, "items": ITEMS, "failed": 0},
-                "failures": [],
-            },
-        )  # fmt: skip
+        manifest = manifest_of(
+            ITEMS,
+            DIMENSION,
+            identity={"backbone": "none", "weights": "none", "weights_sha256": "0"},
+            catalogue=CatalogueRecord(str(self.catalogue), "f", {}),
+        )
+        write_index(self.index_folder, [(self.vectors, self.descriptors)], items, manifest)
 
     def table(self) -> pd.DataFrame:
         return pd.DataFrame(

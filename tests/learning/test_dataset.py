@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fitting_room.catalogue.catalogue import held_out
+from fitting_room.catalogue.schema import held_out
 from fitting_room.index.index import Index
 from fitting_room.learning import dataset
 from fitting_room.learning.options import TrainingError, TrainingOptions

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from fitting_room.catalogue.catalogue import CatalogueError, held_out
+from fitting_room.catalogue.catalogue import CatalogueError
+from fitting_room.catalogue.schema import held_out
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
@@ -25,7 +27,7 @@ def test_a_trained_index_finds_the_right_labels(made_up: MadeUpShop) -> None:
     index = Index.open(made_up.index_folder)
     assert index.head is not None
     record = index.head.record
-    assert record == index.manifest["head"] | {"kept_back": record["kept_back"]}
+    assert record == index.manifest.head | {"kept_back": record["kept_back"]}
     assert summary.loss == record["loss"] == "proxies"
     assert summary.items == record["items"]
     assert summary.epochs == record["epochs_run"]
@@ -57,7 +59,7 @@ def test_the_same_seed_gives_the_same_head(made_up: MadeUpShop) -> None:
         made_up.train(seed=seed, epochs=1)
         assert torch.equal(torch.random.get_rng_state(), state)  # the program's own go on as before
         torch.rand(3)
-        heads.append((made_up.index_folder / "head.safetensors").read_bytes())
+        heads.append((current_version(made_up.index_folder) / "head.safetensors").read_bytes())
     assert heads[0] == heads[1]
     assert heads[0] != heads[2]
 
@@ -70,16 +72,18 @@ def test_an_index_or_a_catalogue_that_is_not_there_is_named(made_up: MadeUpShop)
 
 
 def test_a_catalogue_that_cannot_be_learned_leaves_the_index(made_up: MadeUpShop) -> None:
-    before = (made_up.index_folder / "manifest.json").read_bytes()
+    manifest = current_version(made_up.index_folder) / "manifest.json"
+    before = manifest.read_bytes()
     with pytest.raises(TrainingError, match="price"):
         made_up.train(columns=("price",))
-    assert (made_up.index_folder / "manifest.json").read_bytes() == before
+    assert manifest.read_bytes() == before
+    assert current_version(made_up.index_folder) == manifest.parent
 
 
 def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
     made_up: MadeUpShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, path = Trainer.run, made_up.index_folder / "manifest.json"
+    run, path = Trainer.run, current_version(made_up.index_folder) / "manifest.json"
 
     def rebuilt_while_training(self: Any, listener: Any) -> Any:
         head = run(self, listener)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fitting_room.catalogue.catalogue import held_out
+from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.descriptors import LAYOUT, PLAIN_BACKGROUND
 from fitting_room.learning.losses import LOSSES, LossError
 from fitting_room.learning.trainer import batch_size
