@@ -40,7 +40,7 @@ from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, new_rows
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array
 from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
 
@@ -64,14 +64,11 @@ def write_index(
     measure: Callable[[Index], Calibration | None] = calibrate,
     listener: Listener = ignore,
 ) -> None:
-    """Write an index and put it in place of what is at ``folder``.
-
-    ``blocks`` are float32 unit rows and the uint8 descriptors that belong to them, as many rows
-    together as ``items`` has; ``manifest`` says what is known of them. ``ann`` says whether to make
-    what finds candidates, by default in large catalogues. ``before`` is the index that is replaced;
-    what it learned and laid out is taken over where it fits. ``measure`` calibrates the new one.
-    Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there.
-    """
+    """Write an index and put it in place of what is at ``folder``. ``blocks`` are float32 unit rows
+    and the uint8 descriptors that belong to them; ``ann`` says whether to make what finds
+    candidates, by default in large catalogues. What ``before``, the index that is replaced, learned
+    and laid out is taken over where it fits; ``measure`` calibrates the new one. Raises
+    ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there."""
     if before is None:
         with suppress(IndexUnusable):
             before = Index.open(folder)
@@ -80,12 +77,12 @@ def write_index(
         items.to_parquet(version / names.ITEMS, index=False)
         if pca is not None:
             pca.save(version / names.PCA_FILE)
-        plain_background = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
+        plain = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
         manifest = replace(
             manifest,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             pca=None if pca is None else {"dimension": pca.dimension, "fitted_on": pca.fitted_on},
-            counts=replace(manifest.counts, plain_background=plain_background),
+            counts=replace(manifest.counts, plain_background=plain),
         )
         learned = _learned(before, manifest, pca)
         if _wants_ann(vectors) if ann is None else ann:
@@ -165,7 +162,7 @@ def _write_rows(
     count, storage = manifest.counts.items, manifest.storage
     of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
     of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
-    vectors, descriptors = new_rows(*of_vectors), new_array(*of_descriptors)
+    vectors, descriptors = mapped_rows(*of_vectors, new_array), new_array(*of_descriptors)
     row = 0
     for block, descriptors_of_block in blocks:
         rows = slice(row, row + len(block))
@@ -181,7 +178,8 @@ def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
     """Write a head, what it makes of the items and, beside an inverted file, one of that."""
     version, count = data.version, len(data.items)
     head.save(version / names.HEAD_FILE)
-    trained = new_rows(version / names.TRAINED, data.manifest.storage, (count, head.dimension))
+    shape = (count, head.dimension)
+    trained = mapped_rows(version / names.TRAINED, data.manifest.storage, shape, new_array)
     for start in range(0, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
         trained[rows] = head.project_items(
