@@ -16,7 +16,7 @@ from fitting_room.imaging.descriptors import (
 )
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import scoring
-from fitting_room.index.data import IndexData, check_sum, load_index_data
+from fitting_room.index.data import IndexData, check_file, load_index_data
 from fitting_room.index.head import Head
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import Hits, JaccardTerm, ScoreTerm, SimilarityOptions, Terms
@@ -47,8 +47,7 @@ class FilterError(ValueError):
 
 
 class Index:
-    """An opened index; its attributes are those of :class:`IndexData`. Immutable and safe to share
-    between threads."""
+    """An opened index, with the attributes of its data. Safe to share between threads."""
 
     def __init__(self, data: IndexData) -> None:
         self.data = data
@@ -78,7 +77,7 @@ class Index:
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
-            check_sum(self.folder, self.data.version / name, entry.sha256)
+            check_file(self.folder, self.data.version / name, entry)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
@@ -96,8 +95,7 @@ class Index:
         return self.manifest.counts.plain_background * 2 > len(self)
 
     def colour_weight(self, options: SimilarityOptions, *, plain_background: bool = True) -> float:
-        """The weight of colour that ``options`` come to here, for a picture with a plain background
-        or for a photograph."""
+        """The weight of colour here, for a picture with a plain background or a photograph."""
         if options.colour is not None:
             return options.colour
         if not plain_background and self.mostly_plain_background:
@@ -287,8 +285,7 @@ class Index:
 
     def is_out_of_catalogue(self, query: Features, rows: Sequence[int] = ()) -> bool:
         """Whether a photograph is less like its nearest item than most items, drawn at random, are
-        like each other: nothing here resembles it. Its hits' ``rows``, if known, save looking at
-        all items when one of them does."""
+        like each other. Its hits' ``rows``, if known, save a search when one of them is not."""
         if self.calibration is None or query.plain_background or not self.mostly_plain_background:
             return False
         bare = SimilarityOptions(colour=0.0, trained=False)

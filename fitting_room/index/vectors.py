@@ -1,9 +1,8 @@
 """How the rows of an index lie on disk, and how they are reduced before.
 
-Rows are float32, or shorter and a little less exact. ``float16`` keeps 11 bits of each number.
-``int8`` keeps 8, which take the row's greatest absolute value to 127, and one scale a row, which
-gives the row its length back: a row a little too long would seem a little more like everything.
-Storing what was read back changes nothing any more.
+Rows are float32, or shorter and a little less exact: ``float16`` keeps 11 bits of each number,
+``int8`` 8 bits and one scale a row, which gives the row its length back, since a row a little too
+long would seem a little more like everything. Storing what was read back changes nothing any more.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out:
-    ``rows[chosen]``. ``scales`` is float32 ``(N,)`` for int8."""
+    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out.
+    ``scales`` is float32 ``(N,)`` for int8."""
 
     raw: np.ndarray
     scales: np.ndarray | None = None
@@ -121,12 +120,11 @@ class PCA:
 
         if dimension < 1 or dimension > min(vectors.shape):
             raise ReductionError(
-                f"--pca {dimension} needs embeddings of at least that many dimensions and at least "
-                f"that many pictures; there are {vectors.shape[0]} of {vectors.shape[1]}."
+                f"--pca {dimension} needs at least that many pictures, of at least that many "
+                f"dimensions; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
         fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
-        mean, components = np.float32(fitted.mean_), np.float32(fitted.components_)
-        return cls(mean, components, len(vectors))
+        return cls(np.float32(fitted.mean_), np.float32(fitted.components_), len(vectors))
 
     @classmethod
     def load(cls, path: Path) -> PCA:
