@@ -556,7 +556,7 @@ def test_a_report_is_whole_or_not_there(
     out.mkdir()
     path = out / name
     queries = load_queries(goods)
-    write = report.write_whole
+    write = report.write_atomically
 
     def full(target: Path, data: bytes) -> None:
         if target == path:
@@ -564,14 +564,14 @@ def test_a_report_is_whole_or_not_there(
         write(target, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(report, "write_whole", full)
+        patch.setattr(report, "write_atomically", full)
         with pytest.raises(EvaluationError, match="disk is full"):
             write_report(path, fitting_room, queries, found)
     assert list(out.iterdir()) == []
     write_report(path, fitting_room, queries, found)
     before = sorted((p, p.read_bytes()) for p in out.rglob("*") if p.is_file())
     with monkeypatch.context() as patch:
-        patch.setattr(report, "write_whole", full)
+        patch.setattr(report, "write_atomically", full)
         with pytest.raises(EvaluationError):
             write_report(path, fitting_room, queries, evaluate(fitting_room, queries, k=2))
     assert sorted((p, p.read_bytes()) for p in out.rglob("*") if p.is_file()) == before

@@ -284,7 +284,7 @@ def test_weights_that_cannot_be_written_leave_the_index(
     def full(path: Path, data: bytes) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(finetuning, "write_whole", full)
+    monkeypatch.setattr(finetuning, "write_atomically", full)
     with pytest.raises(TrainingError, match=r"tuned\.safetensors.*No space"):
         train(shop, tmp_path / "index", options(tmp_path), settings=small)
     assert Index.open(tmp_path / "index").identity["weights"] == "small.pth"
