@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from fitting_room import facade
 from fitting_room.build.builder import build_index
 from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
 from fitting_room.embedding.embedder import Embedder
@@ -253,7 +254,7 @@ def test_where_there_is_no_index_it_is_said(tmp_path: Path, settings: Settings) 
 def test_a_catalogue_that_is_none_is_refused_before_the_network_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    monkeypatch.setattr(Embedder, "load", lambda *_, **__: pytest.fail("the network was loaded"))
+    monkeypatch.setattr(facade, "select", lambda *_, **__: pytest.fail("a network was chosen"))
     with pytest.raises(CatalogueError):
         FittingRoom.build(tmp_path / "nowhere", tmp_path / "index", settings=settings)
 

@@ -28,16 +28,13 @@ from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import CatalogueRecord, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.learning import train as train_module
+from fitting_room.learning import dataset, photographs, trainer
+from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.losses import LOSSES, LossError
-from fitting_room.learning.train import (
-    TrainingError,
-    TrainingOptions,
-    TrainingSummary,
-    batch_size,
-    train,
-    training_set_from,
-)
+from fitting_room.learning.options import TrainingError, TrainingOptions
+from fitting_room.learning.train import TrainingSummary, train
+from fitting_room.learning.trainer import Trainer, batch_size
+from fitting_room.learning.validation import Validator
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.conftest import colour_embedder, picture_bytes
@@ -109,7 +106,7 @@ def goods(tmp_path: Path) -> Goods:
 
 @pytest.fixture(autouse=True)
 def _quick_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "LEAST_BATCHES", 8)
+    monkeypatch.setattr(trainer, "MIN_BATCHES", 8)
 
 
 # --- what comes of it -------------------------------------------------------------------------
@@ -192,7 +189,7 @@ def test_progress_is_told_step_by_step(goods: Goods) -> None:
 def test_it_stops_when_nothing_gets_better(goods: Goods, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: Iterator[float] = iter([0.5, 0.4, 0.6, 0.6, 0.5, 0.9])
     monkeypatch.setattr(
-        train_module.Validator,
+        Validator,
         "trained",
         lambda self, head: {"articleType": 0.0, "baseColour": 0.0, "all": next(figures)},
     )
@@ -358,7 +355,7 @@ def test_one_picture_for_all_is_refused(goods: Goods) -> None:
 
 
 def test_a_column_of_names_is_refused(goods: Goods, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "MAX_LABELS", 3)
+    monkeypatch.setattr(dataset, "MAX_LABELS", 3)
     with pytest.raises(TrainingError, match=r"baseColour.*too many"):
         goods.train()
 
@@ -373,7 +370,7 @@ def test_an_index_that_is_not_there_and_a_catalogue_that_is_not_there(goods: Goo
 def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
     goods: Goods, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = train_module.Trainer.run
+    original = Trainer.run
 
     def run(self: Any, listener: Any) -> Any:
         head = original(self, listener)
@@ -382,7 +379,7 @@ def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
         (current_version(goods.index) / "manifest.json").write_text(json.dumps(manifest), "utf-8")
         return head
 
-    monkeypatch.setattr(train_module.Trainer, "run", run)
+    monkeypatch.setattr(Trainer, "run", run)
     with pytest.raises(TrainingError, match="built anew"):
         goods.train(epochs=1)
     assert Index.open(goods.index).head is None
@@ -554,13 +551,13 @@ def test_photographs_speak_of_a_column_that_is_learned(
 def test_no_more_photographs_than_a_sample_are_looked_at(
     colour_shop: tuple[Path, Path], street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_module, "MAX_PHOTOGRAPHS", 5)
+    monkeypatch.setattr(photographs, "MAX_PHOTOGRAPHS", 5)
     mapping = mapping_file(tmp_path, {"hot": ["Red"], "cold": ["Blue"]})
     summary = train(*colour_shop, with_photographs(street, mapping, epochs=1))
     assert summary.photographs in (4, 5)
 
 
 def test_tiny_photographs_have_all_views() -> None:
-    views = train_module.augmented(Image.new("RGB", (8, 8), "red"))
+    views = photographs.augmented(Image.new("RGB", (8, 8), "red"))
     assert len({view.size for view in views}) > 1
     assert all(min(view.size) > 0 for view in views)
