@@ -66,7 +66,7 @@ def main() -> int:
             say(f"{count:,}: making the catalogue")
             make(catalogue, count)
             first = in_a_process(catalogue, index, options)
-            size = sum(path.stat().st_size for path in index.iterdir())
+            size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
             make(catalogue, count + 1)
             again = in_a_process(catalogue, index, options)
             rows.append(

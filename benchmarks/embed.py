@@ -34,7 +34,7 @@ from fitting_room.embedding.weights import WeightsUnavailable
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import prepare, prepare_all
-from fitting_room.index.vectors import RowsWriter
+from fitting_room.index.vectors import new_array
 
 OURS = "ours, files to vectors"
 
@@ -142,10 +142,10 @@ def bare(embedder: Embedder, ready: np.ndarray) -> None:
 
 
 def ours(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
-    with RowsWriter(work / "vectors.npy", np.float32, len(files), embedder.dimension) as out:
-        for _, outcome in embedder.stream(files, embedder.open, fast=True):
-            assert isinstance(outcome, Features)
-            out.append(outcome.embeddings)
+    out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
+    for row, (_, outcome) in enumerate(embedder.stream(files, embedder.open, fast=True)):
+        assert isinstance(outcome, Features)
+        out[row] = outcome.embeddings[0]
 
 
 def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
@@ -155,12 +155,11 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
         some = files[start : start + engine.batch_size]
         return normalise(engine(prepare_all([embedder.open(p) for p in some], size, fast=True)))
 
-    with (
-        RowsWriter(work / "vectors.npy", np.float32, len(files), embedder.dimension) as out,
-        ThreadPoolExecutor(engine.streams + 1) as pool,
-    ):
-        for rows in pool.map(batch, range(0, len(files), engine.batch_size)):
-            out.append(rows)
+    out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
+    starts = range(0, len(files), engine.batch_size)
+    with ThreadPoolExecutor(engine.streams + 1) as pool:
+        for start, rows in zip(starts, pool.map(batch, starts), strict=True):
+            out[start : start + len(rows)] = rows
 
 
 def _transform(selection: Selection) -> Callable[[Image.Image], Any]:

@@ -24,6 +24,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +144,9 @@ def _resnet50(fitting_room: FittingRoom, work: Path) -> tuple[Embedder, Index]:
     embedder = Embedder(selection, make_engine(selection, cache=work / "networks"))
     old = fitting_room.index
     rows = np.random.default_rng(0).standard_normal((len(old), embedder.dimension), np.float32)
-    manifest = {**old.manifest, "dimension": embedder.dimension}
-    index = Index(old.folder, manifest, normalise(rows), old.descriptors, old.items, None)
+    manifest = replace(old.manifest, dimension=embedder.dimension)
+    data = replace(old.data, manifest=manifest, vectors=normalise(rows), pca=None, head=None)
+    index = Index(replace(data, trained=None, ann=None))
     return embedder, index
 
 
