@@ -71,8 +71,6 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
             adapt=lambda state, network: state,
         )
     )
-    # Whatever sources the registry knows, these weights come from a file.
-    monkeypatch.setattr(backbones, "_named_source", lambda backbone, wanted: None)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         state = small_network().state_dict()
