@@ -33,7 +33,7 @@ from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import WeightsUnavailable
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.imaging.preprocess import prepare, prepare_all
+from fitting_room.imaging.preprocess import prepare
 from fitting_room.index.vectors import new_array
 
 OURS = "ours, files to vectors"
@@ -143,7 +143,7 @@ def bare(embedder: Embedder, ready: np.ndarray) -> None:
 
 def ours(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
     out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
-    for row, (_, outcome) in enumerate(embedder.stream(files, embedder.open, fast=True)):
+    for row, (_, outcome) in enumerate(embedder.stream(files, embedder.open)):
         assert isinstance(outcome, Features)
         out[row] = outcome.embeddings[0]
 
@@ -153,7 +153,7 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
 
     def batch(start: int) -> np.ndarray:
         some = files[start : start + engine.batch_size]
-        return normalise(engine(prepare_all([embedder.open(p) for p in some], size, fast=True)))
+        return normalise(engine(np.stack([prepare(embedder.open(p), size) for p in some])))
 
     out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
     starts = range(0, len(files), engine.batch_size)
@@ -287,7 +287,7 @@ def agree(options: Any) -> dict[str, Any]:
             vectors[label] = np.concatenate(
                 [
                     outcome.embeddings
-                    for _, outcome in embedder.stream(names, load, fast=True)
+                    for _, outcome in embedder.stream(names, load)
                     if not isinstance(outcome, ImageRejected | None)
                 ]
             )
