@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,8 +41,7 @@ OUTGROWN = 0.2
 BATCH = 8_192
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Map:
+class Map(NamedTuple):
     """``positions`` float32 ``(N, 2)`` between -1 and 1; ``record`` says as plain values what it
     was made from, how many items were laid out and how many came or went since."""
 
@@ -59,11 +57,7 @@ def basis_of(identity: Mapping[str, Any], checksums: Mapping[str, str]) -> str:
 
 
 def draw(
-    rows: Matrix,
-    digests: pd.Series | None,
-    basis: str,
-    before: Index | None = None,
-    listener: Listener = ignore,
+    rows: Matrix, digests: pd.Series | None, basis: str, before: Index | None, listener: Listener
 ) -> Map:
     """The map of items with these unit rows, ``(N, D)``, and picture ``digests``, ``(N,)``, if they
     are known. While the map of ``before``, an earlier index, has the same ``basis`` and shows
@@ -98,9 +92,8 @@ def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     steps = STEPS if len(landmarks) >= FEWEST_FOR_TSNE else 0
     stage = Stage("Drawing the map", len(rows) + steps, "step", listener)
     reduce = _reduction(rows[landmarks])
-    points = reduce(rows[landmarks])
-    layout = np.zeros((len(points), 2), np.float32)
-    layout[:, : points.shape[1]] = tsne(points, stage.advance) if steps else points[:, :2]
+    points = np.pad(reduce(rows[landmarks]), ((0, 0), (0, 1)))  # two columns, whatever D is
+    layout = tsne(points, stage.advance) if steps else points[:, :2]
     low, high = layout.min(axis=0), layout.max(axis=0)
     positions = np.empty((len(rows), 2), np.float32)
     positions[landmarks] = (layout - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-9)

@@ -24,14 +24,13 @@ CELL, MAX_CELLS = 0.5, 384
 
 
 def tsne(points: np.ndarray, on_step: Callable[[], None]) -> np.ndarray:
-    """The layout, float32 ``(N, 2)``, of points, float32 ``(N, d)`` along their directions of
-    greatest variance; ``on_step`` is called :data:`STEPS` times.
+    """The layout, float32 ``(N, 2)``, of points, float32 ``(N, d)``, ``d`` at least 2, along their
+    directions of greatest variance; ``on_step`` is called :data:`STEPS` times.
 
     Gradient descent with momentum and a gain for each coordinate, as van der Maaten's; the rate is
     N over the exaggeration (Belkina et al. 2019). It begins at the first two directions, which
     keeps the large scale and makes it repeatable (Kobak and Linderman 2021)."""
-    layout = np.zeros((len(points), 2), np.float32)
-    layout[:, : points.shape[1]] = points[:, :2] / max(float(points[:, 0].std()), 1e-12) * 1e-2
+    layout = points[:, :2] / max(float(points[:, 0].std()), 1e-12) * 1e-2
     graph = _neighbour_graph(points)
     velocity, gains = np.zeros_like(layout), np.ones_like(layout)
     rate = np.float32(len(points) / EXAGGERATION)
@@ -73,7 +72,13 @@ def repulsion(layout: np.ndarray) -> np.ndarray:
     cells, width = -(-int(span / CELL + 2) // 32) * 32, CELL
     if cells > MAX_CELLS:
         cells, width = MAX_CELLS, span / (MAX_CELLS - 2)
-    corners, weights = _corners((layout - low) / width, cells)
+    places = (layout - low) / width
+    cell = places.astype(np.int64)
+    right, down = (places - cell).astype(np.float32).T
+    left, up = 1 - right, 1 - down
+    first = cell[:, 0] * cells + cell[:, 1]
+    corners = np.stack([first, first + 1, first + cells, first + cells + 1])
+    weights = np.stack([left * up, left * down, right * up, right * down])
     mass = np.bincount(corners.ravel(), weights.ravel(), cells * cells).astype(np.float32)
     padded = (2 * cells, 2 * cells)
     transformed = fft.rfft2(mass.reshape(cells, cells), padded)
@@ -84,16 +89,6 @@ def repulsion(layout: np.ndarray) -> np.ndarray:
         sums.append((values[corners] * weights).sum(axis=0))
     total = sums[0].sum() - len(layout)  # without each point's similarity to itself
     return np.stack(sums[1:], axis=1) / np.float32(max(total, 1e-9))
-
-
-def _corners(places: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers, ``(4, N)``, of the corners around each place, and their weights."""
-    cell = places.astype(np.int64)
-    right, down = (places - cell).astype(np.float32).T
-    left, up = 1 - right, 1 - down
-    first = cell[:, 0] * cells + cell[:, 1]
-    corners = np.stack([first, first + 1, first + cells, first + cells + 1])
-    return corners, np.stack([left * up, left * down, right * up, right * down])
 
 
 @lru_cache(maxsize=1)

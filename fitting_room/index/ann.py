@@ -90,12 +90,6 @@ class AnnEncoder(NamedTuple):
     silhouette: np.ndarray
     colours: np.ndarray
 
-    @classmethod
-    def fit(cls, *parts: np.ndarray) -> AnnEncoder:
-        """Learn the directions that keep most of the dot products among some items' embeddings,
-        silhouettes and colours, float32 unit rows: eigenvectors of their second moments."""
-        return cls(*map(_directions, parts, MAX_DIRECTIONS))
-
     def encode(self, *parts: np.ndarray | None) -> np.ndarray:
         """Codes, float32 ``(N, width)``, of items' or queries' embeddings, silhouettes and colours;
         ``None`` has no weight."""
@@ -132,10 +126,9 @@ class AnnEncoder(NamedTuple):
 
 
 def _directions(rows: np.ndarray, most: int) -> np.ndarray:
-    if rows.shape[1] <= most:
-        return np.eye(rows.shape[1], dtype=np.float32)
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    return np.ascontiguousarray(vectors[:, -most:], np.float32)
+    """The directions that keep most of the dot products among rows."""
+    _, eigenvectors = np.linalg.eigh(rows.T @ rows)
+    return np.ascontiguousarray(eigenvectors[:, -most:], np.float32)
 
 
 #: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
@@ -343,8 +336,10 @@ def write_ann(
 
     if encoder is None or len(encoder.shape) != vectors.shape[1]:
         every = max(1, len(vectors) // ENCODER_SAMPLE)
-        encoder, centres = AnnEncoder.fit(*parts(slice(None, None, every))), None
-    encode = encoder.encode
+        encoder = AnnEncoder(*map(_directions, parts(slice(None, None, every)), MAX_DIRECTIONS))
+        centres = None
     save_file(encoder._asdict(), folder / (TRAINED_ANN_ENCODER if trained else ANN_ENCODER))
     path = folder / (TRAINED_ANN_INDEX if trained else ANN_INDEX)
-    AnnIndex.write(path, lambda rows: encode(*parts(rows)), len(vectors), encoder.width, centres)
+    AnnIndex.write(
+        path, lambda rows: encoder.encode(*parts(rows)), len(vectors), encoder.width, centres
+    )
