@@ -171,7 +171,7 @@ def slider(options: Any) -> dict[str, float]:
 
         setattr(owner, name, run)
 
-    timed(gallery, "_answer", "gallery")
+    timed(gallery, "_matches_of_query", "gallery")
     timed(FittingRoom, "search", "search")
     page = AppTest.from_file(PROJECT / "app.py", default_timeout=60).run()
     samples = sorted((PROJECT / "data" / "samples").glob("*.jpg"))
