@@ -293,7 +293,7 @@ def agree(options: Any) -> dict[str, Any]:
             )
         generator = np.random.default_rng(0)
         queries = generator.choice(len(names), min(options.queries, len(names)), replace=False)
-        # The engine in 32 bits stands for torch over the gallery; torch itself runs on some pictures.
+        # The engine in 32 bits stands for torch over the gallery; torch runs on some pictures.
         some = np.stack(
             [prepare(embedder.open(archive.read(names[i])), (224, 168)) for i in queries[:100]]
         )
