@@ -33,11 +33,9 @@ from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, 
 from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError
 from fitting_room.util.progress import Listener, Stage, ignore
 
-#: Embeddings that a PCA is learned from at most: enough for some hundred directions, little memory.
-PCA_SAMPLE = 20_000
-#: A PCA is learned anew, from all pictures, once the catalogue is this many times as large as the
-#: sample it was learned from (and that was not the full sample).
-PCA_OUTGROWN = 2
+#: Embeddings that a PCA is learned from at most. Until there were so many, it is learned anew once
+#: the catalogue is this many times as large as the sample.
+PCA_SAMPLE, PCA_OUTGROWN = 20_000, 2
 BLOCK = 8_192
 #: Likenesses are calibrated anew once the catalogue has grown or shrunk by this fraction.
 CALIBRATION_OUTGROWN = 0.1
@@ -55,9 +53,8 @@ class BuildError(Exception):
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
     """What a build did. ``failures`` names the first of the ``failed`` pictures, and why;
-    ``reused`` embeddings came from an earlier build; ``images_per_second`` counts those embedded
-    now. ``head`` says what became of the earlier index's head: ``"kept"``, ``"dropped"`` (it does
-    not fit the new embeddings) or ``"none"``."""
+    ``reused`` embeddings came from an earlier build; the earlier ``head`` is ``"kept"``,
+    ``"dropped"``, since it does not fit the new embeddings, or there was ``"none"``."""
 
     items: int
     dropped: int
@@ -109,8 +106,8 @@ def build_index(
 
 @dataclass
 class _Build:
-    """The state of one build. Of each item: the digest of its picture (``digests``), where its
-    embedding is (``origin``) and in which row there (``row``)."""
+    """One build. Of each item it knows the digest of its picture (``digests``), where its embedding
+    is (``origin``) and in which row there (``row``)."""
 
     catalogue: Catalogue
     embedder: Embedder
@@ -130,8 +127,7 @@ class _Build:
         self.had_head = False
         self.old = self._usable_old_index()
         digests = [] if self.old is None else self.old.items["digest"].tolist()
-        # The first of equal ones counts, so it is put in last.
-        self.old_rows = dict(zip(reversed(digests), reversed(range(len(digests))), strict=True))
+        self.old_rows = {digest: row for row, digest in enumerate(digests)}
         self.images = self.catalogue.items["image"].array
         self.digests = [""] * len(self.catalogue)
         self.origin = np.zeros(len(self.catalogue), np.int8)
@@ -147,16 +143,15 @@ class _Build:
             old.require(self.embedder.selection.identity)
             if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
                 return None  # its embeddings have lost what the new index is to keep
-            least = min(PCA_SAMPLE, len(self.catalogue) // PCA_OUTGROWN + 1)
-            if old.pca is not None and (
-                old.dimension != self.pca_dimension or old.pca.fitted_on < least
-            ):
-                return None
-            digests = old.items["digest"].astype("str")
+            if old.pca is not None:
+                least = min(PCA_SAMPLE, len(self.catalogue) // PCA_OUTGROWN + 1)
+                if old.dimension != self.pca_dimension or old.pca.fitted_on < least:
+                    return None
+            digests = old.items[["digest", "signature"]].astype("str")["digest"]
             if not digests.str.fullmatch("[0-9a-f]{32}").fillna(False).all():
                 return None
             old.verify()  # a damaged file must not live on in the next index
-        except (IndexUnusable, KeyError):  # or it has no digests
+        except (IndexUnusable, KeyError):  # or it lacks a column
             return None
         return old
 
@@ -176,8 +171,7 @@ class _Build:
             raise BuildError(f"None of the catalogue's pictures could be used: {example}")
         self._write(rows)
         self.checkpoint.discard()
-        report = self.catalogue.report
-        head = None if self.old is None else self.old.head
+        report, head = self.catalogue.report, None if self.old is None else self.old.head
         return BuildSummary(
             items=len(rows),
             dropped=sum(report.dropped.values()),
@@ -215,7 +209,7 @@ class _Build:
         embedded = 0
         try:
             items = map(int, pending)
-            for item, outcome in self.embedder.stream(items, self._load, fast=True):
+            for item, outcome in self.embedder.stream(items, self._load):
                 if isinstance(outcome, ImageRejected):
                     self.failed += 1
                     if len(self.failures) < MAX_FAILURES_NAMED:
@@ -243,13 +237,13 @@ class _Build:
         return self.embedder.open(data, name=name, limits=self.limits)
 
     def _write(self, rows: np.ndarray) -> None:
-        pca, vectors = self._reduction(rows)
+        pca = self._pca(rows)
         stage = Stage("Writing the index", len(rows), "item", self.listener)
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for start in range(0, len(rows), BLOCK):
                 block = rows[start : start + BLOCK]
-                yield vectors(block), self._descriptors(block)
+                yield self._vectors(block, pca), self._descriptors(block)
                 stage.advance(len(block))
 
         write_index(
@@ -300,25 +294,21 @@ class _Build:
             return known
         return calibrate(index, previous=known)
 
-    def _reduction(self, rows: np.ndarray) -> tuple[PCA | None, Callable[[np.ndarray], np.ndarray]]:
-        """The PCA of the new index, if any, and what fetches the embeddings of some items."""
-        if self.pca_dimension is None:
-            return None, self._vectors
-        if self.old is not None and (old := self.old.pca) is not None:
-            return old, lambda items: self._vectors(items, old)
+    def _pca(self, rows: np.ndarray) -> PCA | None:
+        """The PCA of the new index, if any: the old one's, or one learned from a sample."""
+        if self.pca_dimension is None or (self.old is not None and self.old.pca is not None):
+            return None if self.old is None else self.old.pca
         sample = np.random.default_rng(0).choice(rows, min(PCA_SAMPLE, len(rows)), replace=False)
-        pca = PCA.fit(self._vectors(np.sort(sample)), self.pca_dimension)
-        return pca, lambda items: pca(self._vectors(items))
+        return PCA.fit(self._vectors(np.sort(sample), None), self.pca_dimension)
 
-    def _vectors(self, items: np.ndarray, reduction: PCA | None = None) -> np.ndarray:
-        """The embeddings of some items. ``reduction`` is the old index's, whose own rows have it
-        already."""
-
-        def new(rows: np.ndarray) -> np.ndarray:
-            vectors = self.checkpoint.embeddings(rows)
-            return vectors if reduction is None else reduction(vectors)
-
-        return self._gather(items, None if self.old is None else self.old.vectors, new)
+    def _vectors(self, items: np.ndarray, pca: PCA | None) -> np.ndarray:
+        """The embeddings of some items, reduced by ``pca``, which those of the old index are if it
+        has one."""
+        old = None if self.old is None else self.old.vectors
+        if pca is None or self.old is None or self.old.pca is None:
+            vectors = self._gather(items, old, self.checkpoint.embeddings)
+            return vectors if pca is None else pca(vectors)
+        return self._gather(items, old, lambda rows: pca(self.checkpoint.embeddings(rows)))
 
     def _descriptors(self, items: np.ndarray) -> np.ndarray:
         old = None if self.old is None else self.old.descriptors

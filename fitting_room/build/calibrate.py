@@ -25,8 +25,7 @@ KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "catego
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
-#: A photograph is unlike the whole catalogue when it is less like its nearest item than this
-#: fraction of pairs of items, drawn at random, are like each other.
+#: A photograph is unlike the catalogue when this fraction of random pairs of items are more alike.
 UNLIKE = 0.75
 
 #: Likenesses of results, and which of these are right.
@@ -75,8 +74,7 @@ def calibrate(
 
 
 def fit_curve(likeness: np.ndarray, right: np.ndarray) -> Curve:
-    """The curve for results of these likenesses, float ``(R,)``, of which ``right``, bool
-    ``(R,)``, says which were right."""
+    """The curve for results of these likenesses, ``(R,)``, of which some were ``right``, bool."""
     from sklearn.isotonic import IsotonicRegression
 
     likeness = likeness.astype(np.float64)
@@ -118,8 +116,7 @@ def _unseen_by_head(index: Index) -> np.ndarray:
 def _measure(
     index: Index, results: Callable[[SimilarityOptions], _Results]
 ) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
-    """A curve for each weight of colour, without and with the head, or none where there is no head
-    or no result."""
+    """A curve for each weight of colour, without and with the head, if there are results."""
     curves: dict[bool, list[Curve]] = {False: [], True: []}
     for trained in (False, True) if index.head is not None else (False,):
         for weight in COLOUR_WEIGHTS:
@@ -132,8 +129,8 @@ def _measure(
 def _of_items(
     index: Index, rows: np.ndarray, kinds: np.ndarray, options: SimilarityOptions
 ) -> _Results:
-    """Results for some items: the nearest ones, and some drawn at random, which tell how it is
-    where nothing is near. Items with the same picture are none."""
+    """The results nearest to some items, and some drawn at random for where nothing is near, but
+    none with the same picture."""
     pictures, _ = pd.factorize(index.items["digest"])
     drawn = np.random.default_rng(0).choice(len(index), min(RESULTS, len(index)), replace=False)
     not_drawn = np.ones(len(index), bool)

@@ -1,8 +1,7 @@
 """What a build has embedded so far, kept on disk until the index is in place.
 
 A folder of ``.npz`` files, each some hundred embeddings with the descriptors and the digests of
-their pictures, written whole. A build that is killed at any moment finds all but the last few of
-them again.
+their pictures, written whole. A build that is killed finds all but the last few of them again.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ class Checkpoint:
     are those of an earlier build, by digest."""
 
     def __init__(self, folder: Path, identity: Mapping[str, Any], dimension: int) -> None:
-        """Open the checkpoint in ``folder``, going on with what an earlier build of the same
-        ``identity`` left there; what another network left is thrown away."""
+        """Go on with what an earlier build of the same ``identity`` left in ``folder``, and throw
+        away what another network left."""
         self.folder, self.dimension = folder, dimension
         self.rows: dict[str, int] = {}
         self._files: list[Path] = []
@@ -57,7 +56,7 @@ class Checkpoint:
             path.unlink()  # torn by a power cut; its pictures are embedded again
             return
         for row, digest in enumerate(digests.astype("U32").tolist(), self._count):
-            self.rows.setdefault(digest, row)
+            self.rows[digest] = row
         self._add_file(path, len(digests))
 
     def _add_file(self, path: Path, count: int) -> None:
@@ -98,13 +97,11 @@ class Checkpoint:
         self._waiting.clear()
 
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
-        """The embeddings of the given rows, float32 ``(len(rows), D)``. Rows that lie together are
-        cheap to read together; :meth:`flush` must have been called."""
+        """The embeddings of the given rows, float32 ``(len(rows), D)``, once they are flushed."""
         return self._read("vectors", rows, np.empty((len(rows), self.dimension), np.float32))
 
     def descriptors(self, rows: np.ndarray) -> np.ndarray:
-        """The descriptors of the given rows, uint8 ``(len(rows), DESCRIPTOR_LENGTH)``, read as
-        :meth:`embeddings` are."""
+        """The descriptors of the given rows, uint8 ``(len(rows), DESCRIPTOR_LENGTH)``."""
         return self._read("descriptors", rows, np.empty((len(rows), DESCRIPTOR_LENGTH), np.uint8))
 
     def _read(self, name: str, rows: np.ndarray, result: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Writing an index, or a head into one, as a new version that takes the old one's place at once.
 
-A version is written whole into a subfolder, and then ``CURRENT`` is replaced by a file that names
-it. A reader sees the old version or the new one, and a kill at any moment leaves one of them.
+A version is written whole into a subfolder before ``CURRENT`` names it, so that a reader sees the
+old version or the new one, and a kill at any moment leaves one of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, new_rows
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array
 from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
 
@@ -64,14 +64,11 @@ def write_index(
     measure: Callable[[Index], Calibration | None] = calibrate,
     listener: Listener = ignore,
 ) -> None:
-    """Write an index and put it in place of what is at ``folder``.
-
-    ``blocks`` are float32 unit rows and the uint8 descriptors that belong to them, as many rows
-    together as ``items`` has; ``manifest`` says what is known of them. ``ann`` says whether to make
-    what finds candidates, by default in large catalogues. ``before`` is the index that is replaced;
-    what it learned and laid out is taken over where it fits. ``measure`` calibrates the new one.
-    Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there.
-    """
+    """Write an index and put it in place of what is at ``folder``. ``blocks`` are float32 unit rows
+    and the uint8 descriptors that belong to them; ``ann`` says whether to make what finds
+    candidates, by default in large catalogues. What ``before``, the index that is replaced, learned
+    and laid out is taken over where it fits; ``measure`` calibrates the new one. Raises
+    ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there."""
     if before is None:
         with suppress(IndexUnusable):
             before = Index.open(folder)
@@ -80,12 +77,12 @@ def write_index(
         items.to_parquet(version / names.ITEMS, index=False)
         if pca is not None:
             pca.save(version / names.PCA_FILE)
-        plain_background = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
+        plain = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
         manifest = replace(
             manifest,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             pca=None if pca is None else {"dimension": pca.dimension, "fitted_on": pca.fitted_on},
-            counts=replace(manifest.counts, plain_background=plain_background),
+            counts=replace(manifest.counts, plain_background=plain),
         )
         learned = _learned(before, manifest, pca)
         if _wants_ann(vectors) if ann is None else ann:
@@ -95,9 +92,9 @@ def write_index(
 
 
 def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph] = ()) -> None:
-    """Give an index a head, or take it away. Likenesses are calibrated anew, for photographs with
-    the given ones. Raises :class:`IndexUnusable` when there is no sound index, another build is
-    running, or the head was trained on embeddings of another dimension."""
+    """Give an index a head, or take it away, and calibrate it anew, for photographs with the given
+    ones. Raises :class:`IndexUnusable` when there is no sound index, another build is running, or
+    the head was trained on embeddings of another dimension."""
     folder = folder.resolve()
     try:
         with build_lock(folder).acquire(timeout=0):
@@ -126,8 +123,7 @@ def _finish(
     measure: Callable[[Index], Calibration | None],
     listener: Listener,
 ) -> None:
-    """Add the head, the map, the calibration and the manifest to a version, and make it the
-    current one."""
+    """Add head, map, calibration and manifest to a version, and make it the current one."""
     version = data.version
     if head is not None:
         _write_trained(data, head, learned)
@@ -153,8 +149,6 @@ def _finish(
     )
     text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False)
     (version / names.MANIFEST).write_text(text, encoding="utf-8")
-    for path in version.iterdir():
-        sync(path)
     _make_current(data.folder, version)
 
 
@@ -165,7 +159,7 @@ def _write_rows(
     count, storage = manifest.counts.items, manifest.storage
     of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
     of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
-    vectors, descriptors = new_rows(*of_vectors), new_array(*of_descriptors)
+    vectors, descriptors = mapped_rows(*of_vectors, new_array), new_array(*of_descriptors)
     row = 0
     for block, descriptors_of_block in blocks:
         rows = slice(row, row + len(block))
@@ -181,7 +175,8 @@ def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
     """Write a head, what it makes of the items and, beside an inverted file, one of that."""
     version, count = data.version, len(data.items)
     head.save(version / names.HEAD_FILE)
-    trained = new_rows(version / names.TRAINED, data.manifest.storage, (count, head.dimension))
+    shape = (count, head.dimension)
+    trained = mapped_rows(version / names.TRAINED, data.manifest.storage, shape, new_array)
     for start in range(0, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
         trained[rows] = head.project_items(
@@ -193,17 +188,15 @@ def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
 
 def _wants_ann(vectors: Matrix) -> bool:
     """Whether a catalogue is large enough for an inverted file, and faiss is there."""
-    if vectors.shape[0] * vectors.shape[1] < WORTHWHILE_FROM:
-        return False
-    if not is_available():
+    is_large = vectors.shape[0] * vectors.shape[1] >= WORTHWHILE_FROM
+    if is_large and not is_available():
         _log.warning("%s", MISSING)
-    return is_available()
+    return is_large and is_available()
 
 
 def _learned(before: Index | None, manifest: Manifest, pca: PCA | None) -> Ann | None:
-    """What ``before`` learned for finding candidates, so that a catalogue that grows a little needs
-    no learning: directions and centres, which say nothing of another network's embeddings, or of
-    the same ones reduced otherwise."""
+    """What ``before`` learned for finding candidates, unless that was about the embeddings of
+    another network, or ones reduced otherwise."""
     if before is None or before.identity != manifest.identity:
         return None
     if pca is None or before.pca is None:
@@ -225,8 +218,8 @@ def build_lock(folder: Path) -> FileLock:
 
 @contextmanager
 def new_version(folder: Path) -> Iterator[Path]:
-    """An empty folder for a version of the index at ``folder``, which is gone again if it was not
-    finished. Raises :class:`IndexUnusable` where ``folder`` holds something else."""
+    """An empty folder for a version of the index at ``folder``, gone again if it is not finished.
+    Raises :class:`IndexUnusable` where ``folder`` holds something else."""
     require_replaceable(folder)
     version = folder / f"v-{uuid.uuid4().hex[:12]}"
     version.mkdir(parents=True)
@@ -241,8 +234,7 @@ def new_version(folder: Path) -> Iterator[Path]:
 
 
 def require_replaceable(folder: Path) -> None:
-    """Raise :class:`IndexUnusable` unless an index may be written at ``folder``: nothing is there,
-    or a folder of nothing but an index's files, whole or not."""
+    """Raise :class:`IndexUnusable` where something else than an index, whole or not, is there."""
     if not folder.exists():
         return
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
@@ -260,6 +252,8 @@ def require_replaceable(folder: Path) -> None:
 
 def _make_current(folder: Path, version: Path) -> None:
     try:
+        for path in version.iterdir():
+            sync(path)
         write_atomically(folder / CURRENT, version.name + "\n")
     except OSError as error:
         raise IndexUnusable(
@@ -270,9 +264,9 @@ def _make_current(folder: Path, version: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what is not the current version of an index: earlier ones, of this format or the one
-    before, and what a killed build left. Files that a reader has open stay readable; where the
-    system does not let them go, the next build does. Only for who holds the lock."""
+    """Remove what is not the current version of an index, such as earlier ones and what a killed
+    build left. Files that a reader has open stay readable; where the system does not let them go,
+    the next build removes them. Only for who holds the lock."""
     try:
         current = current_version(folder)
     except IndexUnusable:

@@ -1,8 +1,7 @@
 """How often results of a certain likeness are right, so that a card can say so in plain words.
 
-A cosine of 0.8 is much for one network and little for another. What a person wants to know is how
-often an item that looks this much alike is of the same kind. :mod:`fitting_room.build.calibrate`
-measures it on the catalogue's own labels.
+A cosine of 0.8 is much for one network and little for another. :mod:`fitting_room.build.calibrate`
+measures on the catalogue's own labels how often an item so much alike is of the same kind.
 """
 
 from __future__ import annotations
@@ -62,12 +61,8 @@ class Calibration:
 
     def as_manifest(self) -> dict[str, Any]:
         """As plain values for a manifest."""
-        return {
-            "column": self.column,
-            "queries": self.queries,
-            "chance": self.chance,
-            **{name: [[*map(list, astuple(c))] for c in getattr(self, name)] for name in _CURVES},
-        }
+        curves = {n: [[*map(list, astuple(c))] for c in getattr(self, n)] for n in _CURVES}
+        return {"column": self.column, "queries": self.queries, "chance": self.chance, **curves}
 
     @classmethod
     def from_manifest(cls, values: Any) -> Calibration | None:

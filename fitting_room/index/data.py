@@ -1,10 +1,9 @@
 """An index on disk: a folder with a subfolder for each version, of which ``CURRENT`` names one.
 
-A version's folder has ``vectors.npy`` (unit rows, mapped), ``appearances.npy`` (the descriptors of
-the pictures), ``items.parquet`` (the catalogue's table, one row per vector), ``map.npy`` and
-``manifest.json``; where the vectors were reduced, ``pca.npz``; where a head was trained,
-``head.safetensors`` and ``trained.npy``, the items as the head sees them; and for large catalogues
-what finds candidates. :mod:`fitting_room.build.writer` writes it.
+A version's folder has ``vectors.npy``, ``appearances.npy`` (the descriptors of the pictures),
+``items.parquet``, ``map.npy`` and ``manifest.json``; where the vectors were reduced, ``pca.npz``;
+where a head was trained, ``head.safetensors`` and ``trained.npy``, what it makes of the items; and
+in large catalogues what finds candidates. :mod:`fitting_room.build.writer` writes it.
 """
 
 from __future__ import annotations
@@ -24,27 +23,16 @@ from fitting_room.index import manifest as names
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.head import Head, HeadError
-from fitting_room.index.manifest import (
-    FORMAT_VERSION,
-    IndexUnusable,
-    Manifest,
-    damaged,
-    read_manifest,
-)
+from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest, damaged
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
 from fitting_room.util.files import sha256_of
 
 CURRENT = "CURRENT"
 VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
-#: What small files, which are read in full anyway and so checked in full, are called.
-_CHECKED = (
-    names.ITEMS,
-    names.PCA_FILE,
-    names.HEAD_FILE,
-    names.MAP,
-    ANN_ENCODER,
-    TRAINED_ANN_ENCODER,
-)
+#: Small files, which are read in full anyway and so checked in full.
+_SMALL = {
+    names.ITEMS, names.PCA_FILE, names.HEAD_FILE, names.MAP, ANN_ENCODER, TRAINED_ANN_ENCODER,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +60,8 @@ class IndexData:
 
 
 def current_version(folder: Path) -> Path:
-    """The folder with the files of the index at ``folder``; of an index of the old format that is
-    ``folder`` itself. Raises :class:`IndexUnusable` where there is no index."""
+    """The folder with the files of the index at ``folder``, in the old format ``folder`` itself.
+    Raises :class:`IndexUnusable` where there is no index."""
     try:
         with (folder / CURRENT).open("rb") as file:
             name = file.read(100).decode("ascii", "replace").strip()
@@ -90,9 +78,8 @@ def current_version(folder: Path) -> Path:
 
 
 def load_index_data(folder: Path, *, old_format: bool = False) -> IndexData:
-    """Open the index at ``folder``: sizes, shapes and the checksums of small files are checked,
-    large arrays are mapped and not read. ``old_format`` lets one of the format before pass. Raises
-    :class:`IndexUnusable`."""
+    """Open the index at ``folder``, of the old format only with ``old_format``. Sizes, shapes and
+    small files are checked, large arrays are mapped. Raises :class:`IndexUnusable`."""
     version = current_version(folder)
     while True:
         try:
@@ -103,44 +90,43 @@ def load_index_data(folder: Path, *, old_format: bool = False) -> IndexData:
                 raise  # else a build replaced it just now and removed its files
 
 
-def check_sum(folder: Path, path: Path, sha256: str) -> None:
-    """Raise :class:`IndexUnusable` unless a file of the index has that checksum."""
+def check_file(folder: Path, path: Path, entry: FileEntry, *, in_full: bool = True) -> None:
+    """Raise :class:`IndexUnusable` unless a file of the index has its size and its checksum."""
     try:
-        if sha256_of(path) == sha256:
-            return
+        if path.stat().st_size != entry.bytes:
+            raise damaged(folder, f"{path.name} has another size than it was written with")
+        if in_full and sha256_of(path) != entry.sha256:
+            raise damaged(folder, f"{path.name} is not what was written")
     except OSError as error:
-        raise damaged(folder, f"{path.name} cannot be read") from error
-    raise damaged(folder, f"{path.name} is not what was written")
+        raise damaged(folder, f"{path.name} is missing or cannot be read") from error
 
 
 def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
-    manifest = read_manifest(folder, version / names.MANIFEST)
-    if manifest.format_version != FORMAT_VERSION and not old_format:
+    manifest = names.read_manifest(folder, version / names.MANIFEST)
+    if manifest.format_version != names.FORMAT_VERSION and not old_format:
         raise IndexUnusable(
             f"{folder}: this index has the old format {manifest.format_version}; build it again, "
             "which takes over the embeddings of all pictures that are as they were: "
             f"fitting-room build CATALOGUE --index {folder}"
         )
-    _check_files(folder, version, manifest)
+    for name, entry in manifest.files.items():
+        check_file(folder, version / name, entry, in_full=name in _SMALL)
     files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
+    of_descriptors = (count, DESCRIPTOR_LENGTH)
     try:
         head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
         pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
-        for name, fitting in (
-            (names.HEAD_FILE, None if head is None else head.input_dimension),
-            (names.PCA_FILE, None if pca is None else pca.dimension),
-        ):
-            if fitting not in (None, dimension):
-                raise ValueError(f"{name} does not fit the vectors")
+        if head is not None and head.input_dimension != dimension:
+            raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
+        if pca is not None and pca.dimension != dimension:
+            raise ValueError(f"{names.PCA_FILE} does not fit the vectors")
         trained, ann = open_derived(version, manifest, head)
         return IndexData(
             folder=folder,
             version=version,
             manifest=manifest,
             vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
-            descriptors=mapped_array(
-                version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
-            ),
+            descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
             items=_read_items(version / names.ITEMS, count),
             pca=pca,
             head=head,
@@ -153,31 +139,16 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
         raise damaged(folder, str(error)) from error
 
 
-def _check_files(folder: Path, version: Path, manifest: Manifest) -> None:
-    for name, entry in manifest.files.items():
-        try:
-            size = (version / name).stat().st_size
-        except OSError as error:
-            raise damaged(folder, f"{name} is missing") from error
-        if size != entry.bytes:
-            raise damaged(folder, f"{name} has another size than it was written with")
-        if name in _CHECKED:
-            check_sum(folder, version / name, entry.sha256)
-
-
 def open_derived(
     version: Path, manifest: Manifest, head: Head | None
 ) -> tuple[Matrix | None, Ann | None]:
-    """What an index's head makes of its items, mapped, and what it finds candidates with; ``None``
-    for what it does not have."""
+    """What an index's head makes of its items, mapped, and what finds candidates in it."""
     count, dimension = manifest.counts.items, manifest.dimension
-    trained, ann, head_dimension = None, None, None
-    if head is not None:
-        head_dimension = head.dimension
-        shape = (count, head_dimension)
-        trained = mapped_rows(version / names.TRAINED, manifest.storage, shape)
+    trained, ann, width = None, None, None if head is None else head.dimension
+    if width is not None:
+        trained = mapped_rows(version / names.TRAINED, manifest.storage, (count, width))
     if ANN_INDEX in manifest.files:
-        ann = Ann.open(version, count=count, dimension=dimension, head_dimension=head_dimension)
+        ann = Ann.open(version, count=count, dimension=dimension, head_dimension=width)
     return trained, ann
 
 
@@ -185,14 +156,14 @@ def _read_items(path: Path, count: int) -> pd.DataFrame:
     """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` items."""
     try:
         with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if file.metadata.num_rows != count or not {"id", "image"} <= set(names):
+            columns = file.schema_arrow.names
+            if file.metadata.num_rows != count or not {"id", "image"} <= set(columns):
                 raise ValueError(f"{path.name} does not hold the items of the manifest")
             # In one piece: to take some rows of many pieces, Arrow copies all of them first.
             items = file.read().combine_chunks().to_pandas()
     except pa.ArrowException as error:
         raise ValueError(f"{path.name}: {error}") from error
-    if len(items) != count or list(items.columns) != names:
+    if len(items) != count or list(items.columns) != columns:
         raise ValueError(f"{path.name} is no plain table")
     pa.default_memory_pool().release_unused()  # half of what reading took
     return items

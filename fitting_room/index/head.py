@@ -1,9 +1,8 @@
 """A head: what a catalogue's labels teach about its embeddings, applied without torch.
 
-A head is a small network with one hidden layer. It takes an embedding and the picture's descriptors
-and returns a shorter embedding in which likeness means what the labels mean: the same kind of
-thing, the same colour, for the same people. :mod:`fitting_room.learning.train` learns it; here it
-is applied, and kept in a ``.safetensors`` file, which cannot run code.
+A head is a small network that makes a shorter embedding of an embedding and the picture's
+descriptors, in which likeness means what the labels mean. :mod:`fitting_room.learning.train` learns
+it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
 """
 
 from __future__ import annotations
@@ -26,21 +25,17 @@ FORMAT_VERSION = 1
 
 #: Descriptors that a head looks at: all but the last, which says what to make of them.
 DESCRIPTOR_INPUTS = PLAIN_BACKGROUND
-#: Standardised inputs are cut off here: a colour that one item in a thousand has is no argument a
-#: hundred times as strong as others.
+#: Standardised inputs are cut off here: a rare colour is no argument a hundred times as strong.
 MOST_DEVIATIONS = 5.0
-#: How far the catalogue's items are drawn towards the labels they are known to have. Chosen by
-#: evaluation: docs/relevance.md.
+#: How far items are drawn towards their labels. Chosen by evaluation: docs/relevance.md.
 LABEL_PULL = 0.5
 #: Added under the root of a variance (Ba, Kiros and Hinton 2016); torch's own default.
 NORMALISATION_EPSILON = 1e-5
 
 ROWS_AT_ONCE = 4_096
-#: Bounds of a head that is read: the file, and the length of either side of any of its matrices.
-MAX_HEAD_BYTES = 512 * 2**20
-MAX_SIDE = 2**20
-MAX_COLUMNS = 64
-#: And of its numbers: nothing that is computed from these overflows.
+#: Bounds of a head that is read: the file, the sides of its matrices, its columns, and its numbers,
+#: so that nothing that is computed from these overflows.
+MAX_HEAD_BYTES, MAX_SIDE, MAX_COLUMNS = 512 * 2**20, 2**20, 64
 MOST_VALUE, LEAST_SCALE = 1e6, 1e-12
 
 #: The arrays of a head by name, beside one ``proxies.<place>`` for each column.
@@ -61,9 +56,8 @@ class Head:
 
     ``(embedding (D,), descriptors) -> (E,)`` of length 1: inputs minus ``mean`` over ``scale``,
     both ``(D + DESCRIPTOR_INPUTS,)``; a hidden layer of ``H`` units with layer normalisation and
-    GELU (Hendrycks and Gimpel 2016); a linear layer. All arrays are float32.
-
-    ``columns`` are the label columns it was taught, ``labels`` the values of each and ``proxies``,
+    GELU (Hendrycks and Gimpel 2016); a linear layer. All arrays are float32. ``columns`` are the
+    label columns it was taught, ``labels`` the values of each and ``proxies``,
     ``(len(labels[column]), E)`` unit rows in the same order, where each value lies among the
     embeddings; ``weights`` says how much each column counts, ``record`` how it was trained.
     """
@@ -94,11 +88,9 @@ class Head:
         return len(self.mean) - DESCRIPTOR_INPUTS
 
     def project(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
-        """What the head makes of pictures, float32 ``(N, E)`` with unit rows.
-
-        ``embeddings`` is float32 ``(N, D)``, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``;
-        those of photographs do not count. Raises ``ValueError`` for other shapes.
-        """
+        """What the head makes of pictures, float32 ``(N, E)`` with unit rows, by their embeddings,
+        float32 ``(N, D)``, and descriptors, uint8 ``(N, DESCRIPTOR_LENGTH)``; those of photographs
+        do not count. Raises ``ValueError`` for other shapes."""
         if embeddings.ndim != 2 or embeddings.shape[1] != self.input_dimension:
             raise ValueError(f"the head takes embeddings of {self.input_dimension} dimensions")
         if descriptors.shape != (len(embeddings), DESCRIPTOR_LENGTH):
@@ -106,8 +98,8 @@ class Head:
         result = np.empty((len(embeddings), self.dimension), np.float32)
         for start in range(0, len(embeddings), ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
-            inputs = standardised(embeddings[block], descriptors[block], self.mean, self.scale)
-            result[block] = self._apply(inputs)
+            of_block = embeddings[block], descriptors[block]
+            result[block] = self._apply(standardised(*of_block, self.mean, self.scale))
         return result
 
     def _apply(self, inputs: np.ndarray) -> np.ndarray:
@@ -127,9 +119,8 @@ class Head:
 
     def draw(self, projected: np.ndarray, items: pd.DataFrame) -> np.ndarray:
         """Items drawn towards the proxies of the labels that the catalogue gives them, float32
-        ``(N, E)`` with unit rows: where it calls an item navy blue, this should be found among what
-        is navy blue even if its picture could be black. A label that is missing, or that the head
-        was not taught, draws nowhere."""
+        ``(N, E)`` with unit rows: what it calls navy blue should be found among what is, even if
+        the picture could be black. A label that is missing or was not taught draws nowhere."""
         drawn = np.array(projected, np.float32)
         for column in self.columns:
             if column not in items:
@@ -167,8 +158,7 @@ class Head:
 
     @classmethod
     def load(cls, path: Path) -> Head:
-        """Read a head. Raises :class:`HeadError` when the file is not there, is no head, or holds
-        anything that a head does not."""
+        """Read a head. Raises :class:`HeadError` when the file is not there or is no head."""
         try:
             description, arrays = _read(path)
             columns, record = _columns(description), description["record"]
@@ -198,9 +188,8 @@ class Head:
 def standardised(
     embeddings: np.ndarray, descriptors: np.ndarray, mean: np.ndarray, scale: np.ndarray
 ) -> np.ndarray:
-    """A head's inputs, float32 ``(N, D + DESCRIPTOR_INPUTS)``: embeddings and descriptors minus
-    ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`; the descriptors of a photograph are
-    zero throughout, which is the mean of all pictures."""
+    """A head's inputs, float32 ``(N, D + DESCRIPTOR_INPUTS)``: embeddings and descriptors (0 of
+    photographs) minus ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`."""
     inputs = np.empty((len(embeddings), len(mean)), np.float32)
     dimension = embeddings.shape[1]
     inputs[:, :dimension] = embeddings

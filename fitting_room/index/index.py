@@ -15,33 +15,11 @@ from fitting_room.imaging.descriptors import (
     SILHOUETTE,
 )
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.index.data import IndexData, check_sum, load_index_data
+from fitting_room.index import scoring
+from fitting_room.index.data import IndexData, check_file, load_index_data
 from fitting_room.index.head import Head
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.scoring import (
-    COLOUR,
-    COLOUR_WEIGHT,
-    COLOUR_WEIGHT_PHOTOGRAPH,
-    COLOUR_WEIGHT_TRAINED,
-    COSINE,
-    EMBEDDING,
-    EMBEDDING_SHARE,
-    JACCARD,
-    LEARNED,
-    OUTLINE,
-    ROWS_AT_ONCE,
-    Hits,
-    JaccardTerm,
-    ScoreTerm,
-    SimilarityOptions,
-    Terms,
-    best,
-    best_among,
-    combine_queries,
-    nearest,
-    top_k_candidates,
-    unit_bytes,
-)
+from fitting_room.index.scoring import Hits, JaccardTerm, ScoreTerm, SimilarityOptions, Terms
 from fitting_room.index.vectors import Matrix
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
@@ -69,8 +47,7 @@ class FilterError(ValueError):
 
 
 class Index:
-    """An opened index; its attributes are those of :class:`IndexData`. Immutable and safe to share
-    between threads."""
+    """An opened index, with the attributes of its data. Safe to share between threads."""
 
     def __init__(self, data: IndexData) -> None:
         self.data = data
@@ -100,7 +77,7 @@ class Index:
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
-            check_sum(self.folder, self.data.version / name, entry.sha256)
+            check_file(self.folder, self.data.version / name, entry)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
@@ -118,17 +95,16 @@ class Index:
         return self.manifest.counts.plain_background * 2 > len(self)
 
     def colour_weight(self, options: SimilarityOptions, *, plain_background: bool = True) -> float:
-        """The weight of colour that ``options`` come to here, for a picture with a plain background
-        or for a photograph."""
+        """The weight of colour here, for a picture with a plain background or a photograph."""
         if options.colour is not None:
             return options.colour
         if not plain_background and self.mostly_plain_background:
-            return COLOUR_WEIGHT_PHOTOGRAPH
-        return COLOUR_WEIGHT_TRAINED if self.uses_head(options) else COLOUR_WEIGHT
+            return scoring.COLOUR_WEIGHT_PHOTOGRAPH
+        return scoring.COLOUR_WEIGHT_TRAINED if self.uses_head(options) else scoring.COLOUR_WEIGHT
 
     def uses_head(self, options: SimilarityOptions) -> bool:
         """Whether ``options`` use a head here."""
-        return options.trained and options.metric == COSINE and self.head is not None
+        return options.trained and options.metric == scoring.COSINE and self.head is not None
 
     def search(
         self,
@@ -160,7 +136,7 @@ class Index:
             return []
         terms = self._terms(features, options)
         if positives is not None:
-            terms, features = combine_queries(terms, positives), features[:1]
+            terms, features = scoring.combine_queries(terms, positives), features[:1]
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
@@ -185,13 +161,13 @@ class Index:
             if mask is not None:
                 scores[:, ~mask] = -np.inf
             if len(scores) == 1:
-                candidates = [nearest(terms, start, n, rows, scores)]
+                candidates = [scoring.nearest(terms, start, n, rows, scores)]
             else:
                 for term in terms:
                     term.add_to(scores, block, rows)
-                candidates = [top_k_candidates(of_query, n) for of_query in scores]
+                candidates = [scoring.top_k_candidates(of_query, n) for of_query in scores]
             for query, chosen in enumerate(candidates, start):
-                hits.append(best(terms, query, chosen if rows is None else rows[chosen], n))
+                hits.append(scoring.best(terms, query, chosen if rows is None else rows[chosen], n))
         return hits
 
     def _search_candidates(
@@ -199,17 +175,17 @@ class Index:
     ) -> list[Hits] | None:
         """:meth:`search` among candidates, or ``None`` where that cannot be done: without an
         inverted file, or with a measure that is no dot product, and where it does not pay."""
-        if self.ann is None or options.metric != COSINE:
+        if self.ann is None or options.metric != scoring.COSINE:
             return None
         trained = self.uses_head(options)
         of = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
-        shape = of[LEARNED if trained else EMBEDDING]
+        shape = of[scoring.LEARNED if trained else scoring.EMBEDDING]
         candidates = self.ann.candidates(
-            shape, of.get(OUTLINE), of.get(COLOUR), n, mask, trained=trained
+            shape, of.get(scoring.OUTLINE), of.get(scoring.COLOUR), n, mask, trained=trained
         )
         if candidates is None:
             return None
-        return [best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
+        return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
 
     def likeness(
         self, query: Features, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
@@ -225,7 +201,7 @@ class Index:
             q.embeddings if isinstance(q, _Stored) else self._reduced(q.embeddings) for q in queries
         ]
         descriptors = np.stack([query.descriptors for query in queries])
-        colours = unit_bytes(descriptors[:, COLOURS])
+        colours = scoring.unit_bytes(descriptors[:, COLOURS])
         weights = [
             self.colour_weight(options, plain_background=q.plain_background) for q in queries
         ]
@@ -236,7 +212,7 @@ class Index:
         else:
             terms = self._embedding_terms(views, descriptors, 1 - weight, options)
         if weight.any():
-            terms.append(self._byte_term(COLOUR, COLOURS, weight * colours))
+            terms.append(self._byte_term(scoring.COLOUR, COLOURS, weight * colours))
         return terms
 
     def _head_terms(
@@ -247,8 +223,10 @@ class Index:
         projected = head.project(np.concatenate(views), np.repeat(descriptors, counts, axis=0))
         of_head = _means(np.split(projected, np.cumsum(counts)[:-1]))
         return [
-            _term(LEARNED, trained, weight * (1 - EMBEDDING_SHARE) * of_head),
-            _term(EMBEDDING, self.vectors, weight * EMBEDDING_SHARE * _means(views)),
+            _term(scoring.LEARNED, trained, weight * (1 - scoring.EMBEDDING_SHARE) * of_head),
+            _term(
+                scoring.EMBEDDING, self.vectors, weight * scoring.EMBEDDING_SHARE * _means(views)
+            ),
         ]
 
     def _embedding_terms(
@@ -260,21 +238,21 @@ class Index:
         of_outline = np.where(outlined, options.silhouette, 0.0)[:, None]
         whole = weight * (1 - of_outline)
         terms: list[ScoreTerm | JaccardTerm] = []
-        if options.metric == JACCARD:
+        if options.metric == scoring.JACCARD:
             terms.append(JaccardTerm(self.vectors, views, whole[:, 0]))
         else:
-            terms.append(_term(EMBEDDING, self.vectors, whole * _means(views)))
+            terms.append(_term(scoring.EMBEDDING, self.vectors, whole * _means(views)))
         if of_outline.any():
-            queries = weight * of_outline * unit_bytes(outlines)
-            terms.append(self._byte_term(OUTLINE, SILHOUETTE, queries))
+            queries = weight * of_outline * scoring.unit_bytes(outlines)
+            terms.append(self._byte_term(scoring.OUTLINE, SILHOUETTE, queries))
         return terms
 
     def _byte_term(self, of: str, columns: slice, queries: np.ndarray) -> ScoreTerm:
         rows = self.descriptors[:, columns]
         if columns.start not in self._scales:
             scale = np.empty(len(rows), np.float32)
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                block = slice(start, start + ROWS_AT_ONCE)
+            for start in range(0, len(rows), scoring.ROWS_AT_ONCE):
+                block = slice(start, start + scoring.ROWS_AT_ONCE)
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
             self._scales[columns.start] = scale
@@ -296,7 +274,7 @@ class Index:
     ) -> float | None:
         """How often items of this likeness were of the query's kind, 0 to 1, where measured.
         ``plain_background`` says that the query is no photograph with surroundings."""
-        if self.calibration is None or options.metric != COSINE:
+        if self.calibration is None or options.metric != scoring.COSINE:
             return None
         return self.calibration.expected_precision(
             similarity,
@@ -307,8 +285,7 @@ class Index:
 
     def is_out_of_catalogue(self, query: Features, rows: Sequence[int] = ()) -> bool:
         """Whether a photograph is less like its nearest item than most items, drawn at random, are
-        like each other: nothing here resembles it. Its hits' ``rows``, if known, save looking at
-        all items when one of them does."""
+        like each other. Its hits' ``rows``, if known, save a search when one of them is not."""
         if self.calibration is None or query.plain_background or not self.mostly_plain_background:
             return False
         bare = SimilarityOptions(colour=0.0, trained=False)
@@ -322,8 +299,8 @@ class Index:
         """Places in ``hits``, grouped: the first of a group is the best, the others look all but
         the same as it. Groups come in the order of their first."""
         vectors = np.asarray(self.vectors[hits.rows])
-        colours = unit_bytes(self.descriptors[hits.rows][:, COLOURS])
-        outlines = unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
+        colours = scoring.unit_bytes(self.descriptors[hits.rows][:, COLOURS])
+        outlines = scoring.unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
         alike = vectors @ vectors.T >= SAME_SHAPE
         alike &= (colours @ colours.T >= SAME_COLOURS) & (outlines @ outlines.T >= SAME_COLOURS)
         groups: dict[int, list[int]] = {}

@@ -20,9 +20,8 @@ FORMAT = "fitting-room-index"
 FORMAT_VERSION, OLD_FORMAT_VERSION = 4, 3
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
 DESCRIPTORS, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "trained.npy"
-MAP = "map.npy"
-#: Scales of rows that are stored in 8 bits, of the vectors and of what the head makes of them.
-SCALES, TRAINED_SCALES = "scales.npy", "trained-scales.npy"
+#: The scales are of rows that are stored in 8 bits.
+MAP, SCALES, TRAINED_SCALES = "map.npy", "scales.npy", "trained-scales.npy"
 FILES = frozenset(
     {
         VECTORS, ITEMS, PCA_FILE, DESCRIPTORS, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
@@ -46,16 +45,12 @@ def damaged(folder: Path, reason: str) -> IndexUnusable:
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file's size and its SHA-256 digest."""
-
     bytes: int
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRecord:
-    """Where the catalogue lay, the digest of its items, and its report as plain values."""
-
     location: str
     fingerprint: str
     report: dict[str, Any]
@@ -63,8 +58,8 @@ class CatalogueRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """``rows`` came in, of which some were ``repaired`` or ``dropped``; the pictures of ``failed``
-    ones could not be used. Of the ``items`` that are left, so many have a ``plain_background``."""
+    """``rows`` came in, of which ``failed`` had no usable picture; ``items`` are left, of which so
+    many have a ``plain_background``."""
 
     rows: int
     items: int
@@ -100,11 +95,7 @@ class Manifest:
     def from_json(cls, text: str | bytes) -> Manifest:
         """Read a manifest of this format or of the one before. Raises ``ValueError``, which names
         the first field that is wrong."""
-        try:
-            values = json.loads(text)
-        except RecursionError as error:
-            raise ValueError(f"{MANIFEST}: nested too deeply") from error
-        values = _read(dict, values, "it")
+        values = _read(dict, json.loads(text), "it")
         for name, allowed in (
             ("format", (FORMAT,)),
             ("format_version", (FORMAT_VERSION, OLD_FORMAT_VERSION)),
@@ -169,7 +160,7 @@ def read_manifest(folder: Path, path: Path) -> Manifest:
         if len(data) > MAX_MANIFEST_BYTES:
             raise ValueError(f"{MANIFEST} is too large")
         return Manifest.from_json(data)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise damaged(folder, str(error)) from error
 
 

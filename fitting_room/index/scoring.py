@@ -18,16 +18,14 @@ from fitting_room.util.threads import in_slices
 #: How far a float32 score may be from the exact one: sums of some thousand products of unit
 #: vectors, each rounded to 2**-24.
 SCORE_ERROR = 4e-6
-#: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
-ROWS_AT_ONCE = 8_192
-ROWS_IN_CACHE = 1_024
+#: Rows that are compared at once, and of bytes those that become numbers within the cache.
+ROWS_AT_ONCE, ROWS_IN_CACHE = 8_192, 1_024
 #: From this many bytes on rows are compared on all cores, which it takes some time to wake.
 SHARED_FROM = 2_000_000
 #: The term that takes longest to read is left out for items that it cannot bring among the best,
 #: where it adds at most this much, and only while at most this fraction of the items is left.
 LITTLE, FEW_LEFT = 0.3, 0.1
-#: Candidates of which no more bytes than this are compared are all compared exactly, which then
-#: takes no longer than to tell first which ones matter.
+#: Candidates of no more bytes than this are all compared exactly, which is as quick.
 FEW_BYTES = 40_000
 #: Stored in fewer bits a unit row may be a little longer.
 LONGEST_ROW = 1.01
@@ -65,13 +63,11 @@ class Hits:
 @dataclass(frozen=True, slots=True)
 class SimilarityOptions:
     """How likeness is measured: ``(1 - colour) * shape + colour * likeness of the colours``.
-
     ``colour`` is a weight from 0 to 1, or ``None`` for the index's own. Shape is the cosine of
     what the head makes of the pictures, with some of the network's own, where the index has a head
-    and ``trained`` is set. Otherwise it is the ``metric`` of the network's embeddings, beside the
-    silhouette with its weight where both backgrounds are plain. ``metric`` is ``"cosine"``, or
-    ``"jaccard"`` for the weighted Jaccard similarity (Ruzicka 1958), which a head never takes part
-    in.
+    and ``trained`` is set; otherwise the ``metric`` of the network's embeddings, beside the
+    silhouette with its weight where backgrounds are plain. ``metric`` is ``"cosine"``, or
+    ``"jaccard"`` for the weighted Jaccard similarity (Ruzicka 1958), without a head.
     """
 
     colour: float | None = None
@@ -111,7 +107,6 @@ class ScoreTerm:
     def _add(
         self, scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, places: slice
     ) -> None:
-        # Bytes become numbers within the processor's cache.
         step = ROWS_AT_ONCE if self.scale is None or len(wanted) > 1 else ROWS_IN_CACHE
         for start in range(places.start, places.stop, step):
             block = slice(start, min(start + step, places.stop))
@@ -148,11 +143,10 @@ class ScoreTerm:
 
 @dataclass(frozen=True, slots=True)
 class JaccardTerm:
-    """The weighted Jaccard similarity of embeddings, averaged over the views of each query:
-    the sum of the lesser over the sum of the greater values. Embeddings after a PCA have negative
-    values; positive and negative parts then count as coordinates of their own. Either way it is
-    ``(a + b - d) / (a + b + d)`` with the two sums of absolute values and their city-block
-    distance ``d``, so that one pass over the rows does, a block at a time."""
+    """The weighted Jaccard similarity of embeddings, averaged over the views of each query: the sum
+    of the lesser over the sum of the greater values, of which negative ones, after a PCA, are
+    coordinates of their own. That is ``(a + b - d) / (a + b + d)`` with the two sums of absolute
+    values and their city-block distance ``d``."""
 
     rows: Matrix
     views: Sequence[np.ndarray]
@@ -193,7 +187,6 @@ class JaccardTerm:
         return result
 
 
-#: What a likeness is the sum of.
 Terms = Sequence[ScoreTerm | JaccardTerm]
 
 
@@ -220,11 +213,8 @@ def nearest(
 ) -> np.ndarray:
     """Positions, ascending, of all that may be among the ``n`` best for one query. ``scores``,
     float32 ``(1, M)``, belong to ``rows`` of the index, or to all; they are zero, or minus infinity
-    for what is not to be answered, and are changed.
-
-    The term that takes longest to read is left out for rows that it cannot bring among the best,
-    as in the threshold algorithm (Fagin, Lotem and Naor 2001): nothing is lost by it.
-    """
+    for what is left out, and are changed. The term that takes longest to read is spared where it
+    cannot matter (the threshold algorithm: Fagin, Lotem and Naor 2001)."""
     *others, last = sorted(terms, key=lambda term: term.width)
     one = slice(query, query + 1)
     for term in others:
@@ -262,8 +252,7 @@ def best(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:
 
 
 def top_k_candidates(scores: np.ndarray, n: int) -> np.ndarray:
-    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once they are
-    computed exactly. Takes time linear in their number."""
+    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once exact."""
     if n >= len(scores):
         return np.arange(len(scores))
     least = np.partition(scores, len(scores) - n)[len(scores) - n]

@@ -1,14 +1,13 @@
 """How the rows of an index lie on disk, and how they are reduced before.
 
-Rows are float32, or shorter and a little less exact. ``float16`` keeps 11 bits of each number.
-``int8`` keeps 8, which take the row's greatest absolute value to 127, and one scale a row, which
-gives the row its length back: a row a little too long would seem a little more like everything.
-Storing what was read back changes nothing any more.
+Rows are float32, or shorter and a little less exact: ``float16`` keeps 11 bits of each number,
+``int8`` 8 bits and one scale a row, which gives the row its length back, since a row a little too
+long would seem a little more like everything. Storing what was read back changes nothing any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out:
-    ``rows[chosen]``. ``scales`` is float32 ``(N,)`` for int8."""
+    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out.
+    ``scales`` is float32 ``(N,)`` for int8."""
 
     raw: np.ndarray
     scales: np.ndarray | None = None
@@ -53,6 +52,7 @@ class Rows:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
+_Opener = Callable[[Path, type[np.generic], tuple[int, ...]], np.ndarray]
 #: Rows of float32, or ones that are as soon as they are taken out.
 Matrix = np.ndarray | Rows
 
@@ -71,30 +71,6 @@ def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | N
     return rounded, np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-def new_rows(path: Path, storage: str, shape: tuple[int, int]) -> Matrix:
-    """Rows ``(N, D)`` on disk that are written by ``rows[start:end] = block``, float32, and closed
-    when they are let go."""
-    raw = new_array(path, KINDS[storage], shape)
-    if storage == FLOAT32:
-        return raw
-    of_int8 = storage == INT8
-    return Rows(raw, new_array(scales_path(path), np.float32, shape[:1]) if of_int8 else None)
-
-
-def mapped_rows(path: Path, storage: str, shape: tuple[int, int]) -> Matrix:
-    """Rows ``(N, D)`` on disk, mapped. Raises ``ValueError`` where the files hold anything else."""
-    raw = mapped_array(path, KINDS[storage], shape)
-    if storage == FLOAT32:
-        return raw
-    of_int8 = storage == INT8
-    return Rows(raw, mapped_array(scales_path(path), np.float32, shape[:1]) if of_int8 else None)
-
-
-def scales_path(path: Path) -> Path:
-    """The file with the scales of rows in 8 bits."""
-    return path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
-
-
 def new_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
     """An array on disk, mapped to be written."""
     return np.lib.format.open_memmap(path, "w+", np.dtype(kind), shape=shape)
@@ -108,6 +84,19 @@ def mapped_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> 
     if array.dtype != kind or array.shape != shape:
         raise ValueError(f"{path.name} holds {array.dtype} {array.shape}")
     return array
+
+
+def mapped_rows(
+    path: Path, storage: str, shape: tuple[int, int], array: _Opener = mapped_array
+) -> Matrix:
+    """Rows ``(N, D)`` on disk, mapped, or with :func:`new_array` to be written by ``rows[start:end]
+    = block``, float32. Raises ``ValueError`` where the files hold anything else."""
+    raw = array(path, KINDS[storage], shape)
+    if storage == FLOAT32:
+        return raw
+    # Of 8 bits, the scales have a file of their own.
+    scales = path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
+    return Rows(raw, array(scales, np.float32, shape[:1]) if storage == INT8 else None)
 
 
 class ReductionError(ValueError):
@@ -131,12 +120,11 @@ class PCA:
 
         if dimension < 1 or dimension > min(vectors.shape):
             raise ReductionError(
-                f"--pca {dimension} needs embeddings of at least that many dimensions and at least "
-                f"that many pictures; there are {vectors.shape[0]} of {vectors.shape[1]}."
+                f"--pca {dimension} needs at least that many pictures, of at least that many "
+                f"dimensions; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
         fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
-        mean, components = np.float32(fitted.mean_), np.float32(fitted.components_)
-        return cls(mean, components, len(vectors))
+        return cls(np.float32(fitted.mean_), np.float32(fitted.components_), len(vectors))
 
     @classmethod
     def load(cls, path: Path) -> PCA:

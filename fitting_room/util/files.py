@@ -10,14 +10,11 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write a file under another name, bring it to the disk and put it in place at once. Text is
-    written as UTF-8."""
+    """Write a file, text as UTF-8, under another name and put it in place at once."""
     new = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}")
     try:
-        with new.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
+        new.write_bytes(data.encode() if isinstance(data, str) else data)
+        sync(new)
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -97,7 +97,7 @@ write(Path(folder), *build_number(2))
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.parametrize(
     ("name", "calls", "number"),
-    [("new_rows", 0, 1), ("sync", 2, 1), ("write_atomically", 0, 1), ("remove_leftovers", 0, 2)],
+    [("new_array", 0, 1), ("sync", 2, 1), ("write_atomically", 0, 1), ("remove_leftovers", 0, 2)],
 )
 def test_a_kill_leaves_the_old_version_or_the_new_one(
     tmp_path: Path, name: str, calls: int, number: int

@@ -19,7 +19,7 @@ from fitting_room.index.vectors import (
     Rows,
     mapped_array,
     mapped_rows,
-    new_rows,
+    new_array,
     stored,
 )
 
@@ -78,7 +78,7 @@ def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
 def test_rows_are_written_block_by_block_and_mapped(tmp_path: Path, storage: str) -> None:
     rows = normalise(np.random.default_rng(0).normal(size=(10, 4)))
     path = tmp_path / "rows.npy"
-    writable = new_rows(path, storage, rows.shape)
+    writable = mapped_rows(path, storage, rows.shape, new_array)
     for start in range(0, 10, 4):
         writable[start : start + 4] = rows[start : start + 4]
     del writable
