@@ -19,7 +19,7 @@ from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
-from fitting_room.index.index import Index, Where
+from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.util.aliases import old_attribute, old_keywords
 
@@ -113,7 +113,7 @@ class Searcher:
         n: int = 12,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
         fold: bool = False,
         negatives: Sequence[Features] = (),
         without: Collection[str] = (),
@@ -150,7 +150,7 @@ class Searcher:
         n: int = 12,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
     ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
         """:meth:`search` for any number of pictures, as :meth:`describe_many` takes them. Raises
         ``FilterError`` for an unknown column, before any picture is opened."""
@@ -166,7 +166,7 @@ class Searcher:
     def matches(
         self,
         hits: Hits,
-        options: SimilarityOptions | None = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions | None = DEFAULT_OPTIONS,
         *,
         plain_background: bool = True,
         others: Sequence[Sequence[int]] | None = None,
