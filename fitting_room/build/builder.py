@@ -209,7 +209,7 @@ class _Build:
         embedded = 0
         try:
             items = map(int, pending)
-            for item, outcome in self.embedder.stream(items, self._load, fast=True):
+            for item, outcome in self.embedder.stream(items, self._load):
                 if isinstance(outcome, ImageRejected):
                     self.failed += 1
                     if len(self.failures) < MAX_FAILURES_NAMED:

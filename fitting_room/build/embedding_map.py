@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,8 @@ from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
     from fitting_room.index.index import Index
+
+Reduction = Callable[[np.ndarray], np.ndarray]
 
 #: The most items that are laid out by t-SNE.
 LANDMARKS = 10_000
@@ -40,8 +41,7 @@ OUTGROWN = 0.2
 BATCH = 8_192
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Map:
+class Map(NamedTuple):
     """``positions`` float32 ``(N, 2)`` between -1 and 1; ``record`` says as plain values what it
     was made from, how many items were laid out and how many came or went since."""
 
@@ -57,11 +57,7 @@ def basis_of(identity: Mapping[str, Any], checksums: Mapping[str, str]) -> str:
 
 
 def draw(
-    rows: Matrix,
-    digests: pd.Series | None,
-    basis: str,
-    before: Index | None = None,
-    listener: Listener = ignore,
+    rows: Matrix, digests: pd.Series | None, basis: str, before: Index | None, listener: Listener
 ) -> Map:
     """The map of items with these unit rows, ``(N, D)``, and picture ``digests``, ``(N,)``, if they
     are known. While the map of ``before``, an earlier index, has the same ``basis`` and shows
@@ -70,20 +66,19 @@ def draw(
     record = None if before is None else before.manifest.map
     if before is None or before.map is None or record is None or digests is None or known is None:
         return _new_map(rows, basis, listener)
-    kept = np.flatnonzero(digests.isin(known))
-    changed = record["changed"] + int((~known.isin(digests)).sum()) + len(rows) - len(kept)
-    outgrown = changed > OUTGROWN * record["laid_out"] or len(kept) < NEAREST_LANDMARKS
+    kept = digests.isin(known).to_numpy()
+    changed = record["changed"] + int((~known.isin(digests)).sum()) + int((~kept).sum())
+    outgrown = changed > OUTGROWN * record["laid_out"] or kept.sum() < NEAREST_LANDMARKS
     if record["basis"] != basis or outgrown:
         return _new_map(rows, basis, listener)
     row_of = dict(zip(known, range(len(known)), strict=True))
     positions = np.zeros((len(rows), 2), np.float32)
-    positions[kept] = before.map[[row_of[digest] for digest in digests.iloc[kept]]]
-    new = np.setdiff1d(np.arange(len(rows)), kept)
+    positions[kept] = before.map[[row_of[digest] for digest in digests[kept]]]
+    new, landmarks = np.flatnonzero(~kept), _sample(np.flatnonzero(kept))
     if len(new):
-        landmarks = _sample(kept)
         stage = Stage("Adding to the map", len(new), "item", listener)
-        _place(rows, new, landmarks, positions, _reduction(_taken(rows, landmarks)), stage)
-    return Map(positions, {"basis": basis, "laid_out": record["laid_out"], "changed": changed})
+        _place(rows, new, landmarks, positions, _reduction(rows[landmarks]), stage)
+    return Map(positions, {**record, "changed": changed})
 
 
 def _new_map(rows: Matrix, basis: str, listener: Listener) -> Map:
@@ -97,13 +92,12 @@ def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     landmarks = _sample(np.arange(len(rows)))
     steps = STEPS if len(landmarks) >= FEWEST_FOR_TSNE else 0
     stage = Stage("Drawing the map", len(rows) + steps, "step", listener)
-    chosen = _taken(rows, landmarks)
-    reduce = _reduction(chosen)
-    points = reduce(chosen)
-    layout = np.zeros((len(points), 2), np.float32)
-    layout[:, : points.shape[1]] = tsne(points, stage.advance) if steps else points[:, :2]
+    reduce = _reduction(rows[landmarks])
+    points = np.pad(reduce(rows[landmarks]), ((0, 0), (0, 1)))  # two columns, whatever D is
+    layout = tsne(points, stage.advance) if steps else points[:, :2]
+    low, high = layout.min(axis=0), layout.max(axis=0)
     positions = np.empty((len(rows), 2), np.float32)
-    positions[landmarks] = _scaled(layout)
+    positions[landmarks] = (layout - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-9)
     stage.advance(len(landmarks))
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
     if len(others):
@@ -117,11 +111,7 @@ def _sample(rows: np.ndarray) -> np.ndarray:
     return np.sort(np.random.default_rng(0).choice(rows, LANDMARKS, replace=False))
 
 
-def _taken(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
-    return np.asarray(rows[wanted], np.float32)
-
-
-def _reduction(rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _reduction(rows: np.ndarray) -> Reduction:
     """What projects rows on the directions of greatest variance of these ones."""
     from sklearn.utils.extmath import randomized_svd
 
@@ -135,19 +125,18 @@ def _place(
     new: np.ndarray,
     landmarks: np.ndarray,
     positions: np.ndarray,
-    reduce: Callable[[np.ndarray], np.ndarray],
+    reduce: Reduction,
     stage: Stage,
 ) -> None:
     """Fill in the ``positions`` of ``new`` rows: between those nearest landmarks that stand near
     the very nearest, so that nothing comes to lie in the empty space between two clusters."""
     from sklearn.neighbors import NearestNeighbors
 
-    count = min(NEAREST_LANDMARKS, len(landmarks))
-    neighbours = NearestNeighbors(n_neighbors=count, algorithm="brute", metric="sqeuclidean")
-    neighbours.fit(reduce(_taken(rows, landmarks)))
+    neighbours = NearestNeighbors(n_neighbors=NEAREST_LANDMARKS, metric="sqeuclidean")
+    neighbours.fit(reduce(rows[landmarks]))
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        distances, nearest = neighbours.kneighbors(reduce(_taken(rows, batch)))
+        distances, nearest = neighbours.kneighbors(reduce(rows[batch]))
         around = positions[landmarks[nearest]]
         weights = 1 / (distances + 1e-3 * distances.mean(axis=1, keepdims=True) + 1e-9)
         weights *= np.square(around - around[:, :1]).sum(axis=2) < SAME_CLUSTER**2
@@ -156,10 +145,3 @@ def _place(
         aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(batch), 2))
         positions[batch] = (weights[..., None] * around).sum(axis=1) + aside
         stage.advance(len(batch))
-
-
-def _scaled(layout: np.ndarray) -> np.ndarray:
-    """The layout moved and scaled, alike in both directions, to lie between -1 and 1."""
-    low, high = layout.min(axis=0), layout.max(axis=0)
-    scale = max(float((high - low).max()) / 2, 1e-9)
-    return np.asarray((layout - (low + high) / 2) / scale, np.float32)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,7 +39,7 @@ from fitting_room.learning.train import train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
 from fitting_room.util.aliases import with_old_keys
-from fitting_room.util.progress import Progress
+from fitting_room.util.progress import Listener, Progress
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 #: Rejected pictures that are named one by one.
@@ -53,7 +54,7 @@ class UsageError(ValueError):
 def build(options: argparse.Namespace, settings: Settings) -> int:
     """Embed a catalogue's pictures and write its index. Run again after a change, it embeds only
     what is new or changed; stopped at any moment, it goes on where it was."""
-    with TerminalProgress() as progress:
+    with terminal_progress() as progress:
         fitting_room = FittingRoom.build(
             options.catalogue,
             options.index,
@@ -126,7 +127,7 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
         check_options(training)
     except TrainingError as error:
         raise UsageError(str(error)) from error
-    with TerminalProgress() as progress:
+    with terminal_progress() as progress:
         summary = train(
             options.catalogue, options.index, training, settings=settings, listener=progress
         )
@@ -176,7 +177,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     shared: dict[str, Any] = {name: getattr(options, name) for name in ("k", "holdout", "seed")}
     shared |= {"where": _where(options), "options": _values_of(SimilarityOptions, options)}
     copies = None
-    with TerminalProgress() as progress:
+    with terminal_progress() as progress:
         shared["listener"] = progress
         evaluation = measure(fitting_room, queries, columns=options.columns, **shared)
         if options.copies:
@@ -308,26 +309,16 @@ def _validation_in_words(validation: Sequence[Validation]) -> Iterator[str]:
         yield f"  {column:{width}}  {after:.3f}{known}"
 
 
-class TerminalProgress:
-    """Shows progress on stderr, one bar a stage."""
+@contextmanager
+def terminal_progress() -> Iterator[Listener]:
+    """Show progress on stderr, one bar a stage."""
+    bar: Any = None
 
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
-
-    def __enter__(self) -> TerminalProgress:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.stage != self._stage:
-            if self._bar is not None:
-                self._bar.close()
-            self._stage = progress.stage
-            self._bar = tqdm(
+    def show(progress: Progress) -> None:
+        nonlocal bar
+        if bar is None or bar.desc != progress.stage:
+            bars.close()
+            bar = tqdm(
                 desc=progress.stage,
                 total=progress.total or None,
                 unit=progress.unit,
@@ -337,7 +328,11 @@ class TerminalProgress:
                 dynamic_ncols=True,
                 file=sys.stderr,
             )
-        self._bar.update(progress.done - self._bar.n)
+            bars.callback(bar.close)
+        bar.update(progress.done - bar.n)
+
+    with ExitStack() as bars:
+        yield show
 
 
 def _say_rejected(rejected: Sequence[tuple[str, str]], hint: str = "") -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fitting_room import __version__
 from fitting_room.catalogue.download import DATASETS
@@ -60,23 +60,20 @@ def _add_query_options(add: Add) -> None:
     add("--weights", metavar="FILE", help="local weights that made the index")
     add("--colour", type=_share, metavar="W", help="weight of colour, 0 to 1 (the index's own)")
     add("--plain", action="store_false", dest="trained", help="do without what was trained")
-    add("--metric", choices=METRICS, default=COSINE,
-        help="how embeddings are compared (%(default)s)")  # fmt: skip
+    add("--metric", choices=METRICS, default=COSINE, help="measure of embeddings (%(default)s)")
     add("--silhouette", type=_share, default=SILHOUETTE_SHARE, metavar="S",
         help="weight of the silhouette in shape, 0 to 1, between pictures with a plain background "
         "and without what was trained (%(default)s)")  # fmt: skip
 
 
 def _add_build(add: Add) -> None:
-    add("catalogue", type=Path,
-        help="folder or .zip with styles.csv and images/, or of class folders")  # fmt: skip
+    add("catalogue", type=Path, help="a catalogue: folder, .zip or folder of class folders")
     add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
     add("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
     add("--storage", choices=STORAGES, default=FLOAT32,
         help="how embeddings are kept: int8 is a quarter of float32, less exact")  # fmt: skip
-    add("--input-size", type=_input_size, metavar="HxW",
-        help="height and width of the network's input")  # fmt: skip
+    add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
 
 
@@ -87,46 +84,36 @@ def _add_search(add: Add) -> None:
 
 def _add_train(add: Add) -> None:
     usual = TrainingOptions()
+    columns = f"columns to learn ({','.join(usual.columns)})"
     add("catalogue", type=Path, nargs="?", help="the catalogue of the index")
-    add("--columns", type=_names, default=usual.columns, metavar="A,B,C",
-        help=f"columns to learn ({','.join(usual.columns)})")  # fmt: skip
-    add("--holdout", type=_positive, metavar="N",
-        help="keep back items whose id is a multiple of N")  # fmt: skip
-    add("--photographs", type=Path, metavar="DIR",
-        help="class folders of photographs to learn from too")  # fmt: skip
-    add("--mapping", type=Path, metavar="FILE",
-        help="JSON: class of photographs -> values of the catalogue")  # fmt: skip
+    add("--columns", default=usual.columns, help=columns, **_COLUMNS)
+    add("--holdout", help="keep back items whose id is a multiple of N", **_COUNT)
+    add("--photographs", type=Path, metavar="DIR", help="class folders of photographs to add")
+    add("--mapping", help="JSON: class of photographs -> values of the catalogue", **_FILE)
     add("--mapping-column", default=usual.mapping_column, metavar="COLUMN",
         help="column of those values (%(default)s)")  # fmt: skip
     add("--loss", choices=list(LOSSES), default=usual.loss, help="what is minimised (%(default)s)")
-    add("--epochs", type=_positive, default=usual.epochs, metavar="N",
-        help="passes through the catalogue at most (%(default)s)")  # fmt: skip
+    add("--epochs", default=usual.epochs, help="passes at most (%(default)s)", **_COUNT)
     add("--seed", type=_whole, default=0, help="the same one gives the same head (%(default)s)")
     add("--finetune-blocks", type=_whole, default=0, metavar="N",
         help="fine-tune the last N blocks of the network first (%(default)s)")  # fmt: skip
-    add("--save-weights", type=Path, metavar="FILE",
-        help="where fine-tuned weights go, .safetensors")  # fmt: skip
-    add("--finetune-epochs", type=_positive, default=usual.finetune_epochs, metavar="N",
-        help="passes of the fine-tuning (%(default)s)")  # fmt: skip
+    add("--save-weights", help="where fine-tuned weights go, .safetensors", **_FILE)
+    add("--finetune-epochs", default=usual.finetune_epochs,
+        help="passes of the fine-tuning (%(default)s)", **_COUNT)  # fmt: skip
     add("--weights", metavar="FILE", help="local weights that made the index")
     add("--remove", action="store_true", help="forget what was learned")
 
 
 def _add_evaluate(add: Add) -> None:
-    add("queries", type=Path, help="a catalogue in any form, or a .csv of pictures (first column "
-        "`picture`) and expected labels")  # fmt: skip
+    add("queries", type=Path, help="a catalogue, or a .csv of pictures (first column `picture`) "
+        "and expected labels")  # fmt: skip
     add("-k", type=_positive, default=RESULTS, help="matches of each query (%(default)s)")
-    add("--columns", type=_names, metavar="A,B,C",
-        help=f"what must be right ({','.join(DEFAULT_COLUMNS)})")  # fmt: skip
-    add("--holdout", type=_positive, metavar="N",
-        help="query with the items whose id is a multiple of N")  # fmt: skip
-    add("--mapping", type=Path, metavar="FILE",
-        help="JSON: class folder of a query -> values that are right")  # fmt: skip
+    add("--columns", help=f"what must be right ({','.join(DEFAULT_COLUMNS)})", **_COLUMNS)
+    add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)
+    add("--mapping", help="JSON: class folder of a query -> values that are right", **_FILE)
     add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
-    add("--copies", type=_positive, metavar="N",
-        help="also measure whether changed copies of N items find them")  # fmt: skip
-    add("--report", type=Path, metavar="FILE",
-        help="write the worst queries to a page, .html or .htm")  # fmt: skip
+    add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
+    add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")
 
 
@@ -139,6 +126,9 @@ def _add_serve(add: Add) -> None:
     add("--index", type=Path, help="an index to show (the demo catalogue's)")
     add("--port", type=_positive, default=8501, help="port of the page (%(default)s)")
     add("--address", default="localhost", help="where to listen (%(default)s; 0.0.0.0 for all)")
+
+
+# --- types of arguments -----------------------------------------------------------------------
 
 
 def _number(kind: type[N], least: N, most: N, name: str, text: str) -> N:
@@ -172,3 +162,8 @@ def _condition(text: str) -> tuple[str, str]:
     if not column or not value:
         raise argparse.ArgumentTypeError(f"{text!r}: write COLUMN=VALUE, as in gender=Women")
     return column, value
+
+
+_FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+_COUNT: dict[str, Any] = {"type": _positive, "metavar": "N"}
+_COLUMNS: dict[str, Any] = {"type": _names, "metavar": "A,B,C"}

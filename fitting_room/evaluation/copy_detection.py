@@ -83,8 +83,8 @@ def detect_copies(
     changes = {}
     for name, change in CHANGES.items():
         stage = Stage(f"Finding {name} copies", len(rows), "picture", listener)
-        found = _originals_found(fitting_room, rows, change, search, stage, rejected)
-        changes[name] = Recall(*bootstrap_figures(found, seed))
+        recall = _recall(fitting_room, rows, change, search, stage, rejected)
+        changes[name] = Recall(*bootstrap_figures(recall, seed))
     return CopyDetection(len(rows), len(rejected), k, changes)
 
 
@@ -97,7 +97,7 @@ def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.asarray(rows[((start + np.arange(count)) * len(rows) / count).astype(np.int64)])
 
 
-def _originals_found(
+def _recall(
     fitting_room: FittingRoom,
     rows: np.ndarray,
     change: Change,
@@ -113,12 +113,12 @@ def _originals_found(
         original = fitting_room.open_picture(fitting_room.picture(image), image)
         return fitting_room.open_picture(change(original))
 
-    found: list[tuple[bool, bool]] = []
+    recall: list[tuple[bool, bool]] = []
     for batch in embedded(fitting_room, rows, load, stage, rejected):
         for (row, _), hits in zip(batch, search([one for _, one in batch]), strict=True):
             same = digests[hits.rows] == digests[row]
-            found.append((same[0], same.any()))
-    if not found:
+            recall.append((same[0], same.any()))
+    if not recall:
         place = fitting_room.catalogue_location
         raise EvaluationError(f"{place}: no picture could be read, so there is nothing to copy.")
-    return np.array(found, np.float64).T
+    return np.array(recall, np.float64).T

@@ -179,16 +179,14 @@ class EvaluationRun:
         if self.holdout is None:
             relevant -= [
                 np.count_nonzero(relevance.is_right(row, answers.same_picture[place]))
-                for row, place in zip(query, places, strict=True)
+                for row, place in zip(query.tolist(), places.tolist(), strict=True)
             ]
         precision, hit = metrics.precision_at_k(right), metrics.hit_at_k(right)
-        values = np.stack([precision, metrics.average_precision_at_k(right, relevant), hit])
-        return Metrics(
-            len(places),
-            *metrics.bootstrap_figures(values, self.seed),
-            without_relevant=int(np.count_nonzero(relevant == 0)),
-            classes=_classes(relevance.values, codes, precision, hit),
-        )
+        average = metrics.average_precision_at_k(right, relevant)
+        figures = metrics.bootstrap_figures(np.stack([precision, average, hit]), self.seed)
+        without_relevant = int(np.count_nonzero(relevant == 0))
+        classes = _classes(relevance.values, codes, precision, hit)
+        return Metrics(len(places), figures[0], figures[1], figures[2], without_relevant, classes)
 
     def _head_knows(self, queries: np.ndarray) -> bool:
         """Whether the head in use was trained on any item whose own picture is a query."""

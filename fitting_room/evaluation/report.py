@@ -77,20 +77,18 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def figure_tables(
-    evaluation: Evaluation, copies: CopyDetection | None
-) -> list[list[tuple[str, ...]]]:
+def figure_tables(evaluation: Evaluation, copies: CopyDetection | None) -> list[list[list[str]]]:
     """The table of the figures, and that of copy detection if it was measured; the first row of
     each is its header."""
     k = evaluation.k
-    figures = [("judged by", "queries", f"precision@{k}", f"mAP@{k}", f"one right of {k}")]
+    figures = [["judged by", "queries", f"precision@{k}", f"mAP@{k}", f"one right of {k}"]]
     for name, one in evaluation.metrics.items():
-        means = (str(one.precision), str(one.average_precision), str(one.hit))
-        figures.append((shorten(name), f"{one.queries:,}", *means))
+        means = [str(one.precision), str(one.average_precision), str(one.hit)]
+        figures.append([shorten(name), f"{one.queries:,}", *means])
     if copies is None:
         return [figures]
-    recalls = [(f"copies of {copies.items:,}", "found first", f"among the first {copies.k}")]
-    recalls += [(name, str(one.first), str(one.among)) for name, one in copies.changes.items()]
+    recalls = [[f"copies of {copies.items:,}", "found first", f"among the first {copies.k}"]]
+    recalls += [[name, str(one.first), str(one.among)] for name, one in copies.changes.items()]
     return [figures, recalls]
 
 

@@ -55,7 +55,6 @@ def training_set_from(catalogue: Catalogue, index: Index, options: TrainingOptio
         )
     columns = _columns_to_learn(catalogue, options)
     table = catalogue.items.set_index("id")[columns].reindex(index.items["id"])
-    table = table.reset_index(drop=True)
     taking_part = in_both & table.notna().any(axis=1).to_numpy()
     if options.holdout is not None:
         taking_part &= ~held_out(index.items["id"], options.holdout)

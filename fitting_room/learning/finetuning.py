@@ -1,9 +1,8 @@
 """Fine-tuning: the last blocks of a network learn from a catalogue's labels, end to end.
 
 The rest of the network stays as it is, and so do all statistics of batch normalisation, which a
-few thousand pictures would only make worse. The losses are those of a head, on the network's own
-embedding. The result is a weights file like any other: the index is built anew with it, and a head
-is then trained on top.
+few thousand pictures would only make worse. The result is a weights file like any other: the index
+is built anew with it, and a head is then trained on top.
 """
 
 from __future__ import annotations
@@ -55,12 +54,8 @@ def finetune(
 ) -> tuple[Settings, dict[str, Any] | None]:
     """Fine-tune the network of ``index`` on the items of ``training_set.train``, write its weights
     to ``options.save_weights`` and build the index anew with them, if ``options`` ask for it.
-
-    Answers settings that name the new weights, and a record for the head's. Raises
-    :class:`TrainingError`, ``BackboneError`` and what a build raises.
-    """
-    import torch
-
+    Answers settings that name the new weights, and what the head's record says of it. Raises
+    :class:`TrainingError`, ``BackboneError`` and what a build raises."""
     if not options.finetune_blocks or options.save_weights is None:
         return settings, None
     save_to = _checked(options.save_weights, settings)
@@ -69,9 +64,7 @@ def finetune(
     module = backbone.module(selection.weights)
     pictures = Pictures(catalogue, index.items["image"].tolist(), settings.limits)
     device = _device(settings.engine)
-    with torch.random.fork_rng():
-        torch.manual_seed(options.seed)
-        losses = learn(module, backbone, pictures, training_set, options, device, listener)
+    losses = learn(module, backbone, pictures, training_set, options, device, listener)
     save_weights(module, save_to)
     settings = replace(settings, weights=str(save_to))
     FittingRoom.build(
@@ -107,10 +100,9 @@ def _device(engine: str) -> str:
     """Where an engine of that name would run, "cuda", "mps" or "cpu"."""
     import torch
 
-    if engine in ("auto", "cuda") and torch.cuda.is_available():
-        return "cuda"
-    if engine in ("auto", "mps") and torch.backends.mps.is_available():
-        return "mps"
+    for device, backend in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
+        if engine in ("auto", device) and backend.is_available():
+            return device
     return "cpu"
 
 
@@ -210,7 +202,9 @@ def learn(
 
     unfrozen = unfreeze(module.get_submodule("network"), options.finetune_blocks)
     module.to(device).eval()  # also while it learns: batch normalisation keeps its statistics
-    losses = ColumnLosses(LOSSES[options.loss], training_set.labels, backbone.dimension, device)
+    with torch.random.fork_rng():
+        torch.manual_seed(options.seed)
+        losses = ColumnLosses(LOSSES[options.loss], training_set.labels, backbone.dimension, device)
     size = min(MAX_BATCH_SIZE, options.batch_size, len(training_set.train))
     count = len(training_set.train) // size * size
     steps = options.finetune_epochs * count // size
@@ -229,13 +223,17 @@ def learn(
             embeddings = torch.nn.functional.normalize(features, dim=1)
             batch_losses.append(descend(losses(embeddings, training_set.codes_of(rows))))
             stage.advance(size)
-        if not batch_losses or not np.isfinite(batch_losses).all():
-            raise TrainingError(
-                "Fine-tuning came to nothing: the catalogue's pictures cannot be read any more, or "
-                "the loss is no number. Try another --loss, or fewer --finetune-blocks."
-            )
-        history.append(float(np.mean(batch_losses)))
+        history.append(_mean(batch_losses))
     return history
+
+
+def _mean(losses: list[float]) -> float:
+    if not losses or not np.isfinite(losses).all():
+        raise TrainingError(
+            "Fine-tuning came to nothing: the catalogue's pictures cannot be read any more, or the "
+            "loss is no number. Try another --loss, or fewer --finetune-blocks."
+        )
+    return float(np.mean(losses))
 
 
 def _batches(

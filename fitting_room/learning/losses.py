@@ -27,10 +27,9 @@ class LossError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss for one column. ``make`` takes the package pytorch_metric_learning, the number of
-    labels and the length of an embedding and answers a module; ``mine``, if any, makes its miner.
-    ``proxies`` fetches from the module a row for each label; without it the labels' mean embeddings
-    serve."""
+    """A loss for one column. ``make`` takes the library's losses, the number of labels and the
+    length of an embedding; ``mine``, if any, takes its miners. ``proxies`` fetches a row for each
+    label from what was made; without it the labels' mean embeddings serve."""
 
     name: str
     make: Callable[[Any, int, int], Any]
@@ -38,12 +37,12 @@ class Loss:
     proxies: Callable[[Any], torch.Tensor] | None = None
 
 
-def _normalised_softmax(library: Any, labels: int, dimension: int) -> Any:
+def _normalised_softmax(losses: Any, labels: int, dimension: int) -> Any:
     import torch
 
     # Its own start, deviation 1, would need a learning rate of its own to get anywhere.
     start = partial(torch.nn.init.normal_, std=0.6 / math.sqrt(dimension))
-    return library.losses.NormalizedSoftmaxLoss(
+    return losses.NormalizedSoftmaxLoss(
         labels, dimension, temperature=TEMPERATURE, weight_init_func=start
     )
 
@@ -57,16 +56,16 @@ LOSSES: Mapping[str, Loss] = {
         # Kim et al. 2020, "Proxy Anchor loss for deep metric learning".
         Loss(
             "proxy_anchor",
-            lambda library, labels, dimension: library.losses.ProxyAnchorLoss(labels, dimension),
+            lambda losses, labels, dimension: losses.ProxyAnchorLoss(labels, dimension),
             proxies=lambda module: module.proxies,
         ),
         # Khosla et al. 2020, "Supervised contrastive learning".
-        Loss("supcon", lambda library, *_: library.losses.SupConLoss(temperature=0.1)),
+        Loss("supcon", lambda losses, *_: losses.SupConLoss(temperature=0.1)),
         # Wang et al. 2019, "Multi-similarity loss with general pair weighting".
         Loss(
             "multi_similarity",
-            lambda library, *_: library.losses.MultiSimilarityLoss(),
-            mine=lambda library: library.miners.MultiSimilarityMiner(),
+            lambda losses, *_: losses.MultiSimilarityLoss(),
+            mine=lambda miners: miners.MultiSimilarityMiner(),
         ),
     )
 }
@@ -79,17 +78,15 @@ class ColumnLosses:
         self, loss: Loss, labels: Mapping[str, tuple[str, ...]], dimension: int, device: str = "cpu"
     ) -> None:
         try:
-            import pytorch_metric_learning.losses
-            import pytorch_metric_learning.miners
+            from pytorch_metric_learning import losses, miners
         except ModuleNotFoundError as error:
             raise LossError(
                 f"Training needs {error.name}. Run: pip install pytorch-metric-learning"
             ) from error
-        library = pytorch_metric_learning
         self._loss = loss
-        self._miner = None if loss.mine is None else loss.mine(library)
+        self._miner = None if loss.mine is None else loss.mine(miners)
         self._modules = {
-            column: loss.make(library, len(values), dimension).to(device)
+            column: loss.make(losses, len(values), dimension).to(device)
             for column, values in labels.items()
         }
         self.weights = {column: COLUMN_WEIGHTS.get(column, 1.0) for column in labels}

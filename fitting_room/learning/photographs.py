@@ -66,36 +66,29 @@ def load_photographs(
     settings: Settings,
     listener: Listener = ignore,
 ) -> Photographs | None:
-    """Embed the photographs that ``options`` name, if any. Raises :class:`TrainingError` when their
-    classes cannot be used, ``CatalogueError`` when there are none, and ``QueriesError`` when the
-    mapping cannot be read."""
+    """Embed the photographs that ``options`` name, if any. Raises :class:`TrainingError`,
+    ``CatalogueError`` or ``QueriesError`` when they, or the mapping, cannot be used."""
     if options.photographs is None or options.mapping is None:
         return None
-    column = options.mapping_column
-    if column not in training_set.columns:
-        raise TrainingError(
-            f"The photographs say something of {column}, which is not learned. Learned are: "
-            f"{', '.join(training_set.columns)}."
-        )
     mapping = read_mapping(options.mapping, options.mapping_column)
     catalogue = load_catalogue(options.photographs)
     allowed = _allowed_labels(catalogue, training_set, mapping)
-    items, aside = _sample(catalogue.items, allowed, options.seed)
-    outcomes = _embed(catalogue, items, aside, index, settings, listener)
-    for_calibration = tuple(
-        Photograph(features, mapping.column, mapping.values[name])
-        for name, features in zip(items["class"], outcomes, strict=True)
-        if isinstance(features, Features)
-    )
-    learned = [isinstance(outcome, np.ndarray) for outcome in outcomes]
+    items = _sample(catalogue.items, allowed, options.seed)
+    features = _embed(catalogue, items, index, settings, listener)
+    learned = [isinstance(views, np.ndarray) for views in features]
     if not any(learned):
         raise TrainingError(
             f"{catalogue.location}: none of the photographs can be used. Their classes must be of "
             f"values of {mapping.column} that the catalogue has, and the pictures whole."
         )
+    for_calibration = tuple(
+        Photograph(of_query, mapping.column, mapping.values[name])
+        for of_query, name in zip(features, items["class"], strict=True)
+        if isinstance(of_query, Features)
+    )
     return Photographs(
         mapping.column,
-        views=np.stack([views for views in outcomes if isinstance(views, np.ndarray)]),
+        views=np.stack([views for views in features if isinstance(views, np.ndarray)]),
         classes=places_of(items["class"][learned], list(allowed)),
         allowed=np.stack(list(allowed.values())),
         skipped=len(catalogue) - sum(learned) - len(for_calibration),
@@ -129,26 +122,19 @@ def _allowed_labels(
     return {name: row for name, row in allowed.items() if row.any()}
 
 
-def _sample(
-    items: pd.DataFrame, classes: Collection[str], seed: int
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The photographs of ``classes``, or some of them where they are very many, and which of them
-    are for the calibration, bool: none where those would be too few."""
+def _sample(items: pd.DataFrame, classes: Collection[str], seed: int) -> pd.DataFrame:
+    """The photographs of ``classes``, a sample of very many. The column ``aside`` says which are
+    for the calibration: none where those would be too few."""
     items = items[items["class"].isin(classes)]
     rows = np.random.default_rng(seed).permutation(len(items))[:MAX_PHOTOGRAPHS]
     items = items.iloc[np.sort(rows)]
     hashes = [zlib.crc32(f"{seed} {name}".encode()) for name in items["image"]]
     aside = np.array(hashes, np.int64) % CALIBRATION_ONE_IN == 0
-    return items, aside & (aside.sum() >= LEAST_PHOTOGRAPHS)
+    return items.assign(aside=aside & (aside.sum() >= LEAST_PHOTOGRAPHS))
 
 
 def _embed(
-    catalogue: Catalogue,
-    items: pd.DataFrame,
-    aside: np.ndarray,
-    index: Index,
-    settings: Settings,
-    listener: Listener,
+    catalogue: Catalogue, items: pd.DataFrame, index: Index, settings: Settings, listener: Listener
 ) -> list[Features | np.ndarray | None]:
     """Of a photograph for the calibration its features as a query, of the others embeddings in
     several cuts, float16 ``(V, D)``; ``None`` where one cannot be read."""
@@ -166,15 +152,15 @@ def _embed(
         return (vectors if index.pca is None else index.pca(vectors)).astype(np.float16)
 
     stage = Stage("Embedding photographs", len(items), "photograph", listener)
-    outcomes = []
+    features = []
     pool = ThreadPoolExecutor(embedder.engine.streams + 1, thread_name_prefix="photographs")
     try:
-        for outcome in pool.map(embed, items["image"], aside):
-            outcomes.append(outcome)
+        for of_photograph in pool.map(embed, items["image"], items["aside"]):
+            features.append(of_photograph)
             stage.advance()
     finally:
         pool.shutdown(cancel_futures=True)
-    return outcomes
+    return features
 
 
 def augmented(image: Image.Image) -> list[Image.Image]:

@@ -24,6 +24,9 @@ from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, ignore
 
+#: Fields of a summary that have the same name in a head's record.
+SAME_IN_RECORD = ("items", "photographs", "best_epoch", "validation", "loss")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSummary:
@@ -75,14 +78,10 @@ def train(
     for_calibration = () if photographs is None else photographs.for_calibration
     write_head(Path(index), replace(head, record=record), for_calibration)
     return TrainingSummary(
-        items=record["items"],
-        photographs=record["photographs"],
         skipped=record["photographs_skipped"],
         epochs=record["epochs_run"],
-        best_epoch=record["best_epoch"],
         seconds=round(time.perf_counter() - started, 3),
-        validation=dict(record["validation"]),
-        loss=options.loss,
+        **{name: record[name] for name in SAME_IN_RECORD},
     )
 
 

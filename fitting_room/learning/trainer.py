@@ -54,11 +54,11 @@ LIBRARIES = ("torch", "pytorch-metric-learning", "numpy")
 def gradient_descent(
     *groups: tuple[list[torch.nn.Parameter], float], steps: int, fused: bool | None = None
 ) -> Callable[[torch.Tensor], float]:
-    """A function that takes one of ``steps`` steps down the gradient of a loss, and answers the
-    loss: AdamW (Loshchilov and Hutter 2019) on a one-cycle schedule (Smith and Topin 2018).
-    ``groups`` are parameters and their greatest learning rate."""
+    """A function that takes one of ``steps`` steps down the gradient of a loss and answers the
+    loss. ``groups`` are parameters and their greatest learning rate."""
     import torch
 
+    # Loshchilov and Hutter 2019; Smith and Topin 2018.
     rated = [{"params": parameters, "lr": rate} for parameters, rate in groups]
     optimiser = torch.optim.AdamW(rated, weight_decay=WEIGHT_DECAY, fused=fused)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -95,11 +95,19 @@ class Trainer:
         options: TrainingOptions,
         photographs: Photographs | None = None,
     ) -> None:
+        from torch import nn
+
         self._index, self._training_set, self._options = index, training_set, options
         self._photographs = photographs
         self._validator = Validator(index, training_set, options.seed)
         self._mean, self._scale = _statistics(index, training_set.train, options.seed)
-        self._network = _network(len(self._mean), options.hidden, options.dimension)
+        self._network = nn.Sequential(
+            nn.Linear(len(self._mean), options.hidden),
+            nn.LayerNorm(options.hidden),
+            nn.GELU(),
+            nn.Dropout(HIDDEN_DROPOUT),
+            nn.Linear(options.hidden, options.dimension),
+        )
         self._losses = ColumnLosses(LOSSES[options.loss], training_set.labels, options.dimension)
         self._batch_size = batch_size(len(training_set.train), options.batch_size)
         self._batches = len(training_set.train) // self._batch_size
@@ -123,8 +131,7 @@ class Trainer:
             and latest.number - max(best.number, patient_until) < options.patience
         ):
             latest = self._epoch(latest.number + 1, stage)
-            if latest.validation["all"] > best.validation["all"]:
-                best = latest
+            best = max(best, latest, key=lambda epoch: epoch.validation["all"])
         head = best.head
         if LOSSES[options.loss].proxies is None:
             head = self._with_means(head, self._training_set.train)
@@ -235,18 +242,6 @@ def batch_size(items: int, most: int) -> int:
     """Items in a batch: ``most`` of a large catalogue, fewer of a small one, so that an epoch has
     several steps."""
     return min(items, most, max(MIN_BATCH_SIZE, items // MIN_BATCHES))
-
-
-def _network(inputs: int, hidden: int, dimension: int) -> torch.nn.Sequential:
-    from torch import nn
-
-    return nn.Sequential(
-        nn.Linear(inputs, hidden),
-        nn.LayerNorm(hidden),
-        nn.GELU(),
-        nn.Dropout(HIDDEN_DROPOUT),
-        nn.Linear(hidden, dimension),
-    )
 
 
 def _statistics(index: Index, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

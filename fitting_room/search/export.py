@@ -16,6 +16,7 @@ from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SIGNED_NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)", re.ASCII)
 #: Names that Windows keeps for devices, whatever their ending (Microsoft, "Naming Files").
 _DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 
@@ -42,7 +43,7 @@ def safe_cell(value: object) -> str:
     """A cell's text. One that a spreadsheet would take for a formula gets an apostrophe before it,
     which makes it plain text there; numbers stay numbers."""
     text = str(value)
-    if not text.startswith(_FORMULA) or (text[:1] in "+-" and _is_number(text)):
+    if not text.startswith(_FORMULA) or _SIGNED_NUMBER.fullmatch(text):
         return text
     return "'" + text
 
@@ -169,8 +170,3 @@ def _cut(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:
 def _font(size: int) -> Font:
     """Pillow's own font, which is there on every machine; it has Latin letters only."""
     return ImageFont.load_default(size)
-
-
-def _is_number(text: str) -> bool:
-    digits = text[1:].replace(".", "", 1)
-    return digits.isascii() and digits.isdigit()

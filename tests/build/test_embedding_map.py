@@ -22,7 +22,7 @@ from fitting_room.imaging.features import normalise
 from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST, MAP, IndexUnusable
-from fitting_room.util.progress import Progress
+from fitting_room.util.progress import Progress, ignore
 from tests.conftest import colour_embedder, picture_bytes
 from tests.ui.app.heads import headed_index
 
@@ -117,7 +117,7 @@ class Catalogue:
     def draw(self, items: Iterable[int], basis: str = "basis") -> embedding_map.Map:
         numbers = np.array(items)
         digests = pd.Series([f"{i:032x}" for i in numbers])
-        drawn = embedding_map.draw(self.rows[numbers], digests, basis, self.before)
+        drawn = embedding_map.draw(self.rows[numbers], digests, basis, self.before, ignore)
         frame = pd.DataFrame({"digest": digests})
         self.before = SimpleNamespace(
             map=drawn.positions, manifest=SimpleNamespace(map=drawn.record), items=frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fitting_room.build.tsne import STEPS, Repulsion, tsne
+from fitting_room.build.tsne import STEPS, repulsion, tsne
 
 
 def test_the_repulsion_on_a_grid_is_the_sum_over_all_pairs() -> None:
@@ -13,7 +13,7 @@ def test_the_repulsion_on_a_grid_is_the_sum_over_all_pairs() -> None:
     similarity = 1 / (1 + np.square(apart).sum(axis=2))
     total = similarity.sum() - len(layout)
     exact = (similarity[..., None] ** 2 * apart).sum(axis=1) / total
-    gridded = Repulsion()(layout)
+    gridded = repulsion(layout)
     error = np.linalg.norm(gridded - exact, axis=1)
     assert np.median(error) < 0.1 * np.median(np.linalg.norm(exact, axis=1))
     assert np.corrcoef(gridded.ravel(), exact.ravel())[0, 1] > 0.99

@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from fitting_room.index.manifest import MANIFEST
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import TrainingSummary
 from fitting_room.settings import Settings
-from fitting_room.util.progress import Progress
+from fitting_room.util.progress import Listener, Progress
 from tests.conftest import COLOURS, picture_bytes
 from tests.evaluation.conftest import with_head
 
@@ -218,17 +220,21 @@ def test_build_over_something_else_fails_in_words(run: Any, goods: Path, tmp_pat
 def test_ctrl_c_stops_a_build_and_keeps_what_is_done(
     run: Any, goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Interrupted(commands.TerminalProgress):
-        def __call__(self, progress: Progress) -> None:
-            super().__call__(progress)
+    @contextmanager
+    def interrupted(shown: Any = commands.terminal_progress) -> Iterator[Listener]:
+        def listen(progress: Progress) -> None:
+            show(progress)
             if progress.unit == "picture" and progress.done == 6:
                 signal.raise_signal(signal.SIGINT)
 
-    # Who was started in the background of a shell begins deaf to Ctrl-C.
+        with shown() as show:
+            yield listen
+
+    # A process that a shell starts in the background ignores Ctrl-C at first.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(commands, "TerminalProgress", Interrupted)
+            patch.setattr(commands, "terminal_progress", interrupted)
             ran = run("build", goods, "--index", tmp_path / "index", "--json")
     finally:
         signal.signal(signal.SIGINT, before)

@@ -51,8 +51,8 @@ def test_a_changed_copy_finds_its_original_first(
     sample: dict[str, Image.Image],
     change: Callable[[Image.Image], Image.Image],
 ) -> None:
-    found = first_matches(demo_fitting_room, [change(image) for image in sample.values()])
-    missed = [item for item, first in zip(sample, found, strict=True) if item != first]
+    matches = first_matches(demo_fitting_room, [change(image) for image in sample.values()])
+    missed = [item for item, first in zip(sample, matches, strict=True) if item != first]
     print(f"{change.__name__}: {SAMPLE - len(missed)} of {SAMPLE} find their original first")
     assert len(missed) <= SAMPLE - 95, f"{change.__name__}: not found first: {missed}"
 

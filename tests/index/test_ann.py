@@ -357,9 +357,8 @@ def test_a_damaged_file_is_reported(tmp_path: Path, small: Path, name: str, dama
 
 def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) -> None:
     whole = (current_version(small) / ANN_INDEX).read_bytes()
-    vectors, descriptors, _ = catalogue()
     encoder = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION)
-    codes = encoder.encode_items(vectors[:20], descriptors[:20])
+    codes = encoder.encode(catalogue()[0][:20], None, None)
     generator = np.random.default_rng(0)
     opened = 0
     for place in generator.integers(len(whole), size=150):
