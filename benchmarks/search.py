@@ -34,9 +34,8 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import normalise
 from fitting_room.index.ann import FEW_ITEMS, AnnIndex, AnnSearchParams
 from fitting_room.index.index import Index
-from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest, top_k_candidates
-from fitting_room.index.vectors import STORAGES, Rows, stored
+from fitting_room.index.vectors import PCA, STORAGES, Rows, stored
 
 DIMENSION, RESULTS, NOISE = 128, 10, 0.15
 #: Past this many items peers that take minutes to build are left out unless --all is given.

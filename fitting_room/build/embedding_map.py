@@ -62,9 +62,10 @@ def draw(
     """The map of items with these unit rows, ``(N, D)``, and picture ``digests``, ``(N,)``, if they
     are known. While the map of ``before``, an earlier index, has the same ``basis`` and shows
     mostly the same items, its points stay and new ones are placed among them."""
-    if before is None or before.map is None or digests is None or "digest" not in before.columns:
+    known = None if before is None else before.items.get("digest")
+    record = None if before is None else before.manifest.map
+    if before is None or before.map is None or record is None or digests is None or known is None:
         return _new_map(rows, basis, listener)
-    record, known = before.manifest["map"], before.items["digest"]
     kept = digests.isin(known).to_numpy()
     changed = record["changed"] + int((~known.isin(digests)).sum()) + int((~kept).sum())
     outgrown = changed > OUTGROWN * record["laid_out"] or kept.sum() < NEAREST_LANDMARKS
@@ -99,8 +100,7 @@ def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     positions[landmarks] = (layout - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-9)
     stage.advance(len(landmarks))
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
-    if len(others):
-        _place(rows, others, landmarks, positions, reduce, stage)
+    _place(rows, others, landmarks, positions, reduce, stage)
     return positions
 
 

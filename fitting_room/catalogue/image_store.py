@@ -21,7 +21,7 @@ from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 _TOO_LARGE = "The file is too large: more than {:.3g} MB. Save the picture smaller."
 
 
-class PictureStore(Protocol):
+class ImageStore(Protocol):
     """Pictures by name. ``location`` is the folder or archive that holds them."""
 
     location: Path

@@ -1,18 +1,18 @@
-"""Results to take away: as a csv, and as a contact sheet, one picture of query and matches."""
+"""Matches to take away: as a csv, and as a contact sheet, one picture of query and matches."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
-from fitting_room.facade import Match
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.index.calibration import describe_share
+from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -24,6 +24,7 @@ MOST_ON_SHEET, IN_A_ROW = 60, 6
 #: In pixels: a picture's place, the space around everything, the lines below a picture.
 PICTURE, SPACE, LINE = (180, 240), 24, 20
 NAME_LINES = 2
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _GROUND, _INK, _QUIET, _RULE = "#fbf9f6", "#221d1a", "#6a605a", "#ddd5ca"
 
 
@@ -46,30 +47,28 @@ def safe_cell(value: object) -> str:
     return "'" + text
 
 
-def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
-    """Ranked matches as a csv: rank, id, name, likeness, worth (empty where it was not measured),
-    the ids of items that look all but the same, then the catalogue's ``columns``, its names aside.
-    """
-    told = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
+def safe_csv(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as a csv whose cells spreadsheets take for plain text and numbers."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    head = ("rank", "id", "name", "likeness", "worth", "alike", *told)
-    writer.writerow([safe_cell(cell) for cell in head])
-    for rank, match in enumerate(matches, 1):
-        expected_precision = (
-            "" if match.expected_precision is None else f"{match.expected_precision:.3f}"
-        )
-        cells = (
-            rank,
-            match.id,
-            match.name,
-            f"{match.similarity:.4f}",
-            expected_precision,
-            " ".join(match.others),
-            *(match.attributes.get(column, "") for column in told),
-        )
-        writer.writerow([safe_cell(cell) for cell in cells])
+    csv.writer(out).writerows([safe_cell(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
+    """Ranked matches as a csv: rank, id, name, likeness, expected precision (empty where it was not
+    measured), the ids of near-duplicates, then the catalogue's ``columns``, its names aside."""
+    columns = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
+    rows: list[tuple[object, ...]] = [
+        ("rank", "id", "name", "likeness", "expected_precision", "alike", *columns)
+    ]
+    for rank, match in enumerate(matches, 1):
+        precision = match.expected_precision
+        measured = "" if precision is None else f"{precision:.3f}"
+        others = " ".join(match.others)
+        values = (match.attributes.get(column, "") for column in columns)
+        similarity = f"{match.similarity:.4f}"
+        rows.append((rank, match.id, match.name, similarity, measured, others, *values))
+    return safe_csv(rows)
 
 
 def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str) -> Image.Image:
@@ -84,17 +83,16 @@ def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str
     size = (SPACE + left + columns * cell[0], top + rows * cell[1] + SPACE)
     sheet = Image.new("RGB", size, _GROUND)
     draw = ImageDraw.Draw(sheet)
-    searcher = size[0] - 2 * SPACE
-    draw.text((SPACE, SPACE), _cut(draw, title, _font(22), searcher), _INK, _font(22))
+    draw.text((SPACE, SPACE), _cut(draw, title, _font(22), size[0] - 2 * SPACE), _INK, _font(22))
     for place, shown in enumerate(queries):
-        _put(sheet, draw, (SPACE, top + place * cell[1]), shown)
+        _put(sheet, draw, (SPACE, top + place * cell[1]), shown, "")
     if queries:
         x = SPACE + cell[0]
         draw.line((x, top, x, size[1] - SPACE), _RULE, 2)
     for place, shown in enumerate(matches):
         row, column = divmod(place, columns)
         x, y = SPACE + left + column * cell[0], top + row * cell[1]
-        _put(sheet, draw, (x, y), shown, number=place + 1)
+        _put(sheet, draw, (x, y), shown, f"{place + 1}. ")
     return sheet
 
 
@@ -115,13 +113,6 @@ def as_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def as_jpeg(image: Image.Image) -> bytes:
-    """A picture as the bytes of a JPEG file."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
 def file_name(text: str, ending: str) -> str:
     """A file name that every system takes, made of words that anybody may have written."""
     plain = "".join(c if c.isalnum() else "-" for c in text.lower())
@@ -132,35 +123,27 @@ def file_name(text: str, ending: str) -> str:
 
 
 def _put(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    at: tuple[int, int],
-    shown: Shown,
-    number: int | None = None,
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], shown: Shown, number: str
 ) -> None:
     x, y = at
-    draw.rectangle((x, y, x + PICTURE[0], y + PICTURE[1]), "white", _RULE)
+    width, height = PICTURE
+    draw.rectangle((x, y, x + width, y + height), "white", _RULE)
     if shown.image is not None:
         image = shown.image.convert("RGB")
-        scale = min((PICTURE[0] - 2) / image.width, (PICTURE[1] - 2) / image.height)
+        scale = min((width - 2) / image.width, (height - 2) / image.height)
         fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         image = image.resize(fitted, Image.Resampling.LANCZOS)
-        sheet.paste(
-            image, (x + 1 + (PICTURE[0] - fitted[0]) // 2, y + 1 + (PICTURE[1] - fitted[1]) // 2)
-        )
+        sheet.paste(image, (x + 1 + (width - fitted[0]) // 2, y + 1 + (height - fitted[1]) // 2))
     else:
-        draw.text((x + 12, y + PICTURE[1] // 2 - 8), "No picture", _QUIET, _font(14))
-    y += PICTURE[1] + 8
-    name = shown.name if number is None else f"{number}. {shown.name}"
-    for line in _lines(draw, name, _font(15), PICTURE[0], NAME_LINES):
+        draw.text((x + 12, y + height // 2 - 8), "No picture", _QUIET, _font(14))
+    y += height + 8
+    for line in _lines(draw, number + shown.name, _font(15), width, NAME_LINES):
         draw.text((x, y), line, _INK, _font(15))
         y += LINE
-    draw.text((x, y), _cut(draw, shown.detail, _font(13), PICTURE[0]), _QUIET, _font(13))
+    draw.text((x, y), _cut(draw, shown.detail, _font(13), width), _QUIET, _font(13))
 
 
-def _lines(
-    draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int, count: int
-) -> list[str]:
+def _lines(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int, count: int) -> list[str]:
     """A text in at most ``count`` lines of ``width`` pixels; what does not fit is cut off."""
     lines: list[str] = []
     words = text[:300].split()
@@ -174,7 +157,7 @@ def _lines(
     return lines
 
 
-def _cut(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:
     text = " ".join(text[:300].split())
     if draw.textlength(text, font) <= width:
         return text
@@ -183,11 +166,9 @@ def _cut(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, wid
     return text.rstrip() + "…"
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> Font:
     """Pillow's own font, which is there on every machine; it has Latin letters only."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)  # noqa: S101  (of a given size it is)
-    return font
+    return ImageFont.load_default(size)
 
 
 def _is_number(text: str) -> bool:

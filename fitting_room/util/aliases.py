@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-#: Keys of printed JSON by their new name: both stand there, since scripts may read the old one.
-OLD_JSON_KEYS: Mapping[str, str] = {"plain_background": "studio"}
+#: Old names by kind, each with its new one. Printed JSON has both, since scripts may read the old.
+OLD_CLASSES = {"Ranking": "SimilarityOptions"}
+OLD_KEYWORDS = {
+    "ranking": "options",
+    "likes": "positives",
+    "less": "negatives",
+    "studio": "plain_background",
+}
+OLD_JSON_KEYS = {"studio": "plain_background"}
 
-_told: set[str] = set()
+P = ParamSpec("P")
+R = TypeVar("R")
+_warned: set[str] = set()
 
 
 def warn_renamed(old: str, new: str) -> None:
     """Warn that ``old`` is called ``new`` now, the first time that it is used in this process."""
-    if old not in _told:
-        _told.add(old)
+    if old not in _warned:
+        _warned.add(old)
         warnings.warn(f"{old} is called {new} now.", DeprecationWarning, stacklevel=3)
+
+
+def old_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function take its arguments under their old names too."""
+
+    @wraps(function)
+    def renamed(*args: P.args, **kwargs: P.kwargs) -> R:
+        for old in kwargs.keys() & OLD_KEYWORDS.keys():
+            warn_renamed(old, OLD_KEYWORDS[old])
+            kwargs[OLD_KEYWORDS[old]] = kwargs.pop(old)
+        return function(*args, **kwargs)
+
+    return renamed
+
+
+def old_attribute(old: str, new: str) -> property:
+    """An attribute's old name."""
+
+    def get(self: Any) -> Any:
+        warn_renamed(old, new)
+        return getattr(self, new)
+
+    return property(get)
 
 
 def with_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` with what has a new key under its old one too."""
-    old = {OLD_JSON_KEYS[key]: value for key, value in values.items() if key in OLD_JSON_KEYS}
-    return {**values, **old}
+    return {**values, **{old: values[new] for old, new in OLD_JSON_KEYS.items() if new in values}}

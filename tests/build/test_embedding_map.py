@@ -19,6 +19,7 @@ from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import DEFAULT_LIMITS
 from fitting_room.imaging.features import normalise
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST, MAP, IndexUnusable
 from fitting_room.util.progress import Progress, ignore
@@ -119,7 +120,7 @@ class Catalogue:
         drawn = embedding_map.draw(self.rows[numbers], digests, basis, self.before, ignore)
         frame = pd.DataFrame({"digest": digests})
         self.before = SimpleNamespace(
-            map=drawn.positions, manifest={"map": drawn.record}, items=frame, columns=["digest"]
+            map=drawn.positions, manifest=SimpleNamespace(map=drawn.record), items=frame
         )
         return drawn
 
@@ -211,7 +212,7 @@ def test_a_build_keeps_the_map_of_the_one_before(copy: Path) -> None:
     shades(copy / "shop", 13)
     index = build(copy / "shop", copy / "index")
     assert index.map is not None
-    assert index.manifest["map"]["changed"] == 1
+    assert index.manifest.map["changed"] == 1
     rows = [index.items["id"].tolist().index(i) for i in before.items["id"]]
     np.testing.assert_array_equal(np.asarray(index.map)[rows], positions)
 
@@ -235,6 +236,7 @@ def test_an_index_from_before_there_were_maps_has_none(copy: Path) -> None:
 
 
 def forget_map(folder: Path) -> None:
+    folder = current_version(folder)
     (folder / MAP).unlink()
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     del manifest["map"], manifest["files"][MAP]
@@ -246,16 +248,16 @@ def forget_map(folder: Path) -> None:
     [7, {}, {"basis": 1, "laid_out": 12, "changed": 0}, {"basis": "", "laid_out": 0, "changed": 0}],
 )
 def test_a_record_that_makes_no_sense_is_refused(copy: Path, record: object) -> None:
-    manifest = json.loads((copy / "index" / MANIFEST).read_text(encoding="utf-8"))
+    manifest = json.loads((current_version(copy / "index") / MANIFEST).read_text(encoding="utf-8"))
     manifest["map"] = record
-    (copy / "index" / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (current_version(copy / "index") / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(IndexUnusable):
         Index.open(copy / "index")
 
 
 def test_a_damaged_map_is_told_from_a_sound_one(copy: Path) -> None:
-    data = bytearray((copy / "index" / MAP).read_bytes())
+    data = bytearray((current_version(copy / "index") / MAP).read_bytes())
     data[-1] ^= 0x40
-    (copy / "index" / MAP).write_bytes(data)
+    (current_version(copy / "index") / MAP).write_bytes(data)
     with pytest.raises(IndexUnusable, match=r"map\.npy"):
         Index.open(copy / "index")

@@ -21,8 +21,10 @@ from fitting_room.embedding.weights import BackboneError, read_state_dict
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from fitting_room.learning import finetuning
+from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.finetuning import blocks_of, changed, finetune, save_weights, unfreeze
-from fitting_room.learning.train import TrainingError, TrainingOptions, train, training_set_from
+from fitting_room.learning.options import TrainingError, TrainingOptions
+from fitting_room.learning.train import train
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.conftest import DEMO
@@ -284,7 +286,7 @@ def test_weights_that_cannot_be_written_leave_the_index(
     def full(path: Path, data: bytes) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(finetuning, "write_whole", full)
+    monkeypatch.setattr(finetuning, "write_atomically", full)
     with pytest.raises(TrainingError, match=r"tuned\.safetensors.*No space"):
         train(shop, tmp_path / "index", options(tmp_path), settings=small)
     assert Index.open(tmp_path / "index").identity["weights"] == "small.pth"
@@ -298,7 +300,7 @@ def test_pictures_that_have_gone_are_passed_over(
         picture.write_bytes(b"no picture")
     train(shop, tmp_path / "index", options(tmp_path), settings=small)
     assert len(Index.open(tmp_path / "index")) == 35
-    monkeypatch.setattr(finetuning.Pictures, "open", lambda *_: None)
+    monkeypatch.setattr(finetuning.Pictures, "open", lambda *_, **__: None)
     with pytest.raises(TrainingError, match="cannot be read"):
         train(
             shop,

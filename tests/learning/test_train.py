@@ -18,28 +18,27 @@ from PIL import Image
 
 from fitting_room.build.builder import build_index
 from fitting_room.build.writer import write_index
-from fitting_room.catalogue.catalogue import CatalogueError, held_out, load_catalogue
+from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
+from fitting_room.catalogue.schema import held_out
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, LAYOUT, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.manifest import CatalogueRecord, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.learning import train as train_module
+from fitting_room.learning import dataset, photographs, trainer
+from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.losses import LOSSES, LossError
-from fitting_room.learning.train import (
-    TrainingError,
-    TrainingOptions,
-    TrainingSummary,
-    batch_size,
-    train,
-    training_set_from,
-)
+from fitting_room.learning.options import TrainingError, TrainingOptions
+from fitting_room.learning.train import TrainingSummary, train
+from fitting_room.learning.trainer import Trainer, batch_size
+from fitting_room.learning.validation import Validator
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
-from fitting_room.util.tables import Table
 from tests.conftest import colour_embedder, picture_bytes
+from tests.index.made import manifest_of
 
 KINDS, COLOURS, ITEMS = ["Shirts", "Caps", "Shoes"], ["Red", "Green", "Blue", "Grey"], 240
 #: Quick, and enough for what the tests below want to see.
@@ -88,24 +87,13 @@ class Goods:
         items.insert(1, "image", [f"images/{number}.jpg" for number in range(ITEMS)])
         items.insert(2, "signature", "s")
         items.insert(3, "digest", [f"d{number}" for number in range(ITEMS)])
-        write_index(
-            self.index,
-            blocks=iter([(self.vectors, self.descriptors)]),
-            items=Table(items),
-            dimension=DIMENSION,
-            pca=None,
-            head=None,
-            manifest={
-                "identity": {"backbone": "none", "weights": "none", "weights_sha256": "0"},
-                "chosen_because": "a test",
-                "advice": None,
-                "catalogue": {
-                    "location": str(self.catalogue), "fingerprint": "f", "report": {}
-                },
-                "counts": {"rows": ITEMS, "items": ITEMS, "failed": 0},
-                "failures": [],
-            },
-        )  # fmt: skip
+        manifest = manifest_of(
+            ITEMS,
+            DIMENSION,
+            identity={"backbone": "none", "weights": "none", "weights_sha256": "0"},
+            catalogue=CatalogueRecord(str(self.catalogue), "f", {}),
+        )
+        write_index(self.index, [(self.vectors, self.descriptors)], items, manifest)
 
     def train(self, **changes: Any) -> TrainingSummary:
         return train(self.catalogue, self.index, replace(QUICK, **changes))
@@ -118,7 +106,7 @@ def goods(tmp_path: Path) -> Goods:
 
 @pytest.fixture(autouse=True)
 def _quick_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "LEAST_BATCHES", 8)
+    monkeypatch.setattr(trainer, "MIN_BATCHES", 8)
 
 
 # --- what comes of it -------------------------------------------------------------------------
@@ -131,7 +119,7 @@ def test_a_trained_index_answers_with_the_right_labels(goods: Goods, loss: str) 
     assert summary.validation["all_after"] > summary.validation["all_before"] + 0.2
     index = Index.open(goods.index)
     assert index.head is not None
-    assert index.manifest["head"]["loss"] == loss
+    assert index.manifest.head["loss"] == loss
     # Items that took no part, asked about as if they were new, among those that did.
     kept_back = held_out(index.items["id"], 5)
     asked = np.flatnonzero(kept_back)
@@ -151,7 +139,7 @@ def test_a_trained_index_answers_with_the_right_labels(goods: Goods, loss: str) 
 
 def test_the_summary_and_the_record_tell_what_was_done(goods: Goods) -> None:
     summary = goods.train(holdout=4)
-    record = Index.open(goods.index).manifest["head"]
+    record = Index.open(goods.index).manifest.head
     part = ITEMS * 3 // 4
     assert record["items"] == summary.items == part * 9 // 10
     assert record["validation_items"] == part // 10
@@ -201,7 +189,7 @@ def test_progress_is_told_step_by_step(goods: Goods) -> None:
 def test_it_stops_when_nothing_gets_better(goods: Goods, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: Iterator[float] = iter([0.5, 0.4, 0.6, 0.6, 0.5, 0.9])
     monkeypatch.setattr(
-        train_module.Validator,
+        Validator,
         "trained",
         lambda self, head: {"articleType": 0.0, "baseColour": 0.0, "all": next(figures)},
     )
@@ -275,7 +263,7 @@ def test_of_the_default_columns_those_that_tell_something_are_learned(goods: Goo
     table["gender"] = "Women"  # the same for all
     goods.write_table(table)
     goods.train(columns=TrainingOptions().columns, epochs=1)
-    assert Index.open(goods.index).manifest["head"]["columns"] == ["articleType", "baseColour"]
+    assert Index.open(goods.index).manifest.head["columns"] == ["articleType", "baseColour"]
 
 
 def test_pictures_without_a_plain_ground_can_be_learned_from(goods: Goods) -> None:
@@ -327,10 +315,10 @@ def test_small_catalogues_are_learned_in_small_batches(
 def test_options_that_make_no_sense_are_refused(
     goods: Goods, changes: dict[str, Any], message: str
 ) -> None:
-    before = (goods.index / "manifest.json").read_bytes()
+    before = (current_version(goods.index) / "manifest.json").read_bytes()
     with pytest.raises(TrainingError, match=message):
         goods.train(**changes)
-    assert (goods.index / "manifest.json").read_bytes() == before
+    assert (current_version(goods.index) / "manifest.json").read_bytes() == before
 
 
 def test_another_catalogue_is_refused(goods: Goods) -> None:
@@ -367,7 +355,7 @@ def test_one_picture_for_all_is_refused(goods: Goods) -> None:
 
 
 def test_a_column_of_names_is_refused(goods: Goods, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "MAX_LABELS", 3)
+    monkeypatch.setattr(dataset, "MAX_LABELS", 3)
     with pytest.raises(TrainingError, match=r"baseColour.*too many"):
         goods.train()
 
@@ -382,16 +370,16 @@ def test_an_index_that_is_not_there_and_a_catalogue_that_is_not_there(goods: Goo
 def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
     goods: Goods, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = train_module.Trainer.run
+    original = Trainer.run
 
     def run(self: Any, listener: Any) -> Any:
         head = original(self, listener)
-        manifest = json.loads((goods.index / "manifest.json").read_text("utf-8"))
+        manifest = json.loads((current_version(goods.index) / "manifest.json").read_text("utf-8"))
         manifest["identity"]["weights"] = "others"
-        (goods.index / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+        (current_version(goods.index) / "manifest.json").write_text(json.dumps(manifest), "utf-8")
         return head
 
-    monkeypatch.setattr(train_module.Trainer, "run", run)
+    monkeypatch.setattr(Trainer, "run", run)
     with pytest.raises(TrainingError, match="built anew"):
         goods.train(epochs=1)
     assert Index.open(goods.index).head is None
@@ -563,13 +551,13 @@ def test_photographs_speak_of_a_column_that_is_learned(
 def test_no_more_photographs_than_a_sample_are_looked_at(
     colour_shop: tuple[Path, Path], street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_module, "MAX_PHOTOGRAPHS", 5)
+    monkeypatch.setattr(photographs, "MAX_PHOTOGRAPHS", 5)
     mapping = mapping_file(tmp_path, {"hot": ["Red"], "cold": ["Blue"]})
     summary = train(*colour_shop, with_photographs(street, mapping, epochs=1))
     assert summary.photographs in (4, 5)
 
 
 def test_tiny_photographs_have_all_views() -> None:
-    views = train_module.augmented(Image.new("RGB", (8, 8), "red"))
+    views = photographs.augmented(Image.new("RGB", (8, 8), "red"))
     assert len({view.size for view in views}) > 1
     assert all(min(view.size) > 0 for view in views)

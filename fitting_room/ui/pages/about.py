@@ -43,11 +43,11 @@ def page() -> None:
 
 def _figures(fitting_room: FittingRoom) -> None:
     index = fitting_room.index
-    counts = index.manifest["counts"]
+    counts = index.manifest.counts
     values = {
         "Items": f"{len(index):,}",
         "Columns": f"{len(fitting_room.attributes):,}",
-        "Studio pictures": _share(counts["studio"], len(index)),
+        "Studio pictures": _share(counts.plain_background, len(index)),
         "Numbers each": f"{index.dimension:,}",
     }
     cells = "".join(
@@ -78,7 +78,7 @@ def _network(fitting_room: FittingRoom) -> None:
     if index.pca is not None:
         text += f", reduced from {len(index.pca.mean):,} by a PCA"
     st.markdown(plain(f"{text}. Colours and silhouettes are compared beside that."))
-    st.caption(plain(f"Built {index.manifest['created'].replace('T', ' ')[:16]} (UTC)."))
+    st.caption(plain(f"Built {index.manifest.created.replace('T', ' ')[:16]} (UTC)."))
 
 
 def _head(fitting_room: FittingRoom) -> None:
@@ -150,10 +150,10 @@ def _worth(fitting_room: FittingRoom) -> None:
 
 
 def _rows(fitting_room: FittingRoom) -> None:
-    report = fitting_room.index.manifest["catalogue"]["report"]
-    counts = fitting_room.index.manifest["counts"]
+    report = fitting_room.index.manifest.catalogue.report
+    counts = fitting_room.index.manifest.counts
     st.subheader("What became of the rows", anchor=False)
-    rows = [("Read", counts.get("rows"), "")]
+    rows = [("Read", counts.rows, "")]
     for verb, key in (("Repaired", "repaired"), ("Left out", "dropped")):
         reasons = report.get(key)
         if not isinstance(reasons, dict):
@@ -164,7 +164,7 @@ def _rows(fitting_room: FittingRoom) -> None:
             rows.append((f"{verb}: {reason}", count, ", ".join(map(str, named[:5]))))
     if type(report.get("unlisted")) is int and report["unlisted"]:
         rows.append(("Pictures without a row", report["unlisted"], ""))
-    rows.append(("Without a usable picture", counts.get("failed"), ""))
+    rows.append(("Without a usable picture", counts.failed, ""))
     rows.append(("In the index", len(fitting_room.index), ""))
     st.table(
         {
@@ -181,7 +181,7 @@ def _rows(fitting_room: FittingRoom) -> None:
 
 
 def _failures(fitting_room: FittingRoom) -> None:
-    failures = fitting_room.index.manifest["failures"]
+    failures = fitting_room.index.manifest.failures
     if not failures:
         return
     with st.expander(f"Pictures that could not be used ({len(failures):,})"):
@@ -199,7 +199,7 @@ def _failures(fitting_room: FittingRoom) -> None:
 
 @st.fragment
 def _lookalikes(fitting_room: FittingRoom) -> None:
-    build = fitting_room.index.manifest["build"]
+    build = fitting_room.index.manifest.build
     if st.session_state.get("reviewing") != build:
         st.markdown(
             "Items whose pictures look all but the same may be listed twice by mistake. To find "

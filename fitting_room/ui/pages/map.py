@@ -65,7 +65,7 @@ def page() -> None:
     with column_side:
         column = _column(fitting_room)
     name = None if column is None else column.column
-    points = _points(fitting_room.index.manifest["build"], name, fitting_room, places)
+    points = _points(fitting_room.index.manifest.build, name, fitting_room, places)
     marks = _marks(fitting_room, asked, places)
     words = "Each point is an item; what looks alike stands together."
     if marks["matches"]:
@@ -131,7 +131,7 @@ def _places(fitting_room: FittingRoom) -> np.ndarray | None:
     maps."""
     if fitting_room.index.map is not None:
         return fitting_room.index.map
-    build = fitting_room.index.manifest["build"]
+    build = fitting_room.index.manifest.build
     if build not in st.session_state.setdefault("maps_wanted", set()):
         st.info(
             "This catalogue was indexed before there were maps. Its next build draws one and keeps "
@@ -257,7 +257,7 @@ class _Kind:
 def _in_words(fitting_room: FittingRoom, column: Facet, places: np.ndarray) -> None:
     """The map for those who do not see it, and for those who wonder."""
     with st.expander("The map in words", icon=":material/text_fields:"):
-        kinds = _kinds(fitting_room.index.manifest["build"], column.column, places, column)
+        kinds = _kinds(fitting_room.index.manifest.build, column.column, places, column)
         st.caption(
             "Where most items of each kind stand on the map, and which kinds stand nearest to them."
         )

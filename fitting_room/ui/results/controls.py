@@ -195,7 +195,7 @@ def _take_off(column: str, value: str) -> None:
 
 def facets_of(fitting_room: FittingRoom) -> Sequence[Facet]:
     """The columns that a visitor may narrow by, numbered once for an index."""
-    return _facets(fitting_room.index.manifest["build"], fitting_room)
+    return _facets(fitting_room.index.manifest.build, fitting_room)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

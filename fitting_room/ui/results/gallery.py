@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
@@ -175,7 +175,7 @@ def _found(
     kept: OrderedDict[str, tuple[int, list[Match]]] = st.session_state.setdefault(
         "answers", OrderedDict()
     )
-    name = repr((fitting_room.index.manifest["build"], asked.query, where, options, fold))
+    name = repr((fitting_room.index.manifest.build, asked.query, where, options, fold))
     count, matches = kept.get(name, (0, []))
     if count < n:
         matches = fitting_room.search(

@@ -189,14 +189,14 @@ def colophon(fitting_room: FittingRoom) -> None:
     title = get_backbone(fitting_room.index.identity["backbone"]).title
     st.divider()
     line = f"{len(fitting_room.index):,} items"
-    if failed := manifest["counts"].get("failed"):
+    if failed := manifest.counts.failed:
         line += f" ({failed:,} more have no usable picture)"
     line += f". Pictures are compared by {title}"
-    if not manifest.get("advice"):
+    if not manifest.advice:
         st.caption(line + ".")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
-        st.caption(f"{line}, because {manifest['chosen_because']}.", width="content")
+        st.caption(f"{line}, because {manifest.chosen_because}.", width="content")
         with st.popover("How to get ResNet50", type="tertiary"):
             st.markdown(
                 "ResNet50 is the network this page is meant for. Its weights are downloaded when "

@@ -1,0 +1,294 @@
+"""Searcher: an opened index and the network that made it; a picture in, ranked matches out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fitting_room.catalogue.catalogue import CatalogueError, open_store
+from fitting_room.catalogue.image_store import ImageStore
+from fitting_room.catalogue.schema import NAME_COLUMNS
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.imaging.decode import ImageLimits, ImageRejected
+from fitting_room.imaging.features import Features
+from fitting_room.index.index import Index, Where
+from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.util.aliases import old_attribute, old_keywords
+
+#: A picture in any form that a query may take.
+Picture = str | Path | bytes | Image.Image
+#: Where the best match's expected precision is below this, nothing is close.
+LEAST_EXPECTED_PRECISION = 0.35
+#: To fill a folded page, at most this many times as many hits as matches are searched for.
+MOST_FOLDED = 32
+P = TypeVar("P", str, Path, bytes, Image.Image)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An item of the catalogue, its ``row`` in the index, and its similarity to the query, -1 to 1.
+
+    ``path`` is the picture's place on disk, ``image`` its name within the catalogue;
+    ``attributes`` are the catalogue's columns that have a value for the item, in their order.
+    ``expected_precision`` is how often items of this similarity were of the query's kind, 0 to 1,
+    as measured on the catalogue itself (:mod:`fitting_room.index.calibration`), or ``None`` where
+    it was not measured. ``others`` are the ids of the near-duplicates folded into this item.
+    """
+
+    id: str
+    row: int
+    similarity: float
+    path: str
+    image: str
+    attributes: dict[str, str]
+    expected_precision: float | None = None
+    others: tuple[str, ...] = ()
+
+    worth = old_attribute("worth", "expected_precision")
+
+    @property
+    def name(self) -> str:
+        """The item's name for people, or its id where the catalogue has no names."""
+        return next((self.attributes[c] for c in NAME_COLUMNS if c in self.attributes), self.id)
+
+
+class Searcher:
+    """An opened index and the network that made it. Safe to share between threads."""
+
+    def __init__(
+        self, index: Index, load_embedder: Callable[[], Embedder], limits: ImageLimits
+    ) -> None:
+        self.index = index
+        self.limits = limits
+        self._load_embedder = load_embedder
+        self._embedder: Embedder | None = None
+        self._lock = threading.Lock()
+        self._store: ImageStore | None = None
+        self._rows: dict[str, int] | None = None
+        self._names: pd.Series[str] | None = None
+
+    @property
+    def embedder(self) -> Embedder:
+        """The network, loaded when it is first needed. Raises ``IndexUnusable`` unless it is the
+        one that made the index."""
+        with self._lock:
+            if self._embedder is None:
+                embedder = self._load_embedder()
+                self.index.require(embedder.selection.identity)
+                self._embedder = embedder
+            return self._embedder
+
+    def open_picture(self, picture: Picture, name: str | None = None) -> Image.Image:
+        """The picture upright, in RGB, and no larger than the network needs. Raises
+        ``ImageRejected``."""
+        return self.embedder.open(picture, name=name, limits=self.limits)
+
+    def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
+        """Embeddings of pictures, float32 ``(len(pictures), D)``. Raises ``ImageRejected``."""
+        return self.embedder.embed([self.open_picture(picture) for picture in pictures])
+
+    def describe(self, pictures: Sequence[Picture]) -> list[Features]:
+        """Features of query pictures. A photograph, with surroundings instead of a plain
+        background, is embedded in several cuts where most of the catalogue's pictures have a plain
+        background. Raises ``ImageRejected``."""
+        opened = [self.open_picture(picture) for picture in pictures]
+        return self.embedder.describe(opened, views=self.index.mostly_plain_background)
+
+    def describe_many(self, pictures: Iterable[P]) -> Iterator[tuple[P, Features | ImageRejected]]:
+        """:meth:`describe` for any number of pictures, in their order, with bounded memory and on
+        all cores. A picture that cannot be used comes back with the reason."""
+        views = self.index.mostly_plain_background
+        for picture, outcome in self.embedder.stream(pictures, self.open_picture, views=views):
+            if outcome is not None:
+                yield picture, outcome
+
+    @old_keywords
+    def search(
+        self,
+        query: Picture | Features | np.ndarray | Sequence[Features],
+        n: int = 12,
+        where: Where | None = None,
+        *,
+        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        fold: bool = False,
+        negatives: Sequence[Features] = (),
+        without: Collection[str] = (),
+    ) -> list[Match]:
+        """The ``n`` items most similar to a picture, or to its features or embedding, best first.
+
+        Several features are one query, for items similar to all of them and unlike ``negatives``;
+        its matches have no expected precision. ``where`` narrows the catalogue: ``{"gender":
+        ["Women", "Girls"], "season": "Summer"}``. With ``fold``, near-duplicates are one match,
+        the best of them, which names the ``others``. Ids in ``without`` are left out. Raises
+        ``ImageRejected`` for an unusable picture and ``FilterError`` for an unknown column.
+        """
+        queries = self._as_queries(query)
+        plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
+        positives = None
+        if not isinstance(queries, np.ndarray) and (negatives or len(queries) > 1):
+            positives, queries = len(queries), [*queries, *negatives]
+        excluded = [row for item in without if (row := self.row(item)) is not None]
+        exclude = np.isin(np.arange(len(self.index)), excluded) if excluded else None
+
+        def top(count: int) -> Hits:
+            return self.index.search(
+                queries, count, where, options=options, exclude=exclude, positives=positives
+            )[0]
+
+        hits, others = _folded(self.index, top, n) if fold else (top(n), None)
+        measured = options if positives is None else None
+        return self.matches(hits, measured, plain_background=plain_background, others=others)
+
+    @old_keywords
+    def search_many(
+        self,
+        pictures: Iterable[P],
+        n: int = 12,
+        where: Where | None = None,
+        *,
+        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+    ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
+        """:meth:`search` for any number of pictures, in their order, with bounded memory and on
+        all cores. A picture that cannot be used comes back with the reason.
+
+        Raises ``FilterError`` for an unknown column, before any picture is opened.
+        """
+        if where:
+            self.index.mask(where)
+        for picture, outcome in self.describe_many(pictures):
+            if isinstance(outcome, Features):
+                yield picture, self.search(outcome, n, where, options=options)
+            else:
+                yield picture, outcome
+
+    @old_keywords
+    def matches(
+        self,
+        hits: Hits,
+        options: SimilarityOptions | None = SimilarityOptions(),  # noqa: B008  (frozen)
+        *,
+        plain_background: bool = True,
+        others: Sequence[Sequence[int]] | None = None,
+    ) -> list[Match]:
+        """Hits with what the catalogue says of them. Their expected precision is that of
+        ``options``, for a query with a plain background or for a photograph; without ``options``
+        they have none. ``others`` are the rows folded into each hit."""
+        records = self.index.items.iloc[hits.rows].to_dict("records")
+        columns, ids = self.attributes, self.index.items["id"]
+        matches = []
+        for place, (row, record) in enumerate(zip(hits.rows.tolist(), records, strict=True)):
+            similarity, image = float(hits.similarities[place]), str(record["image"])
+            attributes = {c: str(record[c]) for c in columns if not pd.isna(record[c])}
+            match = Match(str(record["id"]), row, similarity, self._path(image), image, attributes)
+            if options is not None:
+                precision = self.index.expected_precision(
+                    similarity, options, plain_background=plain_background
+                )
+                match = replace(match, expected_precision=precision)
+            if others is not None:
+                match = replace(match, others=tuple(str(ids.iloc[row]) for row in others[place]))
+            matches.append(match)
+        return matches
+
+    def row(self, item: str) -> int | None:
+        """The row of the index that holds the item of that id, or ``None``."""
+        with self._lock:
+            if self._rows is None:
+                ids = self.index.items["id"].astype(str)
+                self._rows = {item: row for row, item in enumerate(ids)}
+        return self._rows.get(item)
+
+    def item(self, item: str) -> Match | None:
+        """The item of that id as a match of itself, or ``None`` where there is none."""
+        row = self.row(item)
+        if row is None:
+            return None
+        return self.matches(Hits(np.array([row]), np.ones(1, np.float32)), None)[0]
+
+    def is_out_of_catalogue(self, matches: Sequence[Match], query: Features | None = None) -> bool:
+        """Whether nothing in the catalogue is close to ``query``, of which these are the matches:
+        it is a photograph of something else altogether, or even the best match's expected
+        precision is low."""
+        if query is not None and self.index.is_out_of_catalogue(query, [m.row for m in matches]):
+            return True
+        measured = [m.expected_precision for m in matches if m.expected_precision is not None]
+        return bool(measured) and max(measured) < LEAST_EXPECTED_PRECISION
+
+    far = old_attribute("far", "is_out_of_catalogue")
+
+    @property
+    def catalogue_location(self) -> Path:
+        return Path(self.index.manifest.catalogue.location)
+
+    @property
+    def store(self) -> ImageStore:
+        """The catalogue's pictures. Raises ``CatalogueError`` when they are not there any more."""
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self.catalogue_location)
+            return self._store
+
+    def picture(self, image: str) -> bytes:
+        """The bytes of the catalogue's picture of that name (a match's ``image``). Raises
+        ``ImageRejected`` when it cannot be read."""
+        try:
+            return self.store.read(image, self.limits.max_bytes)
+        except CatalogueError as error:
+            raise ImageRejected(str(error), name=image) from error
+
+    def named(self, words: Sequence[str]) -> np.ndarray:
+        """Which items have all of these words in their name or their id, in either case; bool
+        ``(N,)``."""
+        with self._lock:
+            if self._names is None:
+                columns = [c for c in ("id", *NAME_COLUMNS) if c in self.index.items]
+                texts = self.index.items[columns].astype("string").fillna("")
+                self._names = texts.agg(" ".join, axis=1).str.casefold()
+        mask = np.ones(len(self.index), bool)
+        for word in words:
+            mask &= self._names.str.contains(word.casefold(), regex=False).to_numpy(dtype=bool)
+        return mask
+
+    def values(self, column: str) -> list[str]:
+        """The different values of a column, the most frequent first. Raises ``KeyError``."""
+        return [str(value) for value in self.index.items[column].value_counts().index]
+
+    @property
+    def attributes(self) -> list[str]:
+        """The catalogue's columns that describe the items."""
+        return [column for column in self.index.filter_columns if column != "id"]
+
+    def _as_queries(
+        self, query: Picture | Features | np.ndarray | Sequence[Features]
+    ) -> np.ndarray | Sequence[Features]:
+        if isinstance(query, str | Path | bytes | Image.Image):
+            return self.describe([query])
+        return [query] if isinstance(query, Features) else query
+
+    def _path(self, image: str) -> str:
+        try:
+            return self.store.path(image)
+        except CatalogueError:  # it is gone; where it was is still the best thing to say
+            return str(self.catalogue_location / image)
+
+
+def _folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list[list[int]]]:
+    """The best of each group of near-duplicates, and the rows of the others of each group."""
+    count = 2 * n  # mostly enough, and a second search costs as much as the first
+    while True:
+        hits = top(count)
+        groups = index.near_duplicates(hits)
+        # With one group more than needed, the last of the needed ones is known to be complete.
+        if len(groups) > n or len(hits) < count or count >= MOST_FOLDED * n:
+            break
+        count *= 2
+    best = np.array([group[0] for group in groups[:n]], np.int64)
+    others = [hits.rows[group[1:]].tolist() for group in groups[:n]]
+    return Hits(hits.rows[best], hits.similarities[best]), others
