@@ -123,11 +123,8 @@ _CSS = """
 def apply() -> None:
     """Put the style sheet into the page."""
     theme = "dark" if st.context.theme.type == "dark" else "light"
-    colours = {
-        "accent": st.get_option(f"theme.{theme}.primaryColor"),
-        "text": st.get_option(f"theme.{theme}.textColor"),
-        "ground": st.get_option(f"theme.{theme}.backgroundColor"),
-    }
+    options = {"accent": "primaryColor", "text": "textColor", "ground": "backgroundColor"}
+    colours = {name: st.get_option(f"theme.{theme}.{option}") for name, option in options.items()}
     variables = "".join(f"--fr-{name}: {value};" for name, value in colours.items() if value)
     st.html(_CSS + f"<style>:root {{ {variables} }}</style>")
 

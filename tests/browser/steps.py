@@ -95,18 +95,19 @@ def open_map(page: Page) -> None:
     wait_until_drawn(page)
     # What is left of the page before moves the map when it goes.
     expect(page.locator("[data-stale=true], .fr-card")).to_have_count(0)
-    page.locator(".fr-map canvas").scroll_into_view_if_needed()
+    # A font that comes late breaks the lines above the map anew and moves it.
     page.wait_for_function(
         """async () => {
-            const frame = () => new Promise(requestAnimationFrame);
-            const at = () => {
+            await document.fonts.ready;
+            const places = new Set();
+            for (let i = 0; i < 10; i++) {
+                await new Promise(requestAnimationFrame);
                 const map = document.querySelector(".fr-map");
                 const box = map.querySelector("canvas").getBoundingClientRect();
-                return [box.x, box.y, box.width, box.height, map.frMap.width].join();
-            };
-            const before = at();
-            for (let i = 0; i < 5; i++) await frame();
-            return at() === before;
+                places.add([box.x, box.y, box.width, box.height].join());
+                if (box.width !== map.frMap.width) return false;
+            }
+            return places.size === 1;
         }"""
     )
 
@@ -117,10 +118,11 @@ def in_view(page: Page) -> int:
 
 
 def where(page: Page, row: int) -> Position:
-    """Where a point stands on the canvas, as the map itself computes it."""
+    """Where a point stands on the canvas as it is laid out now, as the map itself computes it."""
     x, y = page.evaluate(
         """row => {
             const map = document.querySelector(".fr-map").frMap;
+            map.measure();
             return map.screen(map.point(row));
         }""",
         row,

@@ -128,15 +128,11 @@ def samples() -> None:
     if not previews:
         return
     if sessions.current().history.query:
-        with st.expander("Try a sample picture"):
-            _offer(previews)
+        place = st.expander("Try a sample picture")
     else:
-        st.caption("Nothing at hand? Try one of these.")
-        _offer(previews)
-
-
-def _offer(previews: list[tuple[Path, bytes]]) -> None:
-    with st.grid(3, min_column_width=72, gap="xsmall"):
+        place = st.container()
+        place.caption("Nothing at hand? Try one of these.")
+    with place, st.grid(3, min_column_width=72, gap="xsmall"):
         for number, (path, preview) in enumerate(previews):
             with st.container(key=f"fr-sample-{number}"):
                 address = media.address(preview, f"sample-{number}")

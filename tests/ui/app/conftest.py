@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_md5
+from streamlit.util import calc_hash
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
@@ -68,8 +68,10 @@ def act(page: AppTest, action: str, item: str) -> AppTest:
 
 def go_to(page: AppTest, url_path: str) -> AppTest:
     """Open another of the app's pages in the same session."""
-    page._page_hash = calc_md5(url_path)
-    return page.run()
+    page._page_hash = calc_hash(url_path)
+    page.run()
+    page._page_hash = ""  # later runs stay where the page itself leads
+    return page
 
 
 def filter_of(page: AppTest, column: str) -> Any:
