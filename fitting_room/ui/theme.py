@@ -107,7 +107,7 @@ _CSS = """
   .st-key-fr-upload-again [data-testid="stFileUploaderDropzone"]::before { content: "Another one"; }
 }
 @media (max-width: 640px) {
-  /* Both sliders in one row, so that the matches are not far. */
+  /* Both sliders in one row, so that the matches follow soon. */
   .st-key-fr-controls .stHorizontalBlock > .stColumn { min-width: 0; flex: 1 1 40%; }
   .st-key-fr-controls .stHorizontalBlock > .stColumn:last-child { flex-basis: 100%; }
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }

@@ -40,7 +40,7 @@ def wait_for_other_cards(page: Page, before: list[str]) -> None:
 
 
 def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
-    """Drop a file on the page's drop zone, as the browser tells a page about it."""
+    """Drop a file on the page's drop zone, with the events that a browser sends."""
     files = page.evaluate_handle(
         """([data, name, kind]) => {
             const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -71,7 +71,7 @@ def take_photo(page: Page) -> None:
 
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
-    """Paste a picture, or text, as the browser tells a page about it."""
+    """Paste a picture, or text, with the event that a browser sends."""
     page.wait_for_function("window.fittingRoomPaste?.listening")
     page.evaluate(
         """([data, kind]) => {
@@ -131,7 +131,7 @@ def where(page: Page, row: int) -> Position:
 
 
 def turn_wheel(page: Page, row: int, by: float) -> None:
-    """One turn of the wheel over a point of the map, told to it in one step: between a real pointer
+    """One turn of the wheel over a point of the map, as one event: between a real pointer's move
     and its wheel the page may move."""
     page.locator(".fr-map canvas").evaluate(
         """(canvas, [at, by]) => {

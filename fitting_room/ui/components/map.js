@@ -461,10 +461,10 @@ class EmbeddingMap {
       if (Math.hypot(now[0] - this.from[0], now[1] - this.from[1]) > 5) this.moved = true;
       if (this.moved) {
         canvas.classList.add("fr-dragging");
-        const share = 1 / pointers.size;
+        const part = 1 / pointers.size;
         this.move(
-          ((before[0] - now[0]) / this.pixel) * share,
-          ((before[1] - now[1]) / this.pixel) * share,
+          ((before[0] - now[0]) / this.pixel) * part,
+          ((before[1] - now[1]) / this.pixel) * part,
         );
       }
       pointers.set(event.pointerId, now);

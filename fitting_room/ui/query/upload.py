@@ -127,10 +127,10 @@ def samples() -> None:
     previews = _samples(Settings.from_environment().samples)
     if not previews:
         return
+    place = st.container()
     if sessions.current().history.query:
-        place = st.expander("Try a sample picture")
+        place = place.expander("Try a sample picture")
     else:
-        place = st.container()
         place.caption("Nothing at hand? Try one of these.")
     with place, st.grid(3, min_column_width=72, gap="xsmall"):
         for number, (path, preview) in enumerate(previews):

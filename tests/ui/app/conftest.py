@@ -49,7 +49,7 @@ def data_of(page: AppTest, component: str) -> dict[str, Any]:
 
 
 def send(page: AppTest, component: str, event: str, value: object) -> AppTest:
-    """What a component's script tells the page, as the browser would send it."""
+    """Send a message of a component's script to the page, as the browser would."""
     element = next(
         e for e in page.get("bidi_component")
         if e.proto.component_name == f"fitting_room_{component}"
@@ -101,7 +101,7 @@ def upload(
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[..., None]:
-    """Sets what the page's server is told."""
+    """Sets the environment variables of the page's server."""
 
     def configure(**variables: str | Path) -> None:
         monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
