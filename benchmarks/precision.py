@@ -29,7 +29,7 @@ from fitting_room.embedding.backbones import select
 from fitting_room.embedding.engine import EngineError, make_engine
 from fitting_room.evaluation.evaluate import evaluate
 from fitting_room.evaluation.queries import load_queries
-from fitting_room.imaging.preprocess import prepare_all
+from fitting_room.imaging.preprocess import prepare
 
 COLUMNS = ("articleType", "baseColour", "gender")
 #: What a search does before anybody trains a head: the figure that a visitor sees first.
@@ -128,7 +128,7 @@ def times(opened: dict[str, FittingRoom], source: Path, rounds: int) -> list[flo
     names = first.index.items["image"].iloc[:64]
     images = [open_image(first.picture(str(name))) for name in names]
     size = first.embedder.selection.backbone.input_size
-    batch = prepare_all(images, size)
+    batch = np.stack([prepare(image, size) for image in images])
     runs = {name: partial(one.embedder.engine, batch) for name, one in opened.items()}
     seconds = in_turn(runs, rounds)
     return [float(np.median(seconds[name])) * 1_000 / len(batch) for name in opened]

@@ -2,6 +2,6 @@
 
 import sys
 
-from fitting_room.cli.commands import main
+from fitting_room.cli import main
 
 sys.exit(main())

@@ -1,15 +1,18 @@
-"""Every knob, its default and its environment variable, in one place.
+"""Every setting, its default and its environment variable, in one place.
 
-The variable of a knob is ``FITTING_ROOM_`` and its name in capitals: ``FITTING_ROOM_BACKBONE``.
+The variable is ``FITTING_ROOM_`` and the setting's name in capitals: ``FITTING_ROOM_BACKBONE``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -23,13 +26,14 @@ MOST_MEGAPIXELS = 178
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
-#: The page, the demo catalogue and the sample pictures: in a checkout where they lie, in an
-#: installed package in the copy that it carries.
+#: Holds the page, the demo catalogue and the sample pictures: a checkout, or the copy that an
+#: installed package carries.
 HOME = _CHECKOUT if (_CHECKOUT / "app.py").is_file() else _PACKAGE / "bundled"
+DEMO = HOME / "data" / "demo"
 
 
 class SettingsError(Exception):
-    """An environment variable has a value that makes no sense; names it and what is expected."""
+    """An environment variable whose value makes no sense; names it and what is expected."""
 
 
 def _cache_folder() -> Path:
@@ -40,7 +44,7 @@ def _cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The knobs of the page and the command line."""
+    """The settings of the page and the command line."""
 
     #: The catalogue that the page shows; its index is built at the first start. Without one, and
     #: without ``index``, it is the demo catalogue.
@@ -69,8 +73,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """The defaults, changed by what the environment sets. Raises :class:`SettingsError`."""
-        known = {PREFIX + knob.name.upper(): knob for knob in fields(cls)}
-        values: dict[str, object] = {}
+        known = {PREFIX + setting.name.upper(): setting for setting in fields(cls)}
+        values: dict[str, Any] = {}
         for variable, text in environment.items():
             if not variable.startswith(PREFIX) or not text:
                 continue
@@ -78,7 +82,7 @@ class Settings:
                 names = ", ".join(sorted(known))
                 raise SettingsError(f"{variable} is no setting. Known: {names}.")
             values[known[variable].name] = _parse(variable, str(known[variable].type), text)
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values)
 
     def __post_init__(self) -> None:
         if self.max_megapixels > MOST_MEGAPIXELS:
@@ -91,11 +95,10 @@ class Settings:
             ("PRECISION", self.precision, PRECISIONS),
         ):
             if value not in known:
-                raise SettingsError(
-                    f"{PREFIX}{name}={value}: one of {', '.join(known)} is expected."
-                )
+                names = ", ".join(known)
+                raise SettingsError(f"{PREFIX}{name}={value}: one of {names} is expected.")
         if self.catalogue is None and self.index is None:
-            object.__setattr__(self, "catalogue", HOME / "data" / "demo")
+            object.__setattr__(self, "catalogue", DEMO)
 
     @property
     def limits(self) -> ImageLimits:
@@ -108,28 +111,24 @@ class Settings:
         """Where the page's index lies: as set, or in the cache under the catalogue's name."""
         if self.index is not None:
             return self.index
-        assert self.catalogue is not None  # noqa: S101  (see __post_init__)
-        where = self.catalogue.resolve()
-        digest = hashlib.sha256(os.fsencode(where)).hexdigest()[:8]
-        return self.cache / f"{where.stem or 'catalogue'}-{digest}"
+        catalogue = (self.catalogue or DEMO).resolve()
+        digest = hashlib.sha256(os.fsencode(catalogue)).hexdigest()[:8]
+        return self.cache / f"{catalogue.stem or 'catalogue'}-{digest}"
 
     @property
     def engines_folder(self) -> Path:
         return self.cache / "networks"
 
 
-def _parse(variable: str, kind: str, text: str) -> object:
+def _parse(variable: str, kind: str, text: str) -> Path | float | str:
     if kind.startswith("Path"):
         try:
             return Path(text).expanduser()
         except RuntimeError as error:
             raise SettingsError(f"{variable}={text}: {error}") from error
-    if kind == "float":
-        try:
-            number = float(text)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            raise SettingsError(f"{variable}={text}: a number above 0 is expected.")
-        return number
-    return text
+    if kind != "float":
+        return text
+    with suppress(ValueError):
+        if 0 < (number := float(text)) < math.inf:
+            return number
+    raise SettingsError(f"{variable}={text}: a number above 0 is expected.")

@@ -24,7 +24,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fitting_room import FittingRoom
-from fitting_room.learning.train import TrainingOptions, train
+from fitting_room.learning.options import TrainingOptions
+from fitting_room.learning.train import train
 from fitting_room.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -80,7 +81,7 @@ def take_all(browser: Browser, folder: Path) -> None:
     start = visit(browser, 1280, 940, "light")
     shoot(start, folder / "start.png")
     filters = visit(browser, 1280, 940, "light")
-    ask(filters)
+    upload(filters)
     filters.get_by_role("button", name="Filter").click()
     for value in ("Dresses", "Red", "Pink", "Orange"):
         filters.get_by_role("button", name=re.compile(rf"^{value} \d")).click()
@@ -88,19 +89,19 @@ def take_all(browser: Browser, folder: Path) -> None:
     shoot(filters, folder / "filters.png")
     for scheme in ("light", "dark"):
         desktop = visit(browser, 1280, 940, scheme)
-        ask(desktop)
+        upload(desktop)
         shoot(desktop, folder / f"matches-{scheme}.png")
         phone = visit(browser, 390, 1400, scheme)
-        ask(phone)
+        upload(phone)
         shoot(phone, folder / ("phone.png" if scheme == "light" else "phone-dark.png"))
     ends = visit(browser, 1280, 940, "light")
-    ask(ends)
+    upload(ends)
     slider = ends.get_by_role("slider", name="Shape or colour")
     for key, word in (("Home", "shape"), ("End", "colour")):
         slider.press(key)
         expect(slider).to_have_attribute("aria-valuetext", word)
         shoot(ends, folder / f"colour-{word}.png")
-    take_walk(visit(browser, 1280, 940, "light"), folder)
+    take_history(visit(browser, 1280, 940, "light"), folder)
     take_map(visit(browser, 1280, 1100, "light"), folder)
     several = visit(browser, 1280, 940, "light")
     several.locator("input[type=file]").set_input_files(
@@ -117,9 +118,9 @@ def take_all(browser: Browser, folder: Path) -> None:
     shoot(catalogue, folder / "catalogue.png")
 
 
-def take_walk(page: Page, folder: Path) -> None:
+def take_history(page: Page, folder: Path) -> None:
     """More like one card, more like another, less like a third; and a part of the picture."""
-    ask(page)
+    upload(page)
     page.get_by_role("button", name="Crop").click()
     corner = page.get_by_role("button", name="Lower right corner")
     for key in ("ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp", "ArrowUp"):
@@ -137,13 +138,13 @@ def take_walk(page: Page, folder: Path) -> None:
 
 def take_trained(browser: Browser, folder: Path) -> None:
     page = visit(browser, 1280, 940, "light")
-    ask(page)
+    upload(page)
     shoot(page, folder / "head-on.png")
     page.get_by_text("Trained on this catalogue").click()
     expect(page.get_by_role("switch", name="Trained on this catalogue")).not_to_be_checked()
     shoot(page, folder / "head-off.png")
     why = visit(browser, 1280, 940, "light")
-    ask(why)
+    upload(why)
     why.locator(".fr-card").nth(1).get_by_role("button", name="Why?").click()
     expect(why.locator(".fr-why img")).to_have_count(2)
     shoot(why, folder / "why.png")
@@ -156,24 +157,24 @@ def take_trained(browser: Browser, folder: Path) -> None:
 
 def take_map(page: Page, folder: Path) -> None:
     """The map with the query and its matches, one of them pointed at."""
-    ask(page)
+    upload(page)
     page.get_by_role("link", name="Map", exact=True).click()
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
     expect(page.locator(".fr-card")).to_have_count(0)
     page.get_by_role("combobox", name="Colours show").click()
     page.get_by_role("option", name="Type").click()
-    expect(page.locator(".fr-atlas-legend button")).to_have_count(10)
+    expect(page.locator(".fr-map-legend button")).to_have_count(10)
     settle(page)
     point = page.evaluate(
         """() => {
-            const map = document.querySelector(".fr-atlas").frAtlas;
+            const map = document.querySelector(".fr-map").frMap;
             const row = map.marks.matches[0];
-            const [x, y] = map.screen(map.points[2 * row], map.points[2 * row + 1]);
+            const [x, y] = map.screen(map.point(row));
             return {x, y};
         }"""
     )
-    page.locator(".fr-atlas canvas").hover(position=point)
-    expect(page.locator(".fr-atlas-tip img")).to_be_visible()
+    page.locator(".fr-map canvas").hover(position=point)
+    expect(page.locator(".fr-map-tip img")).to_be_visible()
     shoot(page, folder / "map.png", pointing=True)
 
 
@@ -184,7 +185,7 @@ def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
     return page
 
 
-def ask(page: Page) -> None:
+def upload(page: Page) -> None:
     page.locator("input[type=file]").set_input_files(SAMPLE)
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
     settle(page)

@@ -22,10 +22,12 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
+from fitting_room.index.data import current_version
 from fitting_room.index.index import FilterError, Index
-from fitting_room.index.manifest import ITEMS, MANIFEST, IndexUnusable, file_entry
+from fitting_room.index.manifest import ITEMS, MANIFEST, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.settings import Settings
+from fitting_room.util.files import sha256_of
 from tests.conftest import COLOURS, DEMO, SAMPLES, colour_embedder, picture_bytes
 
 
@@ -370,12 +372,14 @@ def test_a_hostile_picture_name_in_an_index_is_not_read(
     secret.write_bytes(picture_bytes("red"))
     name = str(secret) if absolute else "images/../../secret.jpg"
     folder = fitting_room.index.folder
-    items = pd.read_parquet(folder / ITEMS)
+    version = current_version(folder)
+    items = pd.read_parquet(version / ITEMS)
     items.loc[0, "image"] = name
-    items.to_parquet(folder / ITEMS, index=False)
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    manifest["files"][ITEMS] = file_entry(folder / ITEMS)
-    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    items.to_parquet(version / ITEMS, index=False)
+    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    size, sha256 = (version / ITEMS).stat().st_size, sha256_of(version / ITEMS)
+    manifest["files"][ITEMS] = {"bytes": size, "sha256": sha256}
+    (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     hostile = open_room(folder, embedder)
     (match,) = hostile.search(picture_bytes("red"), 1)
     assert match.id == "1"

@@ -1,317 +1,87 @@
-"""The command line: ``fitting-room build | search | train | evaluate | info | fetch | serve``.
+"""What each command does; arguments come parsed (:mod:`fitting_room.cli.parser`).
 
-Exit status: 0 when what was asked for was done (for ``search``: for at least one picture), 2 for
-wrong usage, 130 when stopped with Ctrl-C, 1 otherwise. Errors go to stderr, without a traceback.
+A command answers its exit status and raises what :func:`fitting_room.cli.main` reports.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from fitting_room import __version__
-from fitting_room.build.builder import BuildError
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue import download
-from fitting_room.catalogue.catalogue import CatalogueError
-from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, LabelMappingError, read_mapping
-from fitting_room.embedding.backbones import AUTO, backbone_names
-from fitting_room.embedding.engine import ENGINES, EngineError
-from fitting_room.embedding.weights import BackboneError
-from fitting_room.evaluation.evaluate import RESULTS
-from fitting_room.evaluation.queries import QueriesError, load_queries
-from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
-from fitting_room.evaluation.results import EvaluationError, OptionError
-from fitting_room.facade import FittingRoom, Match
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
+from fitting_room.evaluation.queries import load_queries
+from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
-from fitting_room.index.index import FilterError, Index
-from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.reduction import ReductionError
-from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE, SimilarityOptions
-from fitting_room.index.vectors import FLOAT32, STORAGES
-from fitting_room.learning.losses import LOSSES, LossError
-from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
-from fitting_room.settings import HOME, Settings, SettingsError
-from fitting_room.util.progress import Progress
+from fitting_room.index.description import (
+    IndexDescription,
+    Validation,
+    describe_index,
+    learned_from,
+    validation_of,
+)
+from fitting_room.index.index import Index
+from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
+from fitting_room.learning.train import train
+from fitting_room.search.searcher import Match
+from fitting_room.settings import HOME, Settings
+from fitting_room.util.aliases import with_old_keys
+from fitting_room.util.progress import Listener, Progress
 
-_EXPECTED = (
-    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, IndexUnusable,
-    LossError, OSError, QueriesError, TrainingError, download.DownloadError, LabelMappingError,
-)  # fmt: skip
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+#: Rejected pictures that are named one by one.
+REJECTED_NAMED = 20
+T = TypeVar("T", SimilarityOptions, TrainingOptions)
 
 
 class UsageError(ValueError):
     """Arguments that do not go together."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; answers the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding lacks must not stop a search half way.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    try:
-        settings = Settings.from_environment()
-        status: int = options.run(options, settings)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        kept = " What is done is kept: the same command goes on from there."
-        _complain("stopped." + (kept if options.run is _build else ""))
-        return INTERRUPTED
-    except BrokenPipeError:  # `fitting-room search ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
-    except (FilterError, OptionError, ReductionError, SettingsError, UsageError) as error:
-        _complain(str(error))
-        return USAGE
-    except _EXPECTED as error:
-        _complain(str(error))
-        return FAILURE
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fitting-room",
-        description="Find the items of a catalogue that look most like a picture.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    build = commands.add_parser(
-        "build", help="make or update the index of a catalogue", description=_build.__doc__
-    )
-    build.add_argument("catalogue", type=Path, help="folder or .zip with styles.csv and images/, "
-                       "or a folder of class folders")  # fmt: skip
-    build.add_argument("--index", type=Path, required=True, help="folder of the index")
-    build.add_argument("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
-    build.add_argument(
-        "--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file'
-    )
-    build.add_argument("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
-    build.add_argument(
-        "--storage",
-        choices=STORAGES,
-        default=FLOAT32,
-        help="how embeddings are kept: int8 takes a quarter of float32 and is a little less exact",
-    )
-    build.add_argument("--input-size", type=_input_size, metavar="HxW",
-                       help="height and width of the network's input")  # fmt: skip
-    build.add_argument("--engine", choices=ENGINES, help="what runs the network (auto)")
-    build.add_argument("--json", action="store_true", help="print a summary as JSON")
-    build.set_defaults(run=_build)
-
-    search = commands.add_parser(
-        "search", help="find the items most similar to pictures", description=_search.__doc__
-    )
-    search.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
-    search.add_argument("--index", type=Path, required=True, help="folder of the index")
-    search.add_argument("-n", type=_positive, default=12, help="matches for each picture (12)")
-    search.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE",
-                        help="only items with this value; repeat for more")  # fmt: skip
-    search.add_argument("--weights", metavar="FILE", help="local weights that made the index")
-    _add_ranking(search)
-    search.add_argument("--json", action="store_true", help="one JSON line a picture")
-    search.set_defaults(run=_search)
-
-    learn = commands.add_parser(
-        "train", help="teach an index what its catalogue's labels mean", description=_train.__doc__
-    )
-    _add_training(learn)
-    learn.set_defaults(run=_train)
-
-    judge = commands.add_parser(
-        "evaluate", help="measure how good the answers are", description=_evaluate.__doc__
-    )
-    _add_evaluation(judge)
-    judge.set_defaults(run=_evaluate)
-
-    info = commands.add_parser(
-        "info", help="say what an index holds and check it", description=_info.__doc__
-    )
-    info.add_argument("--index", type=Path, required=True, help="folder of the index")
-    info.add_argument("--json", action="store_true", help="print the manifest as JSON")
-    info.set_defaults(run=_info)
-
-    bring = commands.add_parser(
-        "fetch", help="download a public catalogue", description=download.download.__doc__
-    )
-    bring.add_argument("name", choices=sorted(download.DATASETS), help="which one")
-    bring.add_argument("--to", type=Path, default=Path("data"), help="parent folder (data)")
-    bring.set_defaults(run=_fetch)
-
-    serve = commands.add_parser("serve", help="open the page", description=_serve.__doc__)
-    serve.add_argument("--index", type=Path, help="an index to show (the demo catalogue's)")
-    serve.add_argument("--port", type=_positive, default=8501, help="port of the page (8501)")
-    serve.add_argument("--address", default="localhost",
-                       help="address to listen on (localhost; 0.0.0.0 for everybody)")  # fmt: skip
-    serve.set_defaults(run=_serve)
-    return parser
-
-
-def _add_training(learn: argparse.ArgumentParser) -> None:
-    usual = TrainingOptions()
-    learn.add_argument("catalogue", type=Path, nargs="?", help="the catalogue of the index")
-    learn.add_argument("--index", type=Path, required=True, help="folder of the index")
-    learn.add_argument("--columns", type=_names, default=usual.columns, metavar="A,B,C",
-                       help=f"columns to learn ({','.join(usual.columns)})")  # fmt: skip
-    learn.add_argument("--holdout", type=_positive, metavar="N",
-                       help="keep items whose id is a multiple of N back")  # fmt: skip
-    learn.add_argument("--photographs", type=Path, metavar="DIR",
-                       help="class folders of photographs to learn from too")  # fmt: skip
-    learn.add_argument("--mapping", type=Path, metavar="FILE",
-                       help="JSON: class of photographs -> values of the catalogue")  # fmt: skip
-    learn.add_argument("--mapping-column", default=usual.mapping_column, metavar="COLUMN",
-                       help=f"column of those values ({usual.mapping_column})")  # fmt: skip
-    learn.add_argument("--loss", choices=list(LOSSES), default=usual.loss,
-                       help=f"what is minimised ({usual.loss})")  # fmt: skip
-    learn.add_argument("--epochs", type=_positive, default=usual.epochs, metavar="N",
-                       help=f"passes through the catalogue at most ({usual.epochs})")  # fmt: skip
-    learn.add_argument("--seed", type=_whole, default=0, help="the same one gives the same (0)")
-    learn.add_argument("--finetune-blocks", type=_whole, default=0, metavar="N",
-                       help="fine-tune the last N blocks of the network first (0)")  # fmt: skip
-    learn.add_argument("--save-weights", type=Path, metavar="FILE",
-                       help="where fine-tuned weights go, .safetensors")  # fmt: skip
-    learn.add_argument("--finetune-epochs", type=_positive, default=usual.finetune_epochs,
-                       metavar="N", help=f"passes of it ({usual.finetune_epochs})")  # fmt: skip
-    learn.add_argument("--weights", metavar="FILE", help="local weights that made the index")
-    learn.add_argument("--remove", action="store_true", help="forget what was learned")
-    learn.add_argument("--json", action="store_true", help="print a summary as JSON")
-
-
-def _add_evaluation(judge: argparse.ArgumentParser) -> None:
-    judge.add_argument("queries", type=Path, help="a catalogue in any form, or a .csv of pictures "
-                       "(first column `picture`) and expected labels")  # fmt: skip
-    judge.add_argument("--index", type=Path, required=True, help="folder of the index")
-    judge.add_argument("-k", type=_positive, default=RESULTS, help=f"results of each ({RESULTS})")
-    judge.add_argument("--columns", type=_names, metavar="A,B,C",
-                       help=f"what must be right ({','.join(DEFAULT_COLUMNS)})")  # fmt: skip
-    judge.add_argument("--where", action="append", default=[], metavar="COLUMN=VALUE",
-                       help="only items with this value may be found; repeat for more")  # fmt: skip
-    judge.add_argument("--holdout", type=_positive, metavar="N",
-                       help="ask about items whose id is a multiple of N")  # fmt: skip
-    judge.add_argument("--mapping", type=Path, metavar="FILE",
-                       help="JSON: class folder of a query -> values that answer it")  # fmt: skip
-    judge.add_argument("--mapping-column", metavar="COLUMN",
-                       help=f"column of those values ({MAPPING_COLUMN})")  # fmt: skip
-    judge.add_argument("--copies", type=_positive, metavar="N",
-                       help="see whether changed copies of N items find them, too")  # fmt: skip
-    judge.add_argument("--report", type=Path, metavar="FILE",
-                       help="write the worst queries to a page, .html or .htm")  # fmt: skip
-    judge.add_argument("--seed", type=_whole, default=0, help="of intervals and copies (0)")
-    judge.add_argument("--weights", metavar="FILE", help="local weights that made the index")
-    _add_ranking(judge)
-    judge.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _add_ranking(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--colour", type=_weight, metavar="W",
-                        help="weight of colour, from 0 to 1 (the index's own)")  # fmt: skip
-    parser.add_argument("--plain", action="store_true", help="do without what was trained")
-    parser.add_argument("--metric", choices=METRICS, default=COSINE,
-                        help="how embeddings are compared (cosine)")  # fmt: skip
-    parser.add_argument("--silhouette", type=_weight, default=SILHOUETTE_SHARE, metavar="S",
-                        help="share of the silhouette in shape, from 0 to 1, between studio "
-                        f"pictures without what was trained ({SILHOUETTE_SHARE:g})")  # fmt: skip
-
-
-def _ranking(options: argparse.Namespace) -> SimilarityOptions:
-    return SimilarityOptions(
-        colour=options.colour,
-        trained=not options.plain,
-        metric=options.metric,
-        silhouette=options.silhouette,
-    )
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return number
-
-
-def _whole(text: str) -> int:
-    return 0 if text.strip("0") == "" and text else _positive(text)
-
-
-def _weight(text: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = -1.0
-    if not 0 <= weight <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return weight
-
-
-def _input_size(text: str) -> tuple[int, int]:
-    height, times, width = text.lower().partition("x")
-    if not times:
-        raise argparse.ArgumentTypeError(f"{text!r}: write HEIGHTxWIDTH, as in 320x240")
-    return _positive(height), _positive(width)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r}: write column names with commas between")
-    return names
-
-
-def _build(options: argparse.Namespace, settings: Settings) -> int:
+def build(options: argparse.Namespace, settings: Settings) -> int:
     """Embed a catalogue's pictures and write its index. Run again after a change, it embeds only
     what is new or changed; stopped at any moment, it goes on where it was."""
-    if options.engine:
-        settings = replace(settings, engine=options.engine)
-    with _TerminalProgress() as progress:
+    with terminal_progress() as progress:
         fitting_room = FittingRoom.build(
             options.catalogue,
             options.index,
-            backbone=options.backbone,
-            weights=options.weights,
             input_size=options.input_size,
             pca=options.pca,
             storage=options.storage,
             settings=settings,
             listener=progress,
         )
-    summary = fitting_room.summary
-    assert summary is not None  # noqa: S101  (this room was just built)
-    selection = fitting_room.embedder.selection
+    description, summary = describe_index(fitting_room.index), fitting_room.summary
+    if summary is None:
+        raise RuntimeError("a build has a summary")
     # What a person should know goes to stderr in either form, so that it is never hidden.
-    _say(f"Network: {selection.backbone.title} ({selection.weights.name}): {selection.why}.")
+    selection = fitting_room.embedder.selection
+    say(f"Network: {selection.backbone.title} ({selection.weights.name}): {selection.why}.")
     if selection.advice:
-        _say(f"To get the default network: {selection.advice}")
+        say(f"To get the default network: {selection.advice}")
     if summary.head == "dropped":
-        _say(
+        say(
             "What was trained before does not fit this network and is gone. Train again with: "
             f"fitting-room train {options.catalogue} --index {options.index}"
         )
-    for item, reason in summary.failures[:20]:
-        _say(f"Skipped {item}: {reason}")
-    if len(summary.failures) > 20:
-        _say(f"... and {len(summary.failures) - 20:,} more: see fitting-room info.")
+    _say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
-        figures = asdict(summary)
-        del figures["failures"]
-        print(json.dumps(figures))
+        print(json.dumps({k: v for k, v in asdict(summary).items() if k != "failures"}))
     else:
-        print(_report_in_words(fitting_room.index))
+        print(*_rows_in_words(description), sep="\n")
         print(
             f"{summary.items:,} items in {options.index} after {summary.seconds:.1f} s: "
             f"{summary.reused:,} reused, {summary.failed:,} failed, "
@@ -320,111 +90,62 @@ def _build(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _search(options: argparse.Namespace, settings: Settings) -> int:
+def search(options: argparse.Namespace, settings: Settings) -> int:
     """Print the most similar items of an index for each picture, best first. Of a folder, every
     picture in it and below is taken."""
-    where = _where(options.where)
-    if options.weights:
-        settings = replace(settings, weights=options.weights)
     fitting_room = FittingRoom.open(options.index, settings)
-    answered = 0
-    found_any = False
-    for path, matches in fitting_room.search_many(
-        _pictures(options.pictures), options.n, where, options=_ranking(options)
+    pictures = _pictures(options.pictures)
+    similarity, where = _values_of(SimilarityOptions, options), _where(options)
+    status, picture = FAILURE, None
+    for picture, matches in fitting_room.search_many(
+        pictures, options.n, where, options=similarity
     ):
-        found_any = True
         if isinstance(matches, ImageRejected):
-            _complain(f"{path}: {matches.reason}")
+            complain(f"{picture}: {matches.reason}")
             if options.json:
-                line = {"query": str(path), "error": matches.reason}
-                print(json.dumps(line), flush=True)
+                print(json.dumps({"query": str(picture), "error": matches.reason}), flush=True)
             continue
-        answered += 1
+        status = 0
         if not matches:
-            _complain(f"{path}: no item passes the filter {' '.join(options.where)}")
-        _print_matches(path, matches, as_json=options.json)
-    if not found_any:
-        _complain("no pictures found in " + ", ".join(str(p) for p in options.pictures))
-    return 0 if answered else FAILURE
+            conditions = " ".join(map("=".join, options.where))
+            complain(f"{picture}: no item passes the filter {conditions}")
+        _print_matches(picture, matches, as_json=options.json)
+    if picture is None:
+        complain("no pictures found in " + ", ".join(map(str, options.pictures)))
+    return status
 
 
-def _where(conditions: Sequence[str]) -> dict[str, list[str]]:
-    where: dict[str, list[str]] = {}
-    for condition in conditions:
-        column, equals, value = condition.partition("=")
-        if not equals or not column or not value:
-            raise FilterError(f"--where {condition}: write COLUMN=VALUE, as in gender=Women")
-        where.setdefault(column, []).append(value)
-    return where
-
-
-def _pictures(places: Sequence[Path]) -> Iterator[Path]:
-    for place in places:
-        if place.is_dir():
-            yield from sorted(
-                p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
-            )
-        else:
-            yield place
-
-
-def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> None:
-    if as_json:
-        rows = [{"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)} for m in matches]
-        print(json.dumps({"query": str(path), "matches": rows}), flush=True)
-        return
-    print(path)
-    for rank, match in enumerate(matches, 1):
-        print(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {match.name}")
-
-
-def _train(options: argparse.Namespace, settings: Settings) -> int:
-    """Learn from a catalogue's labels which items belong together, so that its index answers by
+def train_head(options: argparse.Namespace, settings: Settings) -> int:
+    """Learn from a catalogue's labels which items belong together, so that its index ranks by
     them. The network stays as it is, unless blocks of it are fine-tuned first."""
     if options.remove:
-        return _forget(options)
+        return _remove_head(options)
     if options.catalogue is None:
         raise UsageError("train: name the catalogue to learn from, or --remove what was learned.")
-    if options.weights:
-        settings = replace(settings, weights=options.weights)
-    chosen = TrainingOptions(
-        columns=options.columns,
-        holdout=options.holdout,
-        photographs=options.photographs,
-        mapping=options.mapping,
-        mapping_column=options.mapping_column,
-        loss=options.loss,
-        epochs=options.epochs,
-        seed=options.seed,
-        finetune_blocks=options.finetune_blocks,
-        save_weights=options.save_weights,
-        finetune_epochs=options.finetune_epochs,
-    )
+    training = _values_of(TrainingOptions, options)
     try:
-        check_options(chosen)
+        check_options(training)
     except TrainingError as error:
         raise UsageError(str(error)) from error
-    with _TerminalProgress() as progress:
+    with terminal_progress() as progress:
         summary = train(
-            options.catalogue, options.index, chosen, settings=settings, listener=progress
+            options.catalogue, options.index, training, settings=settings, listener=progress
         )
     if summary.skipped:
-        _say(f"{summary.skipped:,} photographs could not be used.")
+        say(f"{summary.skipped:,} photographs could not be used.")
     if options.json:
         print(json.dumps(asdict(summary)))
         return 0
-    learned_from = f"{summary.items:,} items"
-    if summary.photographs:
-        learned_from += f" and {summary.photographs:,} photographs"
     print(
-        f"Learned from {learned_from} in {summary.seconds:.1f} s; epoch {summary.best_epoch} of "
-        f"{summary.epochs} was the best. {options.index} uses it from now on."
+        f"Learned from {learned_from(summary.items, summary.photographs)} in "
+        f"{summary.seconds:.1f} s; epoch {summary.best_epoch} of {summary.epochs} was the best. "
+        f"{options.index} uses it from now on."
     )
-    print(_validation_in_words(summary.validation))
+    print(*_validation_in_words(validation_of(summary.validation)), sep="\n")
     return 0
 
 
-def _forget(options: argparse.Namespace) -> int:
+def _remove_head(options: argparse.Namespace) -> int:
     had_one = Index.open(options.index).head is not None
     if had_one:
         write_head(options.index, None)
@@ -435,25 +156,12 @@ def _forget(options: argparse.Namespace) -> int:
     return 0
 
 
-def _validation_in_words(validation: Mapping[str, float]) -> str:
-    """How many of the first four answers to items that were kept back are right, before and
-    after."""
-    names = [name.removesuffix("_after") for name in validation if name.endswith("_after")]
-    width = max((len(name) for name in names), default=0)
-    lines = ["Right among the first four answers to items that were kept back:"]
-    for name in names:
-        before, after = validation.get(f"{name}_before"), validation[f"{name}_after"]
-        was = "" if before is None else f"  (before: {before:.3f})"
-        lines.append(f"  {name:{width}}  {after:.3f}{was}")
-    return "\n".join(lines)
+def evaluate(options: argparse.Namespace, settings: Settings) -> int:
+    """Query an index with pictures whose right matches are known, and print how many of the first
+    matches are right. Without --holdout, a picture is never its own match."""
+    from fitting_room.evaluation import copy_detection, report
+    from fitting_room.evaluation.evaluate import evaluate as measure
 
-
-def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
-    """Ask an index about pictures of which the right answers are known, and print how many of the
-    first results are right. Without --holdout, a picture is never its own answer."""
-    from fitting_room.evaluation import copy_detection, evaluate, report
-
-    where = _where(options.where)
     if options.mapping_column and not options.mapping:
         raise UsageError("--mapping-column goes with --mapping FILE.")
     if options.mapping and options.columns:
@@ -462,125 +170,52 @@ def _evaluate(options: argparse.Namespace, settings: Settings) -> int:
         )
     if options.report:
         report.check_report(options.report)
-    if options.weights:
-        settings = replace(settings, weights=options.weights)
-    mapping = None
-    if options.mapping:
-        column = options.mapping_column or MAPPING_COLUMN
-        mapping = read_mapping(options.mapping, column)
+    column = options.mapping_column or MAPPING_COLUMN
+    mapping = read_mapping(options.mapping, column) if options.mapping else None
     fitting_room = FittingRoom.open(options.index, settings)
     queries = load_queries(options.queries, mapping)
-    asked: dict[str, Any] = {
-        "k": options.k,
-        "where": where,
-        "holdout": options.holdout,
-        "options": _ranking(options),
-        "seed": options.seed,
-    }
-    recalled = None
-    with _TerminalProgress() as progress:
-        found = evaluate.evaluate(
-            fitting_room, queries, columns=options.columns, listener=progress, **asked
-        )
+    shared: dict[str, Any] = {name: getattr(options, name) for name in ("k", "holdout", "seed")}
+    shared |= {"where": _where(options), "options": _values_of(SimilarityOptions, options)}
+    copies = None
+    with terminal_progress() as progress:
+        shared["listener"] = progress
+        evaluation = measure(fitting_room, queries, columns=options.columns, **shared)
         if options.copies:
-            recalled = copy_detection.detect_copies(
-                fitting_room, options.copies, listener=progress, **asked
-            )
-    for remark in report.remarks(found):
-        _say(remark)
-    for name, reason in found.rejected[:20]:
-        _say(f"Skipped {name}: {reason}")
-    if len(found.rejected) > 20:
-        _say(f"... and {len(found.rejected) - 20:,} more.")
+            copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
+    for remark in report.remarks(evaluation):
+        say(remark)
+    _say_rejected(evaluation.rejected)
     if options.report:
-        report.write_report(options.report, fitting_room, queries, found, recalled)
-        _say(f"The worst queries are in {options.report}.")
+        report.write_report(options.report, fitting_room, queries, evaluation, copies)
+        say(f"The worst queries are in {options.report}.")
     if options.json:
-        print(json.dumps({**found.as_dict(), "copies": recalled and recalled.as_dict()}))
+        print(json.dumps({**evaluation.as_dict(), "copies": copies and copies.as_dict()}))
     else:
-        print(report.as_text(found, recalled))
+        print(report.as_text(evaluation, copies))
     return 0
 
 
-def _info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Say what an index holds, what made it and what was left out, and check its files against
     their checksums."""
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        print(json.dumps(index.manifest))
-        return 0
-    try:
-        words = _manifest_in_words(index)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise IndexUnusable(f"{options.index}: the manifest makes no sense ({error}).") from error
-    print(words)
+        manifest = index.manifest.as_dict()
+        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
+    else:
+        print(*_in_words(describe_index(index)), sep="\n")
     return 0
 
 
-def _manifest_in_words(index: Index) -> str:
-    manifest = index.manifest
-    identity, counts = manifest["identity"], manifest["counts"]
-    size = sum(entry["bytes"] for entry in manifest["files"].values())
-    reduction = f", reduced by PCA from {index.pca.mean.shape[0]}" if index.pca else ""
-    reduction += f", kept as {manifest['storage']}"
-    searched = "candidates first (approximate)" if index.ann else "all items, exactly"
-    lines = [
-        f"{len(index):,} items of {manifest['catalogue']['location']}",
-        f"network     {identity['backbone']}, weights {identity['weights']} "
-        f"(sha256 {identity['weights_sha256'][:12]}): {manifest['chosen_because']}",
-        f"embeddings  {index.dimension} numbers each{reduction}",
-        f"searched    {searched}",
-        *_head_in_words(index),
-        f"built       {manifest['created']}, {size / 2**20:.1f} MiB, checksums are right",
-        _report_in_words(index),
-    ]
-    if counts["failed"]:
-        lines.append(f"{counts['failed']:,} pictures could not be used:")
-        lines += [f"  {f['id']}: {f['reason']}" for f in manifest["failures"]]
-    if manifest.get("advice"):
-        lines.append(f"To get the default network: {manifest['advice']}")
-    return "\n".join(lines)
-
-
-def _head_in_words(index: Index) -> list[str]:
-    """What an index's head learned, if it has one. Of its record nothing is certain but that it
-    is there."""
-    if index.head is None:
-        return []
-    record = index.head.record
-    items, photographs = record.get("items"), record.get("photographs")
-    learned_from = f"{items:,} items" if type(items) is int else "some items"
-    if type(photographs) is int and photographs:
-        learned_from += f" and {photographs:,} photographs"
-    lines = [
-        f"trained     on {learned_from}: {', '.join(index.head.columns)}; "
-        f"{index.head.dimension} numbers each"
-    ]
-    if record.get("holdout") is not None:
-        lines.append(f"            evaluate it with --holdout {record['holdout']}")
-    validation = record.get("validation")
-    if isinstance(validation, dict) and {"all_before", "all_after"} <= set(validation):
-        lines.append(
-            f"            right in all of them: {validation['all_before']:.3f} of the first four "
-            f"answers before, {validation['all_after']:.3f} after"
-        )
-    return lines
-
-
-def _report_in_words(index: Index) -> str:
-    from fitting_room.catalogue.catalogue import CatalogueReport
-
-    return "catalogue   " + CatalogueReport(**index.manifest["catalogue"]["report"]).in_words()
-
-
-def _fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+def fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+    """Download a public catalogue."""
     folder = download.download(options.name, options.to)
     print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
     return 0
 
 
-def _serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Open the page in the browser: on an index, or on the demo catalogue."""
     environment = dict(os.environ)
     if options.index is not None:
@@ -602,26 +237,88 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG
         signal.signal(signal.SIGTERM, previous)
 
 
-class _TerminalProgress:
-    """Shows progress on stderr, one bar a stage."""
+# --- arguments --------------------------------------------------------------------------------
 
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._stage = ""
 
-    def __enter__(self) -> _TerminalProgress:
-        return self
+def _values_of(kind: type[T], options: argparse.Namespace) -> T:
+    """A dataclass of options with the values that the command line has for its fields."""
+    names = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in vars(options).items() if name in names})
 
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
-    def __call__(self, progress: Progress) -> None:
-        if progress.stage != self._stage:
-            if self._bar is not None:
-                self._bar.close()
-            self._stage = progress.stage
-            self._bar = tqdm(
+def _where(options: argparse.Namespace) -> dict[str, list[str]]:
+    where: dict[str, list[str]] = {}
+    for column, value in options.where:
+        where.setdefault(column, []).append(value)
+    return where
+
+
+def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            below = sorted(path.rglob("*"))
+            yield from (p for p in below if p.suffix.lower() in SUFFIXES and p.is_file())
+        else:
+            yield path
+
+
+# --- output -----------------------------------------------------------------------------------
+
+
+def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> None:
+    if as_json:
+        rows = [{"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)} for m in matches]
+        print(json.dumps({"query": str(path), "matches": rows}), flush=True)
+        return
+    print(path)
+    for rank, match in enumerate(matches, 1):
+        print(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {match.name}")
+
+
+def _in_words(index: IndexDescription) -> Iterator[str]:
+    yield index.items
+    for label in ("network", "embeddings", "searched", "trained", "built"):
+        if (text := getattr(index, label)) is not None:
+            yield f"{label:11} {text}"
+    yield from _validation_in_words(index.validation)
+    yield from _rows_in_words(index)
+    if index.failed:
+        yield f"{index.failed:,} pictures could not be used:"
+        yield from (f"  {item}: {reason}" for item, reason in index.failures)
+    if index.advice:
+        yield f"To get the default network: {index.advice}"
+    yield "All checksums are right."
+
+
+def _rows_in_words(index: IndexDescription) -> Iterator[str]:
+    """What became of the catalogue's rows."""
+    yield "catalogue" if index.rows is None else f"catalogue   {index.rows:,} rows read"
+    for outcome, count, ids in index.outcomes:
+        yield f"  {count:,} {outcome}" + (f" (e.g. {', '.join(ids)})" if ids else "")
+    if index.empty:
+        cells = ", ".join(f"{column} {count:,}" for column, count in index.empty.items())
+        yield f"  kept with an empty cell: {cells}"
+
+
+def _validation_in_words(validation: Sequence[Validation]) -> Iterator[str]:
+    if validation:
+        yield "Right among the first four matches of items that were kept back:"
+    width = max((len(column) for column, _, _ in validation), default=0)
+    for column, before, after in validation:
+        known = "" if before is None else f"  (before: {before:.3f})"
+        yield f"  {column:{width}}  {after:.3f}{known}"
+
+
+@contextmanager
+def terminal_progress() -> Iterator[Listener]:
+    """Show progress on stderr, one bar a stage."""
+    bar: Any = None
+
+    def show(progress: Progress) -> None:
+        nonlocal bar
+        if bar is None or bar.desc != progress.stage:
+            bars.close()
+            bar = tqdm(
                 desc=progress.stage,
                 total=progress.total or None,
                 unit=progress.unit,
@@ -631,16 +328,25 @@ class _TerminalProgress:
                 dynamic_ncols=True,
                 file=sys.stderr,
             )
-        self._bar.update(progress.done - self._bar.n)
+            bars.callback(bar.close)
+        bar.update(progress.done - bar.n)
+
+    with ExitStack() as bars:
+        yield show
 
 
-def _say(text: str) -> None:
+def _say_rejected(rejected: Sequence[tuple[str, str]], hint: str = "") -> None:
+    for name, reason in rejected[:REJECTED_NAMED]:
+        say(f"Skipped {name}: {reason}")
+    if len(rejected) > REJECTED_NAMED:
+        say(f"... and {len(rejected) - REJECTED_NAMED:,} more{hint}.")
+
+
+def say(text: str) -> None:
+    """Print a remark that is not part of the result."""
     print(text, file=sys.stderr)
 
 
-def _complain(text: str) -> None:
-    print(f"fitting-room: {text}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def complain(text: str) -> None:
+    """Print an error."""
+    say(f"fitting-room: {text}")

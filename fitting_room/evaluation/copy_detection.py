@@ -1,5 +1,4 @@
-"""Copy detection: whether pictures of the catalogue, changed as they are when people pass them on,
-still find their originals."""
+"""Copy detection: whether changed copies of the catalogue's pictures find their originals."""
 
 from __future__ import annotations
 
@@ -69,8 +68,7 @@ def detect_copies(
     listener: Listener = ignore,
 ) -> CopyDetection:
     """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
-    catalogue, and see how often each finds its item. Items with the very same picture, byte for
-    byte, stand for each other: nothing can tell them apart.
+    catalogue, and see how often each finds its item, or one with the very same picture.
 
     ``where`` and ``holdout`` narrow the gallery as in
     :func:`fitting_room.evaluation.evaluate.evaluate`. Raises :class:`EvaluationError` when there is
@@ -85,8 +83,8 @@ def detect_copies(
     changes = {}
     for name, change in CHANGES.items():
         stage = Stage(f"Finding {name} copies", len(rows), "picture", listener)
-        found = _originals_found(fitting_room, rows, change, search, stage, rejected)
-        changes[name] = Recall(*bootstrap_figures(found, seed))
+        recall = _recall(fitting_room, rows, change, search, stage, rejected)
+        changes[name] = Recall(*bootstrap_figures(recall, seed))
     return CopyDetection(len(rows), len(rejected), k, changes)
 
 
@@ -99,7 +97,7 @@ def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.asarray(rows[((start + np.arange(count)) * len(rows) / count).astype(np.int64)])
 
 
-def _originals_found(
+def _recall(
     fitting_room: FittingRoom,
     rows: np.ndarray,
     change: Change,
@@ -115,14 +113,12 @@ def _originals_found(
         original = fitting_room.open_picture(fitting_room.picture(image), image)
         return fitting_room.open_picture(change(original))
 
-    found: list[tuple[bool, bool]] = []
+    recall: list[tuple[bool, bool]] = []
     for batch in embedded(fitting_room, rows, load, stage, rejected):
         for (row, _), hits in zip(batch, search([one for _, one in batch]), strict=True):
             same = digests[hits.rows] == digests[row]
-            found.append((same[0], same.any()))
-    if not found:
-        raise EvaluationError(
-            f"{fitting_room.catalogue_location}: none of the catalogue's pictures could be read, "
-            "so there is nothing to copy."
-        )
-    return np.array(found, np.float64).T
+            recall.append((same[0], same.any()))
+    if not recall:
+        place = fitting_room.catalogue_location
+        raise EvaluationError(f"{place}: no picture could be read, so there is nothing to copy.")
+    return np.array(recall, np.float64).T

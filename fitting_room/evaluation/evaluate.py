@@ -1,9 +1,4 @@
-"""How good the results are: precision, mean average precision and hits of known queries.
-
-A catalogue's own labels say what is right: an item of the same kind, the same colour, for the same
-people. Photographs from elsewhere know only a class, and a mapping says which of the catalogue's
-kinds are right for it.
-"""
+"""How good the results are: precision, mean average precision and hits of queries with labels."""
 
 from __future__ import annotations
 
@@ -18,12 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.schema import held_out
-from fitting_room.evaluation.metrics import (
-    average_precision_at_k,
-    bootstrap_figures,
-    hit_at_k,
-    precision_at_k,
-)
+from fitting_room.evaluation import metrics
 from fitting_room.evaluation.queries import Queries
 from fitting_room.evaluation.relevance import find_relevance
 from fitting_room.evaluation.results import (
@@ -74,17 +64,6 @@ def evaluate(
     return run.run(listener)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    """The results of one query: ``same_picture`` are rows of the gallery with its very picture,
-    which are not among ``rows`` unless ``holdout`` was given."""
-
-    query: int
-    rows: np.ndarray
-    similarities: np.ndarray
-    same_picture: np.ndarray
-
-
 @dataclass(eq=False)
 class EvaluationRun:
     """One evaluation; :func:`evaluate` explains its fields and errors. Everything but the pictures
@@ -112,65 +91,52 @@ class EvaluationRun:
     def run(self, listener: Listener) -> Evaluation:
         """Search for all queries and measure their results."""
         started = time.perf_counter()
-        found, rejected = self._search(listener)
-        query = np.array([answer.query for answer in found], np.int64)
-        rows = np.stack([answer.rows for answer in found])
-        answers = Answers(
-            query,
-            rows,
-            np.stack([answer.similarities for answer in found]),
-            {name: one.queries[query] >= 0 for name, one in self.relevance.items()},
-            {
-                name: np.stack([one.is_right(*pair) for pair in zip(query, rows, strict=True)])
-                for name, one in self.relevance.items()
-            },
-        )
-        same = [answer.same_picture for answer in found]
+        answers, rejected = self._search(listener)
+        same = [len(rows) > 0 for rows in answers.same_picture]
         return Evaluation(
             settings=self._settings(),
-            queries=len(query),
+            queries=len(answers.query),
             gallery=int(self.gallery.sum()),
             unlabelled=self._unlabelled,
-            identical=0 if self.holdout is None else sum(len(rows) > 0 for rows in same),
+            identical=0 if self.holdout is None else sum(same),
             rejected=tuple((self._name(row), reason) for row, reason in rejected.items()),
             metrics={
-                name: self._metrics(name, answers, same)
+                name: self._metrics(name, answers)
                 for name, labelled in answers.labelled.items()
                 if labelled.any()
             },
-            leak=self._head_knows(query),
-            photographs=self._photographs(),
+            leak=self._head_knows(answers.query),
             seconds=time.perf_counter() - started,
             answers=answers,
         )
 
     def _choose_queries(self) -> tuple[np.ndarray, int]:
         """Rows of the queries that are searched for, and how many lack a label."""
-        chosen = np.ones(len(self.queries), bool)
+        place, chosen = self.queries.location, np.ones(len(self.queries), bool)
         if self.holdout is not None:
             chosen = held_out(self.queries.items["id"], self.holdout)
             if not chosen.any():
                 raise EvaluationError(
-                    f"{self.queries.location}: no item is held out by --holdout {self.holdout}. "
-                    "Take a smaller number."
+                    f"{place}: no item is held out by --holdout {self.holdout}. Take a smaller one."
                 )
         labelled = np.any([one.queries >= 0 for one in self.relevance.values()], axis=0)
         if not (chosen & labelled).any():
             names = ", ".join(name for name in self.relevance if name != ALL)
             raise EvaluationError(
-                f"{self.queries.location}: no query has a label in {names}, so nothing can be "
-                "judged."
+                f"{place}: no query has a label in {names}, so nothing can be judged."
             )
         return np.flatnonzero(chosen & labelled), int((chosen & ~labelled).sum())
 
-    def _search(self, listener: Listener) -> tuple[list[_Answer], dict[int, str]]:
-        """What is found for each query that has a usable picture, and why the others have none."""
+    def _search(self, listener: Listener) -> tuple[Answers, dict[int, str]]:
+        """The results of the queries, and the rows of those without a usable picture."""
         stage = Stage("Searching for the queries", len(self._rows), "picture", listener)
-        answers: list[_Answer] = []
+        query: list[int] = []
+        same_picture: list[np.ndarray] = []
+        results: list[tuple[np.ndarray, np.ndarray]] = []
         rejected: dict[int, str] = {}
-        rows_by_digest = self.index.items.groupby(self._index_digests, sort=False).indices
+        with_digest = self.index.items.groupby(self._index_digests, sort=False).indices
         for batch in embedded(self.fitting_room, self._rows, self._load, stage, rejected):
-            same = [np.asarray(rows_by_digest.get(self._digests[row], ()), int) for row, _ in batch]
+            same = [np.asarray(with_digest.get(self._digests[row], ()), int) for row, _ in batch]
             same = [rows[self.gallery[rows]] for rows in same]
             left_out = same if self.holdout is None else [rows[:0] for rows in same]
             hits = self.index.search(
@@ -180,14 +146,21 @@ class EvaluationRun:
                 options=self.options,
                 exclude=None if self.gallery.all() else ~self.gallery,
             )
-            for (row, _), of_query, rows, excluded in zip(batch, hits, same, left_out, strict=True):
-                answers.append(_Answer(row, *_first(of_query, excluded, self.k), rows))
-        if not answers:
+            query += [row for row, _ in batch]
+            same_picture += same
+            results += [_first(*pair, self.k) for pair in zip(hits, left_out, strict=True)]
+        if not query:
             row, reason = next(iter(rejected.items()))
             raise EvaluationError(
                 f"None of the pictures could be used. The first, {self._name(row)}: {reason}"
             )
-        return answers, rejected
+        rows, similarities = (np.stack(values) for values in zip(*results, strict=True))
+        labelled = {name: one.queries[query] >= 0 for name, one in self.relevance.items()}
+        right = {
+            name: np.stack([one.is_right(*pair) for pair in zip(query, rows, strict=True)])
+            for name, one in self.relevance.items()
+        }
+        return Answers(np.array(query), rows, similarities, labelled, right, same_picture), rejected
 
     def _name(self, row: int) -> str:
         return str(self.queries.items["image"].iat[row])
@@ -197,7 +170,7 @@ class EvaluationRun:
         self._digests[row] = hashlib.blake2b(data, digest_size=16).hexdigest()
         return self.fitting_room.open_picture(data)
 
-    def _metrics(self, name: str, answers: Answers, same_picture: Sequence[np.ndarray]) -> Metrics:
+    def _metrics(self, name: str, answers: Answers) -> Metrics:
         relevance = self.relevance[name]
         places = np.flatnonzero(answers.labelled[name])
         right, query = answers.right[name][places], answers.query[places]
@@ -205,40 +178,31 @@ class EvaluationRun:
         relevant = relevance.count(self.gallery)[codes]
         if self.holdout is None:
             relevant -= [
-                np.count_nonzero(relevance.is_right(row, same_picture[place]))
-                for row, place in zip(query, places, strict=True)
+                np.count_nonzero(relevance.is_right(row, answers.same_picture[place]))
+                for row, place in zip(query.tolist(), places.tolist(), strict=True)
             ]
-        precision, hit = precision_at_k(right), hit_at_k(right)
-        values = np.stack([precision, average_precision_at_k(right, relevant), hit])
-        return Metrics(
-            len(places),
-            *bootstrap_figures(values, self.seed),
-            without_relevant=int(np.count_nonzero(relevant == 0)),
-            classes=_classes(relevance.values, codes, precision, hit),
-        )
+        precision, hit = metrics.precision_at_k(right), metrics.hit_at_k(right)
+        average = metrics.average_precision_at_k(right, relevant)
+        figures = metrics.bootstrap_figures(np.stack([precision, average, hit]), self.seed)
+        without_relevant = int(np.count_nonzero(relevant == 0))
+        classes = _classes(relevance.values, codes, precision, hit)
+        return Metrics(len(places), figures[0], figures[1], figures[2], without_relevant, classes)
 
     def _head_knows(self, queries: np.ndarray) -> bool:
         """Whether the head in use was trained on any item whose own picture is a query."""
         if self._head is None:
             return False
-        items = self.index.items["id"].astype(str)
-        digests = dict(zip(items, self._index_digests, strict=True))
+        digests = self._index_digests.set_axis(self.index.items["id"].astype(str))
         ids = self.queries.items["id"].iloc[queries].astype(str)
-        own = [
-            digests.get(item) == self._digests[row] for item, row in zip(ids, queries, strict=True)
-        ]
+        own = ids[digests.reindex(ids).to_numpy() == [self._digests[row] for row in queries]]
         kept_back = self._head.record.get("holdout")
-        if type(kept_back) is not int or kept_back < 1:
-            return any(own)
-        return not held_out(ids[own], kept_back).all()
-
-    def _photographs(self) -> int:
-        """How many photographs the head in use was trained on."""
-        count = 0 if self._head is None else self._head.record.get("photographs")
-        return count if type(count) is int else 0
+        if type(kept_back) is int and kept_back > 0:
+            own = own[~held_out(own, kept_back)]
+        return len(own) > 0
 
     def _settings(self) -> dict[str, Any]:
         mapping, options = self.queries.mapping, self.options
+        photographs = 0 if self._head is None else self._head.record.get("photographs")
         return {
             "index": str(self.index.folder),
             "queries": str(self.queries.location),
@@ -252,7 +216,7 @@ class EvaluationRun:
             "metric": options.metric,
             "silhouette": options.silhouette,
             "trained": self._head is not None,
-            "trained_on_photographs": self._photographs(),
+            "trained_on_photographs": photographs if type(photographs) is int else 0,
             "colour": {
                 "plain_background": self.index.colour_weight(options),
                 "photograph": self.index.colour_weight(options, plain_background=False),
@@ -268,8 +232,7 @@ def check_k(k: int) -> None:
 
 
 def gallery_mask(index: Index, where: Where | None, holdout: int | None) -> np.ndarray:
-    """Which items may be found, bool ``(N,)``, at least one. Raises :class:`EvaluationError` and
-    ``FilterError``."""
+    """Which items may be found, bool ``(N,)``, at least one of them."""
     if holdout is not None and holdout < 1:
         raise OptionError(f"--holdout {holdout}: a whole number above 0 is expected.")
     gallery = index.mask(where or {})
@@ -294,8 +257,8 @@ def embedded(
     stage: Stage,
     rejected: dict[int, str],
 ) -> Iterator[list[tuple[int, Features]]]:
-    """Features of the pictures that ``load`` reads, with their rows, a batch at a time. The rows
-    of those that cannot be used go to ``rejected``, with the reason."""
+    """Rows and features of the pictures that ``load`` reads, a batch at a time. Those that cannot
+    be used go to ``rejected``, with the reason."""
     batch: list[tuple[int, Features]] = []
     views = fitting_room.index.mostly_plain_background
     for row, outcome in fitting_room.embedder.stream(rows.tolist(), load, views=views):
@@ -322,19 +285,14 @@ def _first(hits: Hits, left_out: np.ndarray, k: int) -> tuple[np.ndarray, np.nda
 
 def _classes(
     values: Sequence[str], codes: np.ndarray, precision: np.ndarray, hit: np.ndarray
-) -> tuple[ClassMetrics, ...]:
+) -> dict[str, ClassMetrics]:
     """The metrics of each class that has a name in ``values``, the most frequent first."""
     if not values:
-        return ()
-    counts = np.bincount(codes)
-    precisions, hits = np.bincount(codes, precision), np.bincount(codes, hit)
-    return tuple(
-        ClassMetrics(
-            values[code],
-            int(counts[code]),
-            round(float(precisions[code] / counts[code]), 6),
-            round(float(hits[code] / counts[code]), 6),
-        )
-        for code in np.argsort(-counts, kind="stable")
-        if counts[code]
-    )
+        return {}
+    classes = pd.DataFrame({"precision": precision, "hit": hit}).groupby(codes)
+    means = classes.mean()
+    counts = classes.size().sort_values(ascending=False, kind="stable")
+    return {
+        values[code]: ClassMetrics(count, *(round(mean, 6) for mean in means.loc[code].tolist()))
+        for code, count in zip(counts.index, counts.tolist(), strict=True)
+    }

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 CONFIDENCE, RESAMPLES = 0.95, 2_000
-#: Numbers that one step of the bootstrap draws at most; bounds its memory to a few dozen bytes
-#: each.
+#: Numbers that one step of the bootstrap draws at most; each takes a few dozen bytes.
 DRAWN_AT_ONCE = 1_000_000
 
 
 def precision_at_k(right: np.ndarray) -> np.ndarray:
-    """The fraction of right results among the first k, float ``(Q,)``.
-
-    ``right`` is bool ``(Q, k)``, best result first. A result that is missing, because the gallery
-    is smaller than k, is not right.
-    """
+    """The fraction of right results among the first k, float ``(Q,)``, of bool ``(Q, k)``. A
+    result that is missing, because the gallery is smaller than k, is not right."""
     return np.asarray(right.mean(axis=1, dtype=np.float64))
 
 
@@ -25,10 +21,8 @@ def average_precision_at_k(right: np.ndarray, relevant: np.ndarray) -> np.ndarra
     """Average precision among the first k results, float ``(Q,)``; its mean is mAP@k.
 
     ``right`` is bool ``(Q, k)``, best result first; ``relevant``, int ``(Q,)``, is how many right
-    items the gallery has for each query. For one query it is ``sum over ranks i that are right of
-    (right results up to i) / i``, over ``min(k, relevant)``, so that 1 is the best possible. A
-    query without any right item in the gallery gets 0.
-    """
+    items the gallery has. The sum over all right ranks i of (right results up to i) / i is divided
+    by ``min(k, relevant)``, so that 1 is the best possible. Without any right item it is 0."""
     ranks = np.arange(1, right.shape[1] + 1)
     sums = np.where(right, np.cumsum(right, axis=1) / ranks, 0.0).sum(axis=1)
     return np.asarray(sums / np.clip(relevant, 1, right.shape[1]))

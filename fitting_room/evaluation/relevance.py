@@ -1,5 +1,5 @@
-"""Which items are right answers to a query: those with its labels, or with a value that a mapping
-names for its class."""
+"""Which items are right for a query: those with its labels, or with a value that a mapping names
+for its class."""
 
 from __future__ import annotations
 
@@ -55,24 +55,31 @@ def find_relevance(
 ) -> dict[str, Relevance]:
     """The relevance by each of ``columns`` (or the usual ones), and by all of them together under
     ``"all"``; with a mapping by ``"class"`` alone. Raises :class:`OptionError`."""
-    if queries.mapping is not None:
-        if columns is not None:
-            raise OptionError("Columns and a mapping do not go together: the mapping is judged.")
-        return {CLASS: mapping_relevance(index, queries)}
-    by_column = {
-        column: column_relevance(index.items[column], queries.items[column])
-        for column in _check_columns(index, queries, columns)
-    }
-    return {**by_column, ALL: combine_columns(list(by_column.values()))}
+    if queries.mapping is None:
+        by_column = {
+            column: column_relevance(index.items[column], queries.items[column])
+            for column in _check_columns(index, queries, columns)
+        }
+        return {**by_column, ALL: combine_columns(list(by_column.values()))}
+    if columns is not None:
+        raise OptionError("Columns and a mapping do not go together: the mapping is judged.")
+    column, values = queries.mapping.column, queries.mapping.values
+    if column not in index.filter_columns:
+        raise OptionError(
+            f"{index.folder}: there is no column {column!r} that a mapping could name. The "
+            f"catalogue has: {', '.join(index.filter_columns)}."
+        )
+    gallery, kinds = pd.factorize(index.items[column].astype("string"))
+    codes, classes = pd.factorize(queries.items[CLASS].astype("string"))
+    allowed = [np.flatnonzero(kinds.isin(values[name])) for name in classes]
+    return {CLASS: Relevance(gallery, codes, list(classes), allowed)}
 
 
 def _check_columns(index: Index, queries: Queries, columns: Sequence[str] | None) -> list[str]:
-    known = {str(index.folder): index.filter_columns, str(queries.location): queries.labels}
-    shared = [column for column in index.filter_columns if column in queries.labels]
-    shared = [column for column in shared if column != ALL]
+    shared = [name for name in index.filter_columns if name in queries.labels and name != ALL]
     if columns is None:
-        columns = [column for column in DEFAULT_COLUMNS if column in shared]
-        columns = columns or [column for column in shared if column == CLASS]
+        columns = [name for name in DEFAULT_COLUMNS if name in shared]
+        columns = columns or [name for name in shared if name == CLASS]
         if not columns:
             raise OptionError(
                 f"{queries.location}: none of the usual columns {', '.join(DEFAULT_COLUMNS)} is "
@@ -82,12 +89,11 @@ def _check_columns(index: Index, queries: Queries, columns: Sequence[str] | None
     if not columns:
         raise OptionError("Name at least one column to judge by.")
     for column in columns:
-        for place, names in known.items():
-            if column not in names or column == ALL:
-                raise OptionError(
-                    f"{place}: there is no column {column!r} to judge by. Queries and index share: "
-                    f"{', '.join(shared) or 'none'}."
-                )
+        if column not in shared:
+            raise OptionError(
+                f"There is no column {column!r} both in {queries.location} and in {index.folder} "
+                f"to judge by. They share: {', '.join(shared) or 'none'}."
+            )
     return list(dict.fromkeys(columns))
 
 
@@ -108,20 +114,3 @@ def combine_columns(columns: Sequence[Relevance]) -> Relevance:
         pairs = combined * (int(codes.max(initial=0)) + 1) + codes
         combined = np.where(missing, -1, pd.factorize(pairs)[0])
     return Relevance(combined[:size], combined[size:])
-
-
-def mapping_relevance(index: Index, queries: Queries) -> Relevance:
-    """Right is what has one of the values that the queries' mapping names for the class."""
-    mapping = queries.mapping
-    if mapping is None:
-        raise ValueError("these queries have no mapping")
-    if mapping.column not in index.filter_columns:
-        raise OptionError(
-            f"{index.folder}: there is no column {mapping.column!r} that a mapping could name. "
-            f"The catalogue has: {', '.join(index.filter_columns)}."
-        )
-    gallery, kinds = pd.factorize(index.items[mapping.column].astype("string"))
-    codes, classes = pd.factorize(queries.items[CLASS].astype("string"))
-    names = [str(name) for name in classes]
-    allowed = [np.flatnonzero(kinds.isin(mapping.values[name])) for name in names]
-    return Relevance(gallery, codes, names, allowed)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fitting_room.catalogue.image_store import PictureStore
+from fitting_room.catalogue.image_store import ImageStore
 from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.evaluation.metrics import precision_at_k
 from fitting_room.evaluation.queries import Queries
@@ -28,7 +28,7 @@ from fitting_room.evaluation.results import (
 )
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
-from fitting_room.index.head import write_whole
+from fitting_room.util.files import write_atomically
 
 #: Queries that a page shows, and results of each at most.
 CASES, RESULTS_SHOWN = 40, 24
@@ -41,9 +41,6 @@ FORMATS = (".html", ".htm")
 CLASSES_SHOWN = 20
 
 
-# --- the figures as text ----------------------------------------------------------------------
-
-
 def as_text(evaluation: Evaluation, copies: CopyDetection | None = None) -> str:
     """The figures as tables for a terminal."""
     tables = figure_tables(evaluation, copies)
@@ -53,8 +50,8 @@ def as_text(evaluation: Evaluation, copies: CopyDetection | None = None) -> str:
             continue
         lines += ["", f"by {shorten(name)}: queries, precision@{evaluation.k}"]
         lines += [
-            f"  {one.queries:>8,}  {one.precision:.3f}  {shorten(one.value)}"
-            for one in metrics.classes[:CLASSES_SHOWN]
+            f"  {one.queries:>8,}  {one.precision:.3f}  {shorten(value)}"
+            for value, one in list(metrics.classes.items())[:CLASSES_SHOWN]
         ]
         if len(metrics.classes) > CLASSES_SHOWN:
             lines.append(f"  and {len(metrics.classes) - CLASSES_SHOWN:,} more: see --json")
@@ -80,20 +77,18 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def figure_tables(
-    evaluation: Evaluation, copies: CopyDetection | None
-) -> list[list[tuple[str, ...]]]:
+def figure_tables(evaluation: Evaluation, copies: CopyDetection | None) -> list[list[list[str]]]:
     """The table of the figures, and that of copy detection if it was measured; the first row of
     each is its header."""
     k = evaluation.k
-    figures = [("judged by", "queries", f"precision@{k}", f"mAP@{k}", f"one right of {k}")]
+    figures = [["judged by", "queries", f"precision@{k}", f"mAP@{k}", f"one right of {k}"]]
     for name, one in evaluation.metrics.items():
-        means = (str(one.precision), str(one.average_precision), str(one.hit))
-        figures.append((shorten(name), f"{one.queries:,}", *means))
+        means = [str(one.precision), str(one.average_precision), str(one.hit)]
+        figures.append([shorten(name), f"{one.queries:,}", *means])
     if copies is None:
         return [figures]
-    recalls = [(f"copies of {copies.items:,}", "found first", f"among the first {copies.k}")]
-    recalls += [(name, str(one.first), str(one.among)) for name, one in copies.changes.items()]
+    recalls = [[f"copies of {copies.items:,}", "found first", f"among the first {copies.k}"]]
+    recalls += [[name, str(one.first), str(one.among)] for name, one in copies.changes.items()]
     return [figures, recalls]
 
 
@@ -113,9 +108,10 @@ def remarks(evaluation: Evaluation) -> list[str]:
             "Attention: the index's head was trained on items that are among these queries, so the "
             "figures flatter it. Train it with --holdout N and evaluate with the same N."
         )
-    if evaluation.photographs and evaluation.settings["mapping"] is not None:
+    photographs = evaluation.settings["trained_on_photographs"]
+    if photographs and evaluation.settings["mapping"] is not None:
         lines.append(
-            f"The index's head was trained on {evaluation.photographs:,} photographs. If any of "
+            f"The index's head was trained on {photographs:,} photographs. If any of "
             "them are among these queries, the figures flatter it."
         )
     return lines
@@ -125,31 +121,6 @@ def shorten(text: str) -> str:
     """Text from anywhere as one line of printable characters, not too many of them."""
     line = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
-
-
-# --- the page ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A picture as the page shows it: a small JPEG in base64, or ``None`` where it cannot be read.
-    ``labels`` are its columns and values, marked where they were judged. A query itself has no
-    ``similarity``."""
-
-    name: str
-    picture: str | None
-    labels: tuple[str, ...]
-    similarity: float = 1.0
-    right: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One query and its results, best first."""
-
-    query: Card
-    precision: float
-    results: tuple[Card, ...]
 
 
 def check_report(path: Path) -> None:
@@ -174,88 +145,69 @@ def write_report(
     Raises :class:`EvaluationError`, or ``CatalogueError`` when the catalogue's pictures are gone.
     """
     check_report(path)
+    loader = PackageLoader("fitting_room.evaluation", ".")
     environment = Environment(
-        loader=PackageLoader("fitting_room.evaluation", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["shorten"] = shorten
     page = environment.get_template("report.html.jinja").render(
         remarks=remarks(evaluation),
         summary=summary_lines(evaluation),
         tables=figure_tables(evaluation, copies),
         cases=list(cases(fitting_room, queries, evaluation)),
+        shorten=shorten,
     )
     try:
-        write_whole(path, page.encode("utf-8", "replace"))
+        write_atomically(path, page.encode("utf-8", "replace"))
     except OSError as error:
         raise EvaluationError(f"{path}: the report cannot be written ({error}).") from error
 
 
 def cases(
     fitting_room: FittingRoom, queries: Queries, evaluation: Evaluation, count: int = CASES
-) -> Iterator[Case]:
-    """The queries with the lowest precision, the worst first."""
-    precision = precision_at_k(evaluation.answers.right[evaluation.primary])
+) -> Iterator[dict[str, Any]]:
+    """The queries with the lowest precision, the worst first, and their results, best first."""
+    answers, mapping = evaluation.answers, queries.mapping
+    precision = precision_at_k(answers.right[evaluation.primary])
     columns = [name for name in evaluation.metrics if name != ALL]
     for place in evaluation.worst(count):
-        item = queries.items.iloc[int(evaluation.answers.query[place])]
-        query = Card(
-            _name(item),
-            _thumbnail(fitting_room, queries.store, item),
-            tuple(_label(column, item[column]) for column in columns),
-        )
-        results = _results(fitting_room, queries, evaluation, place, columns)
-        yield Case(query, float(precision[place]), tuple(results))
+        query = queries.items.iloc[int(answers.query[place])]
+        results = []
+        for rank, row in enumerate(answers.rows[place, :RESULTS_SHOWN].tolist()):
+            if row < 0:
+                break
+            item = fitting_room.index.items.iloc[row]
+            labels = []
+            for column in columns:
+                judged = answers.labelled[column][place]
+                right = bool(answers.right[column][place, rank]) if judged else None
+                labels.append(_label(item, mapping.column if mapping else column, right))
+            card = _card(fitting_room, fitting_room.store, item, labels)
+            card["similarity"] = float(answers.similarities[place, rank])
+            card["right"] = bool(answers.right[evaluation.primary][place, rank])
+            results.append(card)
+        labels = [_label(query, column) for column in columns]
+        card = _card(fitting_room, queries.store, query, labels)
+        yield {"query": card, "precision": float(precision[place]), "results": results}
 
 
-def _results(
-    fitting_room: FittingRoom,
-    queries: Queries,
-    evaluation: Evaluation,
-    place: int,
-    columns: Sequence[str],
-) -> Iterator[Card]:
-    answers = evaluation.answers
-    for rank, row in enumerate(answers.rows[place, :RESULTS_SHOWN].tolist()):
-        if row < 0:
-            return
-        item = fitting_room.index.items.iloc[row]
-        labels = []
-        for column in columns:
-            shown = column if queries.mapping is None else queries.mapping.column
-            judged = bool(answers.labelled[column][place])
-            right = bool(answers.right[column][place, rank]) if judged else None
-            labels.append(_label(shown, item[shown], right))
-        yield Card(
-            _name(item),
-            _thumbnail(fitting_room, fitting_room.store, item),
-            tuple(labels),
-            float(answers.similarities[place, rank]),
-            bool(answers.right[evaluation.primary][place, rank]),
-        )
-
-
-def _name(item: pd.Series) -> str:
-    names = [item[column] for column in (*NAME_COLUMNS, "id") if column in item.index]
-    return next(str(name) for name in names if not pd.isna(name))
-
-
-def _label(column: str, value: object, right: bool | None = None) -> str:
+def _label(item: pd.Series, column: str, right: bool | None = None) -> str:
     mark = {None: "", True: "✓ ", False: "✗ "}[right]
-    return f"{mark}{column}: {'(none)' if pd.isna(value) else value}"  # type: ignore[call-overload]
+    return f"{mark}{column}: {'(none)' if pd.isna(item[column]) else item[column]}"
 
 
-def _thumbnail(fitting_room: FittingRoom, store: PictureStore, item: pd.Series) -> str | None:
-    name = str(item["image"])
+def _card(
+    fitting_room: FittingRoom, store: ImageStore, item: pd.Series, labels: Sequence[str]
+) -> dict[str, Any]:
+    """A name, labels, and the picture as a small JPEG in base64 or ``None``."""
+    names = [item[column] for column in (*NAME_COLUMNS, "id") if column in item.index]
+    card = {"name": next(str(name) for name in names if not pd.isna(name)), "labels": labels}
+    image = str(item["image"])
     try:
-        data = store.read(name, fitting_room.limits.max_bytes)
-        picture = fitting_room.open_picture(data, name)
+        data = store.read(image, fitting_room.limits.max_bytes)
+        picture = fitting_room.open_picture(data, image)
     except ImageRejected:
-        return None
+        return {**card, "picture": None}
     picture.thumbnail(PICTURE_SIZE)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    return {**card, "picture": base64.b64encode(buffer.getvalue()).decode("ascii")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -26,9 +26,8 @@ class OptionError(EvaluationError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ClassMetrics:
-    """The means over the queries with one ``value`` of a column."""
+    """The means over the queries with one value of a column."""
 
-    value: str
     queries: int
     precision: float
     hit: float
@@ -36,17 +35,16 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The means over the queries that have a label: ``precision``, ``average_precision`` (mAP) and
-    ``hit``, those of :mod:`fitting_room.evaluation.metrics`. For ``without_relevant`` of the
-    ``queries`` the gallery has no right item at all; they count as 0. ``classes``, the most
-    frequent first, is empty for all columns together."""
+    """The means over the queries that have a label, by :mod:`fitting_room.evaluation.metrics`. For
+    ``without_relevant`` of the ``queries`` the gallery has no right item at all; they count as 0.
+    ``classes`` by their value, the most frequent first, are empty for all columns together."""
 
     queries: int
     precision: Figure
     average_precision: Figure
     hit: Figure
     without_relevant: int
-    classes: tuple[ClassMetrics, ...] = ()
+    classes: Mapping[str, ClassMetrics]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +52,15 @@ class Answers:
     """The results of ``A`` queries. ``query`` ``(A,)`` are rows of ``Queries.items``; ``rows``
     int64 ``(A, k)`` rows of the index, best first, -1 where the gallery had no more;
     ``similarities`` float32 ``(A, k)``. By column, ``labelled`` bool ``(A,)`` says which queries
-    have a label there, and ``right`` bool ``(A, k)`` which of their results are right."""
+    have a label there, and ``right`` bool ``(A, k)`` which of their results are right.
+    ``same_picture`` are, of each query, the rows of the gallery with its very picture."""
 
     query: np.ndarray
     rows: np.ndarray
     similarities: np.ndarray
     labelled: Mapping[str, np.ndarray]
     right: Mapping[str, np.ndarray]
+    same_picture: Sequence[np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +69,13 @@ class Evaluation:
 
     ``settings`` are the options as plain values. ``queries`` were searched in a ``gallery`` of so
     many items; ``rejected`` are the names of pictures that could not be used, and why;
-    ``unlabelled`` queries were skipped, since nothing is expected of their results; ``identical``
-    queries have the very same picture, byte for byte, in the gallery.
+    ``unlabelled`` queries were skipped; ``identical`` queries have the very same picture, byte for
+    byte, in the gallery.
 
     ``metrics`` has one entry for each column that any query has a label in, and ``"all"`` (for
     which a query must have all of the labels); with a mapping only ``"class"``. ``leak`` says that
     the index's head was trained on items that are among the queries, so that the figures flatter
-    it; of the ``photographs`` that it was trained on nobody can say whether they are.
+    it; whether photographs that it was trained on are among them cannot be known.
     """
 
     settings: Mapping[str, Any]
@@ -86,7 +86,6 @@ class Evaluation:
     rejected: tuple[tuple[str, str], ...]
     metrics: Mapping[str, Metrics]
     leak: bool
-    photographs: int
     seconds: float
     answers: Answers = field(repr=False)
 
@@ -113,6 +112,8 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
+        metrics = {name: asdict(one) for name, one in self.metrics.items()}
+        classes = {name: values.pop("classes") for name, values in metrics.items()}
         return {
             "settings": {**self.settings, "colour": with_old_keys(self.settings["colour"])},
             "counts": {
@@ -122,18 +123,8 @@ class Evaluation:
                 "unlabelled": self.unlabelled,
                 "identical": self.identical,
             },
-            "metrics": {
-                name: {key: value for key, value in asdict(metrics).items() if key != "classes"}
-                for name, metrics in self.metrics.items()
-            },
-            "classes": {
-                name: {
-                    one.value: {"queries": one.queries, "precision": one.precision, "hit": one.hit}
-                    for one in metrics.classes
-                }
-                for name, metrics in self.metrics.items()
-                if metrics.classes
-            },
+            "metrics": metrics,
+            "classes": {name: values for name, values in classes.items() if values},
             "leak": self.leak,
             "seconds": round(self.seconds, 3),
         }
@@ -141,8 +132,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How often an item was the ``first`` result for a changed copy of its picture, and how often
-    it was ``among`` the first k."""
+    """How often an item was ``first``, or ``among`` the first k, for a copy of its picture."""
 
     first: Figure
     among: Figure

@@ -2,11 +2,10 @@
 then compared exactly.
 
 Items are grouped around some thousand centres (Sivic and Zisserman 2003). A search visits the
-groups whose centres are closest to the query, and a graph of the centres leads to those (HNSW,
-Malkov and Yashunin 2018). The file keeps a code of each item, 8 bits a number: its embedding (or
-the head's projection of it), its silhouette and its colours, each reduced to a few directions. A
-score is a sum of dot products in which only the query's side is weighted, so one file serves every
-weight of colour.
+groups whose centres are closest to the query, to which a graph of the centres leads (HNSW, Malkov
+and Yashunin 2018). The file keeps a code of each item, 8 bits a number: its embedding (or the
+head's projection of it), silhouette and colours, each reduced to a few directions. A score is a sum
+of dot products in which only the query is weighted, so one file serves every weight of colour.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,29 +27,27 @@ from fitting_room.index.vectors import Matrix
 
 _log = logging.getLogger(__name__)
 
-#: The encoder's and the inverted file's names, for the embeddings and for the head's projections.
+#: The files' names: encoder and inverted file, for the embeddings and for the head's projections.
 ANN_ENCODER, ANN_INDEX = "ann-encoder.safetensors", "ann.faiss"
 TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX = "trained-ann-encoder.safetensors", "trained-ann.faiss"
 
-#: An index gets these files from this many numbers (items x dimensions) on: 500,000 items of 128
+#: An index has these files from this many numbers (items x dimensions) on: 500,000 items of 128
 #: dimensions, 50,000 of 1,280. Below, exact search takes some hundredths of a second.
 WORTHWHILE_FROM = 64_000_000
 #: A filter that leaves at most this many items is answered by comparing them all.
 FEW_ITEMS = 50_000
 #: The most directions that embeddings, silhouettes and colours are reduced to. Chosen on the
 #: catalogue: for every weight of colour, 200 candidates hold at least 0.99 of the exact top 10.
-SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
+MAX_DIRECTIONS = (128, 16, 32)
 #: Items that the directions are learned from, about.
 ENCODER_SAMPLE = 20_000
-#: There are ``GROUPS * items ** GROWTH`` groups. More take longer to learn and less to visit.
+#: There are ``GROUPS * items ** GROWTH`` groups: more take longer to learn and less to visit. Their
+#: centres are learned from this many items a group, in this many rounds.
 GROUPS, GROWTH, MAX_GROUPS = 0.5, 0.7, 16_384
-#: Their centres are learned from a sample of this many points a group, in this many rounds.
-POINTS_PER_GROUP, ROUNDS, MAX_SAMPLE_NUMBERS = 32, 6, 100_000_000
-#: Links of each centre in the graph; how broadly the graph is built, and searched for an item's
-#: group.
-LINKS, BUILD_BREADTH, ADD_BREADTH = 16, 100, 24
-#: A search keeps up to this many more centres in view than it wants, since the graph needs some.
-MAX_EXTRA_CENTRES = 64
+ITEMS_PER_GROUP, ROUNDS, MAX_SAMPLE_NUMBERS = 32, 6, 100_000_000
+#: Links of each centre, and how broadly their graph is built and searched: for an item's group, and
+#: by a query, which keeps up to so many more centres in view than it wants.
+LINKS, BUILD_BREADTH, ADD_BREADTH, MAX_EXTRA_CENTRES = 16, 100, 24, 64
 
 MISSING = (
     "Large catalogues are searched faster with faiss, which is not installed. "
@@ -59,7 +56,7 @@ MISSING = (
 
 
 class AnnIndexError(ValueError):
-    """A file that is damaged, no such file, or of another index."""
+    """A file that is damaged or of another index."""
 
 
 def is_available() -> bool:
@@ -67,8 +64,7 @@ def is_available() -> bool:
     return find_spec("faiss") is not None
 
 
-@dataclass(frozen=True, slots=True)
-class AnnSearchParams:
+class AnnSearchParams(NamedTuple):
     """A search visits ``probes`` groups and answers ``per_result`` candidates for each result
     wanted, at least ``least``."""
 
@@ -86,8 +82,7 @@ PLAIN, TRAINED = AnnSearchParams(128, 8, 200), AnnSearchParams(64, 8, 400)
 COLOUR_FACTORS = ((0.97, 8), (0.9, 4), (0.8, 2))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnnEncoder:
+class AnnEncoder(NamedTuple):
     """The directions, unit columns, that embeddings, float32 ``(D, E)``, silhouettes, ``(300, S)``,
     and colours, ``(388, C)``, are reduced to."""
 
@@ -95,44 +90,22 @@ class AnnEncoder:
     silhouette: np.ndarray
     colours: np.ndarray
 
-    @classmethod
-    def fit(cls, vectors: np.ndarray, descriptors: np.ndarray) -> AnnEncoder:
-        """Learn the directions from a sample of unit rows, float32 ``(N, D)``, and descriptors,
-        uint8: the first eigenvectors of their second moments, which keep most of the dot
-        products."""
-        return cls(
-            _directions(vectors, SHAPE_DIRECTIONS),
-            _directions(unit_bytes(descriptors[:, SILHOUETTE]), SILHOUETTE_DIRECTIONS),
-            _directions(unit_bytes(descriptors[:, COLOURS]), COLOUR_DIRECTIONS),
-        )
-
-    def encode_items(self, vectors: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
-        """Codes, float32 ``(N, width)``, of unit rows, float32 ``(N, D)``, and descriptors."""
-        silhouettes = unit_bytes(descriptors[:, SILHOUETTE]) @ self.silhouette
-        colours = unit_bytes(descriptors[:, COLOURS]) @ self.colours
-        return np.hstack([vectors @ self.shape, silhouettes, colours])
-
-    def encode_queries(
-        self, shape: np.ndarray, silhouette: np.ndarray | None, colours: np.ndarray | None
-    ) -> np.ndarray:
-        """Codes, float32 ``(Q, width)``, of weighted query rows; ``None`` has no weight."""
-        columns = [shape @ self.shape]
-        for rows, directions in ((silhouette, self.silhouette), (colours, self.colours)):
-            zeros = np.zeros((len(shape), directions.shape[1]), np.float32)
-            columns.append(zeros if rows is None else rows @ directions)
-        return np.ascontiguousarray(np.hstack(columns), np.float32)
+    def encode(self, *parts: np.ndarray | None) -> np.ndarray:
+        """Codes, float32 ``(N, width)``, of items' or queries' embeddings, silhouettes and colours;
+        ``None`` has no weight."""
+        count = next(len(rows) for rows in parts if rows is not None)
+        codes = [
+            np.zeros((count, directions.shape[1]), np.float32)
+            if rows is None
+            else rows @ directions
+            for rows, directions in zip(parts, self, strict=True)
+        ]
+        return np.hstack(codes, dtype=np.float32)
 
     @property
     def width(self) -> int:
         """E + S + C."""
-        return sum(part.shape[1] for part in (self.shape, self.silhouette, self.colours))
-
-    def save(self, path: Path) -> None:
-        """Write the directions to a ``.safetensors`` file."""
-        from safetensors.numpy import save_file
-
-        parts = {"shape": self.shape, "silhouette": self.silhouette, "colours": self.colours}
-        save_file(parts, path)
+        return sum(directions.shape[1] for directions in self)
 
     @classmethod
     def load(cls, path: Path, dimension: int) -> AnnEncoder:
@@ -141,24 +114,25 @@ class AnnEncoder:
         from safetensors.numpy import load_file
 
         try:
-            parts = load_file(path)
-            encoder = cls(parts["shape"], parts["silhouette"], parts["colours"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            encoder = cls(**load_file(path))
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise AnnIndexError(f"{path.name} is damaged") from error
-        heights = (dimension, SILHOUETTE.stop - SILHOUETTE.start, COLOURS.stop - COLOURS.start)
-        for name, height in zip(("shape", "silhouette", "colours"), heights, strict=True):
-            part = parts[name]
-            sound = part.ndim == 2 and len(part) == height and part.dtype == np.float32
-            if not sound or not np.isfinite(part).all():
+        lengths = (dimension, SILHOUETTE.stop - SILHOUETTE.start, COLOURS.stop - COLOURS.start)
+        for directions, length in zip(encoder, lengths, strict=True):
+            sound = directions.dtype == np.float32 and np.isfinite(directions).all()
+            if not sound or directions.ndim != 2 or len(directions) != length:
                 raise AnnIndexError(f"{path.name} does not belong to this index")
         return encoder
 
 
 def _directions(rows: np.ndarray, most: int) -> np.ndarray:
-    if rows.shape[1] <= most:
-        return np.eye(rows.shape[1], dtype=np.float32)
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    return np.ascontiguousarray(vectors[:, -most:], np.float32)
+    """The directions that keep most of the dot products among rows."""
+    _, eigenvectors = np.linalg.eigh(rows.T @ rows)
+    return np.ascontiguousarray(eigenvectors[:, -most:], np.float32)
+
+
+#: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
+Codes = Callable[[Any], np.ndarray]
 
 
 class AnnIndex:
@@ -172,41 +146,26 @@ class AnnIndex:
 
     @classmethod
     def write(
-        cls,
-        path: Path,
-        codes: Callable[[Any], np.ndarray],
-        count: int,
-        dimension: int,
-        *,
-        previous: AnnIndex | None = None,
+        cls, path: Path, codes: Codes, count: int, width: int, previous: AnnIndex | None = None
     ) -> None:
-        """Group ``count`` items and write the inverted file. ``codes(rows)`` gives those of a slice
-        or an array of row numbers, float32 ``(_, dimension)``. The centres of ``previous`` are kept
-        while the catalogue is of about its size, since learning new ones takes longest. Raises
-        ``OSError``."""
-        faiss = _faiss()
+        """Group ``count`` items by their codes of ``width`` and write the inverted file. The
+        centres of ``previous`` are kept while the catalogue is of about its size, since learning
+        new ones takes longest. Raises ``OSError``."""
         groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MAX_GROUPS))
-        inverted = None if previous is None else previous._emptied(dimension, groups)
-        if inverted is None:
-            inverted = _trained(_sample(codes, count, dimension, groups), groups)
+        old = None if previous is None else previous._inverted
+        if old is not None and old.d == width and groups / 2 <= old.nlist <= groups * 2:
+            inverted = _emptied(old)
+        else:
+            inverted = _untrained(width, groups)
+            inverted.train(_sample(codes, count, width, groups))
         for start in range(0, count, ROWS_AT_ONCE):
             inverted.add(codes(slice(start, min(start + ROWS_AT_ONCE, count))))
         with path.open("wb") as file:  # by Python, whose errors say that a disk is full
-            faiss.write_index(inverted, faiss.PyCallbackIOWriter(file.write))
-
-    def _emptied(self, dimension: int, groups: int) -> Any:
-        """The inverted file without items, or ``None`` where others than these are needed."""
-        faiss, own = _faiss(), self._inverted
-        if own.d != dimension or not groups / 2 <= own.nlist <= groups * 2:
-            return None
-        emptied = _empty(faiss.clone_index(own.quantizer), own.nlist)
-        faiss.copy_array_to_vector(faiss.vector_to_array(own.sq.trained), emptied.sq.trained)
-        emptied.is_trained = True
-        return emptied
+            _faiss().write_index(inverted, _faiss().PyCallbackIOWriter(file.write))
 
     @classmethod
-    def open(cls, path: Path, count: int, dimension: int) -> AnnIndex:
-        """Map a file of ``count`` items; groups are read when they are visited. Raises
+    def open(cls, path: Path, count: int, width: int) -> AnnIndex:
+        """Map a file of ``count`` codes of ``width``; groups are read when they are visited. Raises
         :class:`AnnIndexError` unless :meth:`write` could have written it."""
         faiss = _faiss()
         try:
@@ -217,7 +176,7 @@ class AnnIndex:
             isinstance(inverted, faiss.IndexIVFScalarQuantizer)
             and isinstance(faiss.downcast_index(inverted.quantizer), faiss.IndexHNSWFlat)
             and inverted.metric_type == faiss.METRIC_INNER_PRODUCT
-            and (inverted.ntotal, inverted.d) == (count, dimension)
+            and (inverted.ntotal, inverted.d) == (count, width)
         )
         if not sound:
             raise AnnIndexError(f"{path.name} does not belong to this index")
@@ -229,16 +188,16 @@ class AnnIndex:
         self, queries: np.ndarray, n: int, params: AnnSearchParams, mask: np.ndarray | None = None
     ) -> list[np.ndarray]:
         """Rows, ascending, among which each query's ``n`` best are expected. ``queries`` are codes,
-        float32 ``(Q, dimension)``; ``mask``, bool ``(N,)``, says which rows may be answered."""
+        float32 ``(Q, width)``; ``mask``, bool ``(N,)``, says which rows may be answered."""
         count = min(max(params.least, params.per_result * n), len(self))
-        probes = max(params.probes, n // 8)
+        wanted, groups = max(params.probes, n // 8), self._inverted.nlist
         if mask is None:
-            faiss_params = _unfiltered_params(min(probes, self._inverted.nlist))
+            faiss_params = _unfiltered_params(min(wanted, groups))
         else:
             # With fewer items allowed, groups are as many times emptier.
-            probes = round(probes * len(mask) / max(1, int(mask.sum())))
+            wanted = round(wanted * len(mask) / max(1, int(mask.sum())))
             selector = _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-            faiss_params = _faiss_params(min(probes, self._inverted.nlist), selector)
+            faiss_params = _faiss_params(min(wanted, groups), selector)
         _, found = self._inverted.search(queries, count, params=faiss_params)
         found.sort(axis=1)
         # -1 stands where there were too few, and a damaged file may say anything.
@@ -258,37 +217,32 @@ def _faiss_params(probes: int, selector: Any = None) -> Any:
 _unfiltered_params = lru_cache(maxsize=64)(_faiss_params)  # 20 us to make, a fifth of a search
 
 
-def _empty(quantizer: Any, groups: int) -> Any:
-    """An inverted file without items around the centres of ``quantizer``."""
-    faiss, by_residual = _faiss(), False  # codes are comparable across groups
-    kind, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-    dimension = quantizer.d
-    empty = faiss.IndexIVFScalarQuantizer(quantizer, dimension, groups, kind, metric, by_residual)
-    empty.own_fields = True
-    quantizer.this.disown()
-    return empty
-
-
-def _trained(sample: np.ndarray, groups: int) -> Any:
-    """An inverted file without items whose centres are learned from some codes."""
+def _untrained(width: int, groups: int) -> Any:
     faiss = _faiss()
-    graph = faiss.IndexHNSWFlat(sample.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction, graph.hnsw.efSearch = BUILD_BREADTH, ADD_BREADTH
-    inverted = _empty(graph, groups)
-    inverted.quantizer_trains_alone = 2  # centres first, then their graph
-    inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, 1
-    inverted.cp.min_points_per_centroid = 1
-    inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
-    inverted.train(sample)
+    kind = f"IVF{groups}_HNSW{LINKS},SQ8"
+    inverted = faiss.index_factory(width, kind, faiss.METRIC_INNER_PRODUCT)
+    inverted.by_residual = False  # codes are comparable across groups
+    graph = faiss.downcast_index(inverted.quantizer).hnsw
+    graph.efConstruction, graph.efSearch = BUILD_BREADTH, ADD_BREADTH
+    clustering = inverted.cp
+    clustering.spherical, clustering.niter, clustering.seed = True, ROUNDS, 1
+    clustering.min_points_per_centroid, clustering.max_points_per_centroid = 1, ITEMS_PER_GROUP
     return inverted
 
 
-def _sample(
-    codes: Callable[[Any], np.ndarray], count: int, dimension: int, groups: int
-) -> np.ndarray:
-    size = min(count, groups * POINTS_PER_GROUP, max(groups, MAX_SAMPLE_NUMBERS // dimension))
+def _emptied(old: Any) -> Any:
+    """An inverted file with the same centres and no items."""
+    faiss, inverted = _faiss(), _untrained(old.d, old.nlist)
+    inverted.quantizer.add(old.quantizer.reconstruct_n(0, old.nlist))
+    faiss.copy_array_to_vector(faiss.vector_to_array(old.sq.trained), inverted.sq.trained)
+    inverted.is_trained = True
+    return inverted
+
+
+def _sample(codes: Codes, count: int, width: int, groups: int) -> np.ndarray:
+    size = min(count, groups * ITEMS_PER_GROUP, max(groups, MAX_SAMPLE_NUMBERS // width))
     rows = np.sort(np.random.default_rng(0).choice(count, size, replace=False))
-    sample = np.empty((size, dimension), np.float32)
+    sample = np.empty((size, width), np.float32)
     for start in range(0, size, ROWS_AT_ONCE):
         block = slice(start, start + ROWS_AT_ONCE)
         sample[block] = codes(rows[block])
@@ -310,8 +264,8 @@ class Ann:
     def open(
         cls, folder: Path, *, count: int, dimension: int, head_dimension: int | None
     ) -> Ann | None:
-        """Open the files in ``folder`` of ``count`` items with embeddings of ``dimension`` and
-        projections of ``head_dimension``; ``None``, and a warning, without faiss. Raises
+        """Open the files in ``folder``, of embeddings ``(count, dimension)`` and projections
+        ``(count, head_dimension)``; ``None``, and a warning, without faiss. Raises
         :class:`AnnIndexError`."""
         if not is_available():
             _log.warning("%s: %s Until then every item is compared.", folder, MISSING)
@@ -336,12 +290,10 @@ class Ann:
         *,
         trained: bool = False,
     ) -> list[np.ndarray] | None:
-        """Rows, ascending, among which the ``n`` best of each query are expected.
-
-        ``shape``, float32 ``(Q, D)`` or with ``trained`` ``(Q, E)``, ``silhouette`` and
-        ``colours``, or ``None`` for no weight, are the queries' weighted rows; ``mask``, bool
-        ``(N,)``, says which items may be answered. ``None`` where all items must be compared: few
-        are allowed, many are wanted, or too few candidates were found."""
+        """Rows, ascending, among which the ``n`` best of each query are expected, or ``None`` where
+        all items must be compared: few are allowed by ``mask``, bool ``(N,)``, many are wanted, or
+        too few candidates were found. The queries' weighted rows are ``shape``, float32 ``(Q, D)``
+        or with ``trained`` ``(Q, E)``, ``silhouette`` and ``colours``; ``None`` has no weight."""
         searcher = self.trained if trained else self.plain
         if searcher is None:
             return None
@@ -349,20 +301,17 @@ class Ann:
         allowed = len(index) if mask is None else int(mask.sum())
         if allowed <= FEW_ITEMS or n > len(index) // 100:
             return None
-        queries = encoder.encode_queries(shape, silhouette, colours)
+        queries = encoder.encode(shape, silhouette, colours)
         params = _search_params(queries, TRAINED if trained else PLAIN)
         candidates = index.candidates(queries, n, params, mask)
         return None if min(map(len, candidates)) < n else candidates
 
 
 def _search_params(queries: np.ndarray, params: AnnSearchParams) -> AnnSearchParams:
-    """The parameters for some queries' codes: more of everything where they are mostly colour."""
     squares = queries**2
-    of_colours = squares[:, -COLOUR_DIRECTIONS:].sum() / max(squares.sum(), 1e-12)
+    of_colours = squares[:, -MAX_DIRECTIONS[-1] :].sum() / max(squares.sum(), 1e-12)
     factor = next((factor for share, factor in COLOUR_FACTORS if of_colours > share), 1)
-    return AnnSearchParams(
-        params.probes * factor, params.per_result * factor, params.least * factor
-    )
+    return AnnSearchParams(*(factor * number for number in params))
 
 
 def write_ann(
@@ -376,16 +325,21 @@ def write_ann(
     """Write what finds candidates among items of these unit rows, ``(N, D)``, and descriptors,
     uint8 ``(N, DESCRIPTOR_LENGTH)``; with ``trained``, the rows are the head's projections. What
     ``previous`` learned, of the same network and reduction, is taken over. Raises ``OSError``."""
+    from safetensors.numpy import save_file
+
     learned = None if previous is None else previous.trained if trained else previous.plain
-    if learned is not None and len(learned[0].shape) == vectors.shape[1]:
-        encoder, centres = learned
-    else:
-        sample = slice(None, None, max(1, len(vectors) // ENCODER_SAMPLE))
-        encoder, centres = AnnEncoder.fit(vectors[sample], descriptors[sample]), None
+    encoder, centres = learned or (None, None)
 
-    def codes(rows: Any) -> np.ndarray:
-        return encoder.encode_items(vectors[rows], descriptors[rows])
+    def parts(rows: Any) -> list[np.ndarray]:
+        block = descriptors[rows]
+        return [vectors[rows], unit_bytes(block[:, SILHOUETTE]), unit_bytes(block[:, COLOURS])]
 
-    encoder.save(folder / (TRAINED_ANN_ENCODER if trained else ANN_ENCODER))
+    if encoder is None or len(encoder.shape) != vectors.shape[1]:
+        every = max(1, len(vectors) // ENCODER_SAMPLE)
+        encoder = AnnEncoder(*map(_directions, parts(slice(None, None, every)), MAX_DIRECTIONS))
+        centres = None
+    save_file(encoder._asdict(), folder / (TRAINED_ANN_ENCODER if trained else ANN_ENCODER))
     path = folder / (TRAINED_ANN_INDEX if trained else ANN_INDEX)
-    AnnIndex.write(path, codes, len(vectors), encoder.width, previous=centres)
+    AnnIndex.write(
+        path, lambda rows: encoder.encode(*parts(rows)), len(vectors), encoder.width, centres
+    )

@@ -1,17 +1,14 @@
-"""Items of a catalogue that look all but the same, as groups to review.
+"""Near-duplicates of a catalogue, as groups to review.
 
-Every pair is considered, but few are looked at closely. Of rows of length 1, a cosine is a
-distance, and a distance never grows when rows are turned onto some directions and only these are
-kept, with what was left out as one more number. So whatever is far apart there is far apart
-altogether, and only the rest is compared in full: nothing is missed, and a block of pairs is all
-that is in memory.
+Every pair of items is considered, but few are compared in full. Between rows of length 1 a cosine
+is a distance, and a distance never grows when rows are projected onto a few directions, with what
+that leaves out as one more number. So pairs that are far apart there are far apart altogether, and
+only the rest is compared in full: nothing is missed, and memory holds one block of pairs.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +16,10 @@ import numpy as np
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.index.index import SAME_COLOURS, SAME_SHAPE, Index
 from fitting_room.index.scoring import unit_bytes
-from fitting_room.index.vectors import Matrix
-from fitting_room.search.export import safe_cell
+from fitting_room.search.export import safe_csv
 from fitting_room.util.progress import Listener, Stage, ignore
 
-#: Directions that distances are first told by, and rows that they are learned from.
+#: Directions that rows are projected onto, and rows that the directions are learned from.
 DIRECTIONS, SAMPLE = 64, 4_000
 #: Rows of either side of a block of pairs; two blocks of float32 distances are 16 MB each.
 BLOCK = 2_048
@@ -33,7 +29,7 @@ ERROR = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of the index, in the catalogue's order; all look all but the same as ``first``.
+    """Rows of the index, in the catalogue's order; all are near-duplicates of ``first``.
     ``identical`` says that their pictures are the same files, to the byte."""
 
     first: int
@@ -45,66 +41,64 @@ class Group:
 
 
 def find(index: Index, listener: Listener = ignore) -> list[Group]:
-    """Groups of items whose embeddings, colours and silhouettes agree as those of copies do (the
-    measure by which results are folded), the largest group first. An item is in one group at
-    most."""
-    neighbours = _pairs(index, listener)
+    """Groups of items whose embeddings, colours and silhouettes agree as those of copies do (as in
+    :meth:`Index.near_duplicates`), the largest first. An item is in one group at most."""
+    duplicates = _pairs(index, listener)
     digests = index.items["digest"].to_numpy() if "digest" in index.items else None
     groups = []
     grouped = np.zeros(len(index), bool)
-    # Who has most look-alikes comes first, so that a group forms around its middle.
-    for row in sorted(neighbours, key=lambda row: (-len(neighbours[row]), row)):
-        if grouped[row]:
-            continue
-        others = [other for other in neighbours[row] if not grouped[other]]
-        if not others:
+    # The item with most duplicates comes first, so that a group forms around its middle.
+    for row in sorted(duplicates, key=lambda row: (-len(duplicates[row]), row)):
+        others = [other for other in duplicates[row] if not grouped[other]]
+        if grouped[row] or not others:
             continue
         rows = tuple(sorted([row, *others]))
         grouped[list(rows)] = True
-        same = digests is not None and len(set(digests[list(rows)])) == 1
-        groups.append(Group(row, rows, same))
+        identical = digests is not None and len(set(digests[list(rows)])) == 1
+        groups.append(Group(row, rows, identical))
     return sorted(groups, key=lambda group: (-len(group), group.rows[0]))
 
 
 def as_csv(index: Index, groups: list[Group]) -> str:
     """Groups as a csv: the number of the group, whether its pictures are the same files, and what
-    the catalogue says of each item. Cells that a spreadsheet would take for formulas are
-    defused."""
+    the catalogue says of each item."""
     columns = index.filter_columns
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([safe_cell(name) for name in ("group", "identical", *columns)])
+    cells: list[tuple[object, ...]] = [("group", "identical", *columns)]
     for number, group in enumerate(groups, 1):
-        found = index.items.iloc[list(group.rows)][columns].astype("string").fillna("")
-        for record in found.itertuples(index=False):
-            writer.writerow([number, "yes" if group.identical else "no", *map(safe_cell, record)])
-    return out.getvalue()
+        items = index.items.iloc[list(group.rows)][columns].astype("string").fillna("")
+        identical = "yes" if group.identical else "no"
+        cells += [(number, identical, *item) for item in items.itertuples(index=False)]
+    return safe_csv(cells)
 
 
 def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:
-    """The look-alikes of each row that has any."""
+    """The near-duplicates of each row that has any."""
     short = _shortened(index)
     # Along the direction of greatest variance rows that are far apart end up in far blocks.
     order = np.argsort(short[:, 0], kind="stable")
-    short = short[order]
-    farthest = 2 - 2 * SAME_SHAPE + ERROR
-    colours, outlines = _Bytes(index, COLOURS), _Bytes(index, SILHOUETTE)
-    neighbours: dict[int, list[int]] = {}
+    colours, silhouettes = (
+        np.ascontiguousarray(index.descriptors[:, part]) for part in (COLOURS, SILHOUETTE)
+    )
+    measures: list[tuple[Callable[[np.ndarray], np.ndarray], float]] = [
+        (lambda rows: unit_bytes(silhouettes[rows]), SAME_COLOURS),
+        (lambda rows: unit_bytes(colours[rows]), SAME_COLOURS),
+        (lambda rows: np.asarray(index.vectors[rows], np.float32), SAME_SHAPE),
+    ]
+    duplicates: dict[int, list[int]] = {}
     stage = Stage("Looking for look-alikes", len(index), "item", listener)
-    for first, second in _candidates(short, farthest, stage):
+    for first, second in _candidates(short[order], 2 - 2 * SAME_SHAPE + ERROR, stage):
         one, other = order[first], order[second]
-        for test, least in ((outlines, SAME_COLOURS), (colours, SAME_COLOURS)):
-            alike = test.cosines(one, other) >= least
-            one, other = one[alike], other[alike]
-        alike = _cosines(index.vectors, one, other) >= SAME_SHAPE
-        for a, b in zip(one[alike].tolist(), other[alike].tolist(), strict=True):
-            neighbours.setdefault(a, []).append(b)
-            neighbours.setdefault(b, []).append(a)
-    return neighbours
+        for unit_rows, least in measures:
+            similar = _cosines(unit_rows, one, other) >= least
+            one, other = one[similar], other[similar]
+        for a, b in zip(one.tolist(), other.tolist(), strict=True):
+            duplicates.setdefault(a, []).append(b)
+            duplicates.setdefault(b, []).append(a)
+    return duplicates
 
 
 def _shortened(index: Index) -> np.ndarray:
-    """Rows along some directions, and the length of what is left of each, float32
+    """Rows projected onto some directions, and the length of what that leaves out of each, float32
     ``(N, DIRECTIONS + 1)``. Two rows are at least as far apart as these are."""
     from sklearn.utils.extmath import randomized_svd
 
@@ -114,11 +108,11 @@ def _shortened(index: Index) -> np.ndarray:
     mean = sample.mean(axis=0)
     _, _, directions = randomized_svd(sample - mean, count, random_state=0)
     # Orthogonal to float64's exactness: the bound rests on it.
-    turned = np.linalg.qr(np.asarray(directions, np.float64).T)[0].astype(np.float32)
+    basis = np.linalg.qr(np.asarray(directions, np.float64).T)[0].astype(np.float32)
     result = np.empty((len(index), count + 1), np.float32)
     for start in range(0, len(index), BLOCK):
         block = np.asarray(index.vectors[start : start + BLOCK], np.float32) - mean
-        kept = block @ turned
+        kept = block @ basis
         left = np.square(block).sum(axis=1) - np.square(kept).sum(axis=1)
         result[start : start + BLOCK, :count] = kept
         result[start : start + BLOCK, count] = np.sqrt(np.maximum(left, 0))
@@ -137,36 +131,21 @@ def _candidates(
         for other in range(start, len(short), BLOCK):
             if float(short[other, 0]) > beyond:
                 break
-            others = slice(other, min(other + BLOCK, len(short)))
-            near = short[block] @ short[others].T
-            near -= halves[others]
-            first, second = np.nonzero(near >= halves[block][:, None] - farthest / 2)
+            others = slice(other, other + BLOCK)
+            products = short[block] @ short[others].T
+            products -= halves[others]
+            first, second = np.nonzero(products >= halves[block][:, None] - farthest / 2)
             first, second = first + start, second + other
             later = first < second
             yield first[later], second[later]
         stage.advance(block.stop - start)
 
 
-class _Bytes:
-    """A part of the appearances, whose rows are turned to length 1 where they are looked at."""
-
-    def __init__(self, index: Index, columns: slice) -> None:
-        self.rows = np.ascontiguousarray(index.descriptors[:, columns])
-
-    def cosines(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        result = np.empty(len(one), np.float32)
-        for start in range(0, len(one), BLOCK * 4):
-            some = slice(start, start + BLOCK * 4)
-            first, second = unit_bytes(self.rows[one[some]]), unit_bytes(self.rows[other[some]])
-            result[some] = np.einsum("nd,nd->n", first, second)
-        return result
-
-
-def _cosines(vectors: Matrix, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _cosines(
+    unit_rows: Callable[[np.ndarray], np.ndarray], one: np.ndarray, other: np.ndarray
+) -> np.ndarray:
     result = np.empty(len(one), np.float32)
     for start in range(0, len(one), BLOCK):
-        some = slice(start, start + BLOCK)
-        first = np.asarray(vectors[one[some]], np.float32)
-        second = np.asarray(vectors[other[some]], np.float32)
-        result[some] = np.einsum("nd,nd->n", first, second)
+        block = slice(start, start + BLOCK)
+        result[block] = np.einsum("nd,nd->n", unit_rows(one[block]), unit_rows(other[block]))
     return result

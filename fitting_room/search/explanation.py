@@ -1,10 +1,10 @@
-"""Why a result is a result: which places of two pictures make them alike, and a plain sentence.
+"""Why a match is a match: which places of two pictures make them similar, and a plain sentence.
 
 The embedding of a picture is the mean of the network's last feature maps over its places, so the
 cosine of two embeddings is a sum over pairs of places, one of either picture (Stylianou, Souvenir
-and Pless 2019, "Visualizing Deep Similarity Networks"). What all pairs with one place add up to is
-that place's share of the likeness: nothing is fitted or estimated, and the shares of all places
-of a picture come to the cosine itself.
+and Pless 2019, "Visualizing Deep Similarity Networks"). The sum over all pairs with one place is
+that place's share of the cosine: nothing is fitted or estimated, and the shares of all places of a
+picture add up to the cosine itself.
 
 This is the network's own view. A PCA or a head comes after the mean, where places are gone; an
 explanation says so where there is one.
@@ -23,21 +23,21 @@ from PIL import Image
 from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import place_of
+from fitting_room.index.head import Head
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
 
 #: Height and width that an overlay fits into.
 OVERLAY_SIZE = (480, 480)
-#: Items drawn at random that a likeness is compared with.
+#: Items, drawn at random, whose similarity an item's is compared with.
 COMPARED_WITH = 2_000
-#: Columns that a sentence names at most, those that say most about a garment first; and the most
-#: values that a column may have to say anything.
+#: Columns that a sentence names first, how many at most, and the most values of such a column.
 NAMED_FIRST = ("articleType", "class", "baseColour", "gender", "usage", "season", "masterCategory")
 COLUMNS_NAMED, MOST_VALUES = 5, 200
 #: What a column is called in a sentence, where its own name is not how people speak.
 SPOKEN = {"articleType": "type", "class": "kind", "baseColour": "colour"}
-#: Colours of little and of much heat, and how far the picture is covered at most: violet to yellow
-#: as in matplotlib's "plasma", which is also told apart without seeing red or green.
+#: Colours of little and of much heat, violet to yellow as in matplotlib's "plasma", which can be
+#: told apart without seeing red or green; and how far they cover the picture at most.
 _HEAT = np.array(
     [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]], np.float32
 )
@@ -46,10 +46,9 @@ COVER = 0.62
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heat:
-    """Each place's share of a likeness. ``shares`` is float32 ``(h, w)`` over the places of the
-    network's input, and comes to the cosine in sum; ``picture`` float32 ``(H, W)`` between 0 and 1
-    the same over the picture alone, without the white it was laid on; ``overlay`` the picture with
-    its heat laid over it."""
+    """Each place's share of a cosine. ``shares`` is float32 ``(h, w)`` over the places of the
+    network's input and adds up to the cosine; ``picture`` float32 ``(H, W)``, 0 to 1, the same over
+    the picture alone, without the white it was laid on; ``overlay`` the picture under its heat."""
 
     shares: np.ndarray
     picture: np.ndarray
@@ -58,7 +57,7 @@ class Heat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """Why an item is like a picture. ``cosine`` is that of the network's two embeddings;
+    """Why an item is similar to a picture. ``cosine`` is that of the network's two embeddings;
     ``sentence`` says what they share, ``note`` what the heat does and does not show."""
 
     query: Heat
@@ -77,48 +76,42 @@ def explain(
     attributes: Mapping[str, str] | None = None,
     trained: bool = True,
 ) -> Explanation:
-    """Explain the likeness of an upright RGB picture and the item of that id.
+    """Explain the similarity of an upright RGB picture and the item of that id.
 
-    ``features`` are what :meth:`Searcher.describe` told of the picture, if it did already;
-    ``attributes`` what the catalogue says of it where it is an item itself; ``trained`` whether
-    results were ranked with what was learned. Raises ``KeyError`` for an unknown item,
-    ``ImageRejected`` when its picture cannot be read, and ``EngineError`` for a network that has no
-    feature maps.
+    ``features`` are those of the picture, where they are known; ``attributes`` what the catalogue
+    says of it, where it is an item itself; ``trained`` whether the head ranked the matches. Raises
+    ``KeyError`` for an unknown item, ``ImageRejected`` when its picture cannot be read, and
+    ``EngineError`` for a network that has no feature maps.
     """
-    row = _row(searcher, item)
-    of_item = searcher.open_picture(
-        searcher.picture(str(searcher.index.items["image"].iloc[row])), item
-    )
+    row = searcher.row(item)
+    if row is None:
+        raise KeyError(item)
+    record = searcher.index.items.iloc[row]
+    images = (query, searcher.open_picture(searcher.picture(str(record["image"])), item))
     features = searcher.describe([query])[0] if features is None else features
-    shares, cosine = shares_of(*searcher.embedder.feature_maps([query, of_item]))
+    shares, cosine = shares_of(*searcher.embedder.feature_maps(images))
     size = searcher.embedder.selection.backbone.input_size
-    heats = [_heat(part, image, size) for part, image in zip(shares, (query, of_item), strict=True)]
+    heats = [_heat(part, image, size) for part, image in zip(shares, images, strict=True)]
+    head = searcher.index.head if trained else None
     sentences = [
-        _in_common(searcher, row, features, attributes, trained=trained),
+        _in_common(searcher, record, features, attributes, head),
         _closeness(searcher, row, features, trained=trained),
     ]
-    return Explanation(
-        heats[0],
-        heats[1],
-        cosine,
-        " ".join(filter(None, sentences)),
-        _note(searcher, trained=trained),
-    )
+    note = _note(searcher.index.pca is not None, head)
+    return Explanation(heats[0], heats[1], cosine, " ".join(filter(None, sentences)), note)
 
 
 def shares_of(query: np.ndarray, item: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], float]:
     """The shares, float32 ``(h, w)``, that the places of two feature maps ``(h, w, D)`` have in the
     cosine of their means, and the cosine."""
-    means = [
-        each.reshape(-1, each.shape[2]).mean(axis=0, dtype=np.float64) for each in (query, item)
-    ]
-    lengths = float(np.linalg.norm(means[0]) * np.linalg.norm(means[1]))
+    of_query, of_item = (maps.mean(axis=(0, 1), dtype=np.float64) for maps in (query, item))
+    lengths = float(np.linalg.norm(of_query) * np.linalg.norm(of_item))
     scale = 1 / lengths if lengths > 0 else 0.0
-    shares = tuple(
-        np.asarray(own @ other * scale / (own.shape[0] * own.shape[1]), np.float32)
-        for own, other in ((query, means[1]), (item, means[0]))
+    query_shares, item_shares = (
+        np.asarray(maps @ mean * scale / (maps.shape[0] * maps.shape[1]), np.float32)
+        for maps, mean in ((query, of_item), (item, of_query))
     )
-    return (shares[0], shares[1]), float(means[0] @ means[1]) * scale
+    return (query_shares, item_shares), float(of_query @ of_item) * scale
 
 
 def _heat(shares: np.ndarray, image: Image.Image, size: tuple[int, int]) -> Heat:
@@ -126,24 +119,20 @@ def _heat(shares: np.ndarray, image: Image.Image, size: tuple[int, int]) -> Heat
     spread = Image.fromarray(shares).resize((width, height), Image.Resampling.BICUBIC)
     shown = image.copy()
     shown.thumbnail(OVERLAY_SIZE, Image.Resampling.LANCZOS)
-    if max(shown.size) * 2 < max(OVERLAY_SIZE):  # a small picture's heat would be a few blots
-        factor = max(OVERLAY_SIZE) // max(shown.size)
-        shown = shown.resize(
-            (shown.width * factor, shown.height * factor), Image.Resampling.LANCZOS
-        )
+    # A small picture's heat would be a few blots.
+    factor = max(1, max(OVERLAY_SIZE) // max(shown.size))
+    shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.LANCZOS)
     inside = spread.crop(place_of(image, size)).resize(shown.size, Image.Resampling.BILINEAR)
     values = np.asarray(inside, np.float32)
     low, high = float(values.min()), float(values.max())
     # An even picture has no place that counts more than another.
     heat = (values - low) / (high - low) if high - low > 1e-3 * abs(high) else np.zeros_like(values)
-    return Heat(shares, heat, _laid_over(shown, heat))
+    return Heat(shares, heat, _overlay(shown, heat))
 
 
-def _laid_over(image: Image.Image, heat: np.ndarray) -> Image.Image:
-    place = heat * (len(_HEAT) - 1)
-    below = np.minimum(place.astype(int), len(_HEAT) - 2)
-    between = (place - below)[..., None]
-    colours = _HEAT[below] * (1 - between) + _HEAT[below + 1] * between
+def _overlay(image: Image.Image, heat: np.ndarray) -> Image.Image:
+    steps = np.arange(len(_HEAT)) / (len(_HEAT) - 1)
+    colours = np.stack([np.interp(heat, steps, channel) for channel in _HEAT.T], axis=-1)
     cover = (COVER * heat**1.3)[..., None]
     grey = np.asarray(image.convert("L").convert("RGB"), np.float32)
     # What does not count fades to grey; what counts keeps its colours under the heat.
@@ -155,116 +144,90 @@ def _laid_over(image: Image.Image, heat: np.ndarray) -> Image.Image:
 # --- in words ---------------------------------------------------------------------------------
 
 
-def _row(searcher: Searcher, item: str) -> int:
-    rows = np.flatnonzero((searcher.index.items["id"] == item).to_numpy(bool))
-    if len(rows) == 0:
-        raise KeyError(item)
-    return int(rows[0])
-
-
 def _in_common(
     searcher: Searcher,
-    row: int,
+    record: pd.Series,
     features: Features,
     attributes: Mapping[str, str] | None,
-    *,
-    trained: bool,
+    head: Head | None,
 ) -> str:
-    """What the catalogue says of both; of a picture that is no item, what a head sees in it."""
-    record = searcher.index.items.iloc[row]
+    """What the catalogue says of both; of a picture that is no item, what the head sees in it."""
     if attributes is not None:
-        told = {c: (attributes[c], str(record[c])) for c in _telling(searcher) if c in attributes}
-        told = {c: pair for c, pair in told.items() if not pd.isna(record[c])}
-        return _same_and_different(told, "differs in", "{0} and {1}")
-    if not trained or searcher.index.head is None:
+        return _compared(attributes, record, _informative(searcher), "{0} and {1}")
+    if head is None:
         return ""
-    read = _read_by_head(searcher, features)
-    told = {
-        c: (label, str(record[c]))
-        for c, label in read.items()
-        if c in record.index and not pd.isna(record[c])
-    }
-    said = _same_and_different(told, "differs in", "your picture looks like {0}, the item is {1}")
-    return f"By what was learned from this catalogue: {said[:1].lower()}{said[1:]}" if said else ""
+    labels = _labels_by_head(searcher, head, features)
+    text = _compared(labels, record, list(labels), "your picture looks like {0}, the item is {1}")
+    return f"By what was learned from this catalogue: {text[0].lower()}{text[1:]}" if text else ""
 
 
-def _telling(searcher: Searcher) -> list[str]:
+def _informative(searcher: Searcher) -> list[str]:
+    """The columns that say most about a garment, the best first."""
+    order = {column: place for place, column in enumerate(NAMED_FIRST)}
+    columns = [c for c in searcher.attributes if c not in NAME_COLUMNS]
+    columns.sort(key=lambda c: order.get(c, len(order)))
     items = searcher.index.items
-    columns = sorted(
-        (c for c in searcher.attributes if c not in NAME_COLUMNS),
-        key=lambda c: NAMED_FIRST.index(c) if c in NAMED_FIRST else len(NAMED_FIRST),
-    )
     return [c for c in columns if 2 <= items[c].nunique() <= MOST_VALUES][:COLUMNS_NAMED]
 
 
-def _read_by_head(searcher: Searcher, features: Features) -> dict[str, str]:
-    """For each column that the head was taught, the label nearest to what it makes of a picture."""
-    head = searcher.index.head
-    assert head is not None  # noqa: S101  (the caller looked)
-    embeddings = (
-        features.embeddings
-        if searcher.index.pca is None
-        else searcher.index.pca(features.embeddings)
-    )
-    looks = np.repeat(features.descriptors[None], len(embeddings), axis=0)
-    seen = head.project(embeddings, looks).mean(axis=0)
+def _labels_by_head(searcher: Searcher, head: Head, features: Features) -> dict[str, str]:
+    """For each column that the head was taught, the label nearest to its view of a picture."""
+    pca, embeddings = searcher.index.pca, features.embeddings
+    embeddings = embeddings if pca is None else pca(embeddings)
+    descriptors = np.repeat(features.descriptors[None], len(embeddings), axis=0)
+    seen = head.project(embeddings, descriptors).mean(axis=0)
     return {c: head.labels[c][int(np.argmax(head.proxies[c] @ seen))] for c in head.columns}
 
 
-def _same_and_different(told: Mapping[str, tuple[str, str]], differs: str, how: str) -> str:
-    same = [f"{spoken(c)} ({one})" for c, (one, other) in told.items() if one == other]
-    different = [
-        f"{spoken(c)} ({how.format(one, other)})"
-        for c, (one, other) in told.items()
-        if one != other
-    ]
-    said = []
-    if same:
-        said.append(f"same {_listed(same)}")
-    if different:
-        said.append(f"{differs} {_listed(different)}")
-    text = "; ".join(said)
+def _compared(
+    labels: Mapping[str, str], record: pd.Series, columns: Sequence[str], how: str
+) -> str:
+    """In which columns a picture's labels and the item's are the same and in which they differ."""
+    same, different = [], []
+    for column in columns:
+        if column not in labels or column not in record.index or pd.isna(record[column]):
+            continue
+        ours, theirs = labels[column], str(record[column])
+        if ours == theirs:
+            same.append(f"{spoken(column)} ({ours})")
+        else:
+            different.append(f"{spoken(column)} ({how.format(ours, theirs)})")
+    parts = [f"{verb} {_listed(c)}" for verb, c in (("same", same), ("differs in", different)) if c]
+    text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _closeness(searcher: Searcher, row: int, features: Features, *, trained: bool) -> str:
-    """How the two parts of the likeness compare with those of other items."""
+    """How the item's similarity in shape and in colour compares with that of other items."""
     index = searcher.index
-    drawn = np.random.default_rng(0).choice(
-        len(index), min(COMPARED_WITH, len(index)), replace=False
-    )
+    count = min(COMPARED_WITH, len(index))
+    drawn = np.random.default_rng(0).choice(len(index), count, replace=False)
     rows = np.concatenate([[row], drawn[drawn != row]])
     if len(rows) < 2:
         return ""
-    shares = []
+    percents = []
     for colour in (0.0, 1.0):
-        found = index.likeness(
-            features, rows, options=SimilarityOptions(colour=colour, trained=trained)
-        )
-        shares.append(float((found[1:] < found[0]).mean()))
-    shape, colours = (_percent(share) for share in shares)
+        options = SimilarityOptions(colour=colour, trained=trained)
+        similarities = index.likeness(features, rows, options=options)
+        # Rounded down: 99.9 % of them is not all of them.
+        percents.append(f"{int((similarities[1:] < similarities[0]).mean() * 100)} %")
+    shape, colours = percents
     return f"Its shape is closer than that of {shape} of the catalogue, its colours than {colours}."
 
 
-def _percent(share: float) -> str:
-    return f"{int(share * 100)} %"  # 99.9 % of them is not all of them
-
-
-def _note(searcher: Searcher, *, trained: bool) -> str:
-    what = (
+def _note(reduced: bool, head: Head | None) -> str:
+    text = (
         "Warm places are those that the network's comparison of the two pictures rests on; each "
         "place counts by what it has in common with the whole of the other picture."
     )
-    after = []
-    if searcher.index.pca is not None:
-        after.append("reduced")
-    if trained and searcher.index.head is not None:
-        after.append("weighed by what was learned from this catalogue")
-    if not after:
-        return what
+    steps = ["reduced"] * reduced
+    if head is not None:
+        steps.append("weighted by what was learned from this catalogue")
+    if not steps:
+        return text
     return (
-        f"{what} It is the network's own view: what it sees is then "
-        f"{' and '.join(after)}, which has no places."
+        f"{text} It is the network's own view: what it sees is then {' and '.join(steps)}, which "
+        "has no places."
     )
 
 

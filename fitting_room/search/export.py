@@ -1,11 +1,11 @@
-"""Results to take away: as a csv, and as a contact sheet, one picture of query and matches."""
+"""Matches to take away: as a csv, and as a contact sheet, one picture of query and matches."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +16,7 @@ from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SIGNED_NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)", re.ASCII)
 #: Names that Windows keeps for devices, whatever their ending (Microsoft, "Naming Files").
 _DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 
@@ -24,6 +25,7 @@ MOST_ON_SHEET, IN_A_ROW = 60, 6
 #: In pixels: a picture's place, the space around everything, the lines below a picture.
 PICTURE, SPACE, LINE = (180, 240), 24, 20
 NAME_LINES = 2
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _GROUND, _INK, _QUIET, _RULE = "#fbf9f6", "#221d1a", "#6a605a", "#ddd5ca"
 
 
@@ -41,35 +43,33 @@ def safe_cell(value: object) -> str:
     """A cell's text. One that a spreadsheet would take for a formula gets an apostrophe before it,
     which makes it plain text there; numbers stay numbers."""
     text = str(value)
-    if not text.startswith(_FORMULA) or (text[:1] in "+-" and _is_number(text)):
+    if not text.startswith(_FORMULA) or _SIGNED_NUMBER.fullmatch(text):
         return text
     return "'" + text
 
 
-def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
-    """Ranked matches as a csv: rank, id, name, likeness, worth (empty where it was not measured),
-    the ids of items that look all but the same, then the catalogue's ``columns``, its names aside.
-    """
-    told = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
+def safe_csv(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as a csv whose cells spreadsheets take for plain text and numbers."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    head = ("rank", "id", "name", "likeness", "worth", "alike", *told)
-    writer.writerow([safe_cell(cell) for cell in head])
-    for rank, match in enumerate(matches, 1):
-        expected_precision = (
-            "" if match.expected_precision is None else f"{match.expected_precision:.3f}"
-        )
-        cells = (
-            rank,
-            match.id,
-            match.name,
-            f"{match.similarity:.4f}",
-            expected_precision,
-            " ".join(match.others),
-            *(match.attributes.get(column, "") for column in told),
-        )
-        writer.writerow([safe_cell(cell) for cell in cells])
+    csv.writer(out).writerows([safe_cell(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
+    """Ranked matches as a csv: rank, id, name, likeness, expected precision (empty where it was not
+    measured), the ids of near-duplicates, then the catalogue's ``columns``, its names aside."""
+    columns = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
+    rows: list[tuple[object, ...]] = [
+        ("rank", "id", "name", "likeness", "expected_precision", "alike", *columns)
+    ]
+    for rank, match in enumerate(matches, 1):
+        precision = match.expected_precision
+        measured = "" if precision is None else f"{precision:.3f}"
+        others = " ".join(match.others)
+        values = (match.attributes.get(column, "") for column in columns)
+        similarity = f"{match.similarity:.4f}"
+        rows.append((rank, match.id, match.name, similarity, measured, others, *values))
+    return safe_csv(rows)
 
 
 def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str) -> Image.Image:
@@ -84,17 +84,16 @@ def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str
     size = (SPACE + left + columns * cell[0], top + rows * cell[1] + SPACE)
     sheet = Image.new("RGB", size, _GROUND)
     draw = ImageDraw.Draw(sheet)
-    searcher = size[0] - 2 * SPACE
-    draw.text((SPACE, SPACE), _cut(draw, title, _font(22), searcher), _INK, _font(22))
+    draw.text((SPACE, SPACE), _cut(draw, title, _font(22), size[0] - 2 * SPACE), _INK, _font(22))
     for place, shown in enumerate(queries):
-        _put(sheet, draw, (SPACE, top + place * cell[1]), shown)
+        _put(sheet, draw, (SPACE, top + place * cell[1]), shown, "")
     if queries:
         x = SPACE + cell[0]
         draw.line((x, top, x, size[1] - SPACE), _RULE, 2)
     for place, shown in enumerate(matches):
         row, column = divmod(place, columns)
         x, y = SPACE + left + column * cell[0], top + row * cell[1]
-        _put(sheet, draw, (x, y), shown, number=place + 1)
+        _put(sheet, draw, (x, y), shown, f"{place + 1}. ")
     return sheet
 
 
@@ -115,13 +114,6 @@ def as_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def as_jpeg(image: Image.Image) -> bytes:
-    """A picture as the bytes of a JPEG file."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
-
 def file_name(text: str, ending: str) -> str:
     """A file name that every system takes, made of words that anybody may have written."""
     plain = "".join(c if c.isalnum() else "-" for c in text.lower())
@@ -132,35 +124,27 @@ def file_name(text: str, ending: str) -> str:
 
 
 def _put(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    at: tuple[int, int],
-    shown: Shown,
-    number: int | None = None,
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, at: tuple[int, int], shown: Shown, number: str
 ) -> None:
     x, y = at
-    draw.rectangle((x, y, x + PICTURE[0], y + PICTURE[1]), "white", _RULE)
+    width, height = PICTURE
+    draw.rectangle((x, y, x + width, y + height), "white", _RULE)
     if shown.image is not None:
         image = shown.image.convert("RGB")
-        scale = min((PICTURE[0] - 2) / image.width, (PICTURE[1] - 2) / image.height)
+        scale = min((width - 2) / image.width, (height - 2) / image.height)
         fitted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         image = image.resize(fitted, Image.Resampling.LANCZOS)
-        sheet.paste(
-            image, (x + 1 + (PICTURE[0] - fitted[0]) // 2, y + 1 + (PICTURE[1] - fitted[1]) // 2)
-        )
+        sheet.paste(image, (x + 1 + (width - fitted[0]) // 2, y + 1 + (height - fitted[1]) // 2))
     else:
-        draw.text((x + 12, y + PICTURE[1] // 2 - 8), "No picture", _QUIET, _font(14))
-    y += PICTURE[1] + 8
-    name = shown.name if number is None else f"{number}. {shown.name}"
-    for line in _lines(draw, name, _font(15), PICTURE[0], NAME_LINES):
+        draw.text((x + 12, y + height // 2 - 8), "No picture", _QUIET, _font(14))
+    y += height + 8
+    for line in _lines(draw, number + shown.name, _font(15), width, NAME_LINES):
         draw.text((x, y), line, _INK, _font(15))
         y += LINE
-    draw.text((x, y), _cut(draw, shown.detail, _font(13), PICTURE[0]), _QUIET, _font(13))
+    draw.text((x, y), _cut(draw, shown.detail, _font(13), width), _QUIET, _font(13))
 
 
-def _lines(
-    draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int, count: int
-) -> list[str]:
+def _lines(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int, count: int) -> list[str]:
     """A text in at most ``count`` lines of ``width`` pixels; what does not fit is cut off."""
     lines: list[str] = []
     words = text[:300].split()
@@ -174,7 +158,7 @@ def _lines(
     return lines
 
 
-def _cut(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:
     text = " ".join(text[:300].split())
     if draw.textlength(text, font) <= width:
         return text
@@ -183,13 +167,6 @@ def _cut(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, wid
     return text.rstrip() + "…"
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> Font:
     """Pillow's own font, which is there on every machine; it has Latin letters only."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)  # noqa: S101  (of a given size it is)
-    return font
-
-
-def _is_number(text: str) -> bool:
-    digits = text[1:].replace(".", "", 1)
-    return digits.isascii() and digits.isdigit()
+    return ImageFont.load_default(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -186,15 +186,16 @@ class Searcher:
         for place, (row, record) in enumerate(zip(hits.rows.tolist(), records, strict=True)):
             similarity, image = float(hits.similarities[place]), str(record["image"])
             attributes = {c: str(record[c]) for c in columns if not pd.isna(record[c])}
-            match = Match(str(record["id"]), row, similarity, self._path(image), image, attributes)
-            if options is not None:
-                precision = self.index.expected_precision(
-                    similarity, options, plain_background=plain_background
+            precision = options and self.index.expected_precision(
+                similarity, options, plain_background=plain_background
+            )
+            folded = tuple(str(ids.iloc[row]) for row in others[place]) if others else ()
+            path = self._path(image)
+            matches.append(
+                Match(
+                    str(record["id"]), row, similarity, path, image, attributes, precision, folded
                 )
-                match = replace(match, expected_precision=precision)
-            if others is not None:
-                match = replace(match, others=tuple(str(ids.iloc[row]) for row in others[place]))
-            matches.append(match)
+            )
         return matches
 
     def row(self, item: str) -> int | None:
@@ -225,7 +226,7 @@ class Searcher:
 
     @property
     def catalogue_location(self) -> Path:
-        return Path(self.index.manifest["catalogue"]["location"])
+        return Path(self.index.manifest.catalogue.location)
 
     @property
     def store(self) -> ImageStore:

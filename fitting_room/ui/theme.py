@@ -1,4 +1,4 @@
-"""The page's look, beyond what the theme in ``.streamlit/config.toml`` can say."""
+"""The page's styles, beyond what the theme in ``.streamlit/config.toml`` can say."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CSS = """
 .fr-query { background: #fff; border-radius: .6rem; overflow: hidden; margin: 0;
   border: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
 
-/* What a slider leads to at either end is said at once, and not only while it is touched. */
+/* Both ends of a slider are named at once, and not only while it is touched. */
 .stSlider { padding-bottom: .5rem; }
 .stSlider [data-testid="stSliderTickBar"] { opacity: 1; }
 
@@ -52,13 +52,13 @@ _CSS = """
 .fr-section h3 { font-size: 1.15rem; padding: 0; overflow-wrap: anywhere; }
 .st-key-fr-subjects .fr-query img { max-height: 8rem; }
 
-/* The head: the name on one side, the ways on the other. */
+/* The head: the name on one side, links on the other. */
 .st-key-fr-head [data-testid="stPageLink"] a { padding: .3rem .8rem; border-radius: 2rem; }
 
 /* Filters: a wide sheet, values as pills, colours as swatches. */
 [data-testid="stPopoverBody"]:has([class*="st-key-filter-"]) { width: min(44rem, 94vw);
   max-height: 75vh; }
-.st-key-way button { padding-inline: .55rem; }
+.st-key-source button { padding-inline: .55rem; }
 .st-key-fr-chips button { min-height: 2rem; padding: .1rem .7rem; }
 .st-key-fr-trail { margin-bottom: .2rem; }
 .st-key-fr-trail > :nth-child(n+3) { display: flex; align-items: center; gap: .5rem; width: auto; }
@@ -96,7 +96,7 @@ _CSS = """
 .fr-why-scale { display: flex; align-items: center; gap: .6rem; font-size: .82rem; }
 .fr-why-bar { flex: 0 1 9rem; height: .5rem; border-radius: .25rem;
   background: linear-gradient(90deg, #0d088733, #7e03a8, #cc4778, #f89540, #f0f921); }
-.fr-take-label { font-size: .85rem; margin: 0; }
+.fr-share-label { font-size: .85rem; margin: 0; }
 @media (max-width: 640px) { .fr-why img { height: 13rem; } }
 
 .fr-nothing { padding: 2.5rem 1rem; text-align: center; }
@@ -133,7 +133,7 @@ def apply() -> None:
 
 
 def masthead() -> None:
-    """The page's name, what it does in one sentence, and the ways to its other parts."""
+    """The page's name, what it does in one sentence, and links to the other pages."""
     with st.container(
         horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute",
         key="fr-head",
@@ -143,4 +143,4 @@ def masthead() -> None:
             "<p>Show a picture of a garment. See what looks most like it.</p></header>",
             width="content",
         )
-        navigation.ways()
+        navigation.links()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Event
 
 from threadpoolctl import threadpool_limits
 
@@ -17,35 +18,31 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Blas:
-    """Whether numpy's BLAS computes in the thread that asks it."""
-
-    calm = False
+#: Set where numpy's BLAS computes in the thread that calls it, and no other.
+_blas_limited = Event()
 
 
 def limit_blas_threads() -> None:
-    """Have numpy's BLAS compute in the thread that asks it, from now on and in all of this process;
-    :func:`in_slices` then shares work among threads.
+    """Have numpy's BLAS compute in the thread that calls it, from now on and in all of this
+    process; :func:`in_slices` then shares work among threads.
 
-    Threads of BLAS's own wait for more work without sleeping, for up to a tenth of a second after
-    a search: on all cores, which the next picture's network then has to share with them.
+    BLAS's own threads wait for more work without sleeping, for up to a tenth of a second after a
+    search: on all cores, which the next picture's network then has to share with them.
     """
     threadpool_limits(limits=1, user_api="blas")
-    _Blas.calm = True
+    _blas_limited.set()
 
 
 def in_slices(work: Callable[[slice], object], count: int) -> None:
     """Do ``work`` for slices that make up ``count``: one a core, at the same time, where BLAS does
     not use all cores for each anyway, and else one."""
-    workers = cores() if _Blas.calm else 1
+    workers = cores() if _blas_limited.is_set() else 1
     step = max(1, -(-count // workers))
     slices = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-    if len(slices) < 2:
-        for part in slices:
-            work(part)
-        return
-    for _ in _pool(workers).map(work, slices):
-        pass
+    if len(slices) == 1:
+        work(slices[0])
+    else:
+        list(_pool(workers).map(work, slices))
 
 
 @cache

@@ -18,14 +18,14 @@ def ids(page: Page) -> list[str]:
     return cards(page).evaluate_all("cards => cards.map(card => card.dataset.id)")
 
 
-def wait_for_answer(page: Page) -> None:
+def wait_for_matches(page: Page) -> None:
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
     expect(page.locator(".fr-query img")).to_be_visible()
     wait_until_drawn(page)
 
 
 def wait_until_drawn(page: Page) -> None:
-    """Until the server has sent the whole of its answer; before, some cards are still old."""
+    """Until the server has sent all of the page; before, some cards are still old."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
@@ -71,7 +71,7 @@ def take_photo(page: Page) -> None:
 
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
-    """Paste a picture, or mere text, as the browser tells a page about it."""
+    """Paste a picture, or text, as the browser tells a page about it."""
     page.wait_for_function("window.fittingRoomPaste?.listening")
     page.evaluate(
         """([data, kind]) => {
@@ -89,25 +89,39 @@ def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
 
 
 def open_map(page: Page) -> None:
-    """Go to the map by its link, until it is drawn and stands still."""
+    """Go to the map by its link, until it is drawn, in view and stands still."""
     page.get_by_role("link", name="Map", exact=True).click()
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
     wait_until_drawn(page)
     # What is left of the page before moves the map when it goes.
     expect(page.locator("[data-stale=true], .fr-card")).to_have_count(0)
+    page.locator(".fr-map canvas").scroll_into_view_if_needed()
+    page.wait_for_function(
+        """async () => {
+            const frame = () => new Promise(requestAnimationFrame);
+            const at = () => {
+                const map = document.querySelector(".fr-map");
+                const box = map.querySelector("canvas").getBoundingClientRect();
+                return [box.x, box.y, box.width, box.height, map.frMap.width].join();
+            };
+            const before = at();
+            for (let i = 0; i < 5; i++) await frame();
+            return at() === before;
+        }"""
+    )
 
 
 def in_view(page: Page) -> int:
     """How many points the map shows."""
-    return int(page.locator(".fr-atlas").get_attribute("data-in-view") or -1)
+    return int(page.locator(".fr-map").get_attribute("data-in-view") or -1)
 
 
 def where(page: Page, row: int) -> Position:
-    """Where a point stands on the canvas, as the map itself reckons."""
+    """Where a point stands on the canvas, as the map itself computes it."""
     x, y = page.evaluate(
         """row => {
-            const map = document.querySelector(".fr-atlas").frAtlas;
-            return map.screen(map.points[2 * row], map.points[2 * row + 1]);
+            const map = document.querySelector(".fr-map").frMap;
+            return map.screen(map.point(row));
         }""",
         row,
     )
@@ -117,7 +131,7 @@ def where(page: Page, row: int) -> Position:
 def turn_wheel(page: Page, row: int, by: float) -> None:
     """One turn of the wheel over a point of the map, told to it in one step: between a real pointer
     and its wheel the page may move."""
-    page.locator(".fr-atlas canvas").evaluate(
+    page.locator(".fr-map canvas").evaluate(
         """(canvas, [at, by]) => {
             const box = canvas.getBoundingClientRect();
             canvas.dispatchEvent(new WheelEvent("wheel", {
@@ -129,7 +143,7 @@ def turn_wheel(page: Page, row: int, by: float) -> None:
 
 
 def download(page: Page, name: str) -> bytes:
-    """What the button of that name hands on."""
+    """The file that the button of that name saves."""
     with page.expect_download() as coming:
         page.get_by_role("button", name=name).click()
     return coming.value.path().read_bytes()

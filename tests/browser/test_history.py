@@ -1,4 +1,4 @@
-"""From card to card and back, in a browser: the trail, its own buttons, links, filters, crops."""
+"""From query to query and back, in a browser: trail, browser buttons, links, filters, crops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.steps import (
     cards,
     drag_in,
     ids,
-    wait_for_answer,
+    wait_for_matches,
     wait_for_other_cards,
     wait_until_drawn,
 )
@@ -23,7 +23,7 @@ ITEM = "10724"
 
 
 def more_like(page: Page, place: int) -> str:
-    """Ask for more like one of the cards; answers the item's id."""
+    """Search for more like one of the cards; returns the item's id."""
     before = ids(page)
     cards(page).nth(place).get_by_role("button", name="More like this").click()
     expect(page).to_have_url(re.compile(rf"\?item={before[place]}$"))
@@ -36,10 +36,10 @@ def open_filters(page: Page) -> None:
     expect(page.get_by_text("items", exact=False).first).to_be_visible()
 
 
-def test_a_walk_and_the_way_back(visit: Visit, address: str):
+def test_from_card_to_card_and_back(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, RED_DRESS, "mine.jpg")
-    wait_for_answer(page)
+    wait_for_matches(page)
     first = ids(page)
     item = more_like(page, 2)
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
@@ -66,7 +66,7 @@ def test_a_walk_and_the_way_back(visit: Visit, address: str):
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_answer_to_a_card_far_down_is_met_from_its_beginning(
+def test_the_matches_of_a_card_far_down_are_shown_from_their_beginning(
     visit: Visit, address: str, width: int
 ):
     page = visit(f"{address}/?item={ITEM}", width=width)
@@ -113,7 +113,7 @@ def test_a_shared_link_shows_the_same_to_another_visitor(visit: Visit, headed_ad
     expect(slider).to_have_attribute("aria-valuetext", "colour")
 
 
-def test_a_link_that_makes_no_sense_is_told_and_the_page_goes_on(visit: Visit, address: str):
+def test_a_link_that_makes_no_sense_is_reported_and_the_page_goes_on(visit: Visit, address: str):
     page = visit(f"{address}/?item=nothing&n=999&filter-x=1")
     expect(page.get_by_text("Not all of this link could be used")).to_be_visible()
     expect(cards(page)).to_have_count(12)
@@ -132,7 +132,7 @@ def test_less_like_this_by_keyboard(visit: Visit, address: str):
     assert before[0] not in ids(page)
     expect(page).to_have_url(re.compile(f"less={before[0]}"))
     without = ids(page)
-    page.locator(".st-key-fr-less").get_by_role("button").click()
+    page.locator(".st-key-fr-negatives").get_by_role("button").click()
     wait_for_other_cards(page, without)
     assert ids(page) == before
 
@@ -141,7 +141,7 @@ def test_less_like_this_by_keyboard(visit: Visit, address: str):
 def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, width: int):
     page = visit(address, width=width)
     drag_in(page, RED_DRESS)
-    wait_for_answer(page)
+    wait_for_matches(page)
     before = ids(page)
     open_filters(page)
     red = page.get_by_role("button", name=re.compile("^Red 100"))
@@ -171,7 +171,7 @@ def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, w
 def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (DEMO / "images" / f"{ITEM}.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     whole = ids(page)
     page.get_by_role("button", name="Crop").click()
     corner = page.get_by_role("button", name="Lower right corner")
@@ -203,7 +203,7 @@ def test_a_part_of_a_picture_is_drawn_with_the_mouse(visit: Visit, address: str)
     scene.save(buffer, "JPEG", quality=95)
     page = visit(address)
     drag_in(page, buffer.getvalue())
-    wait_for_answer(page)
+    wait_for_matches(page)
     page.get_by_role("button", name="Crop").click()
     corner = page.get_by_role("button", name="Lower left corner")
     expect(corner).to_be_visible()
@@ -231,5 +231,5 @@ def test_the_catalogue_is_searched_by_name(visit: Visit, address: str):
     wait_until_drawn(page)
     more_like(page, 0)
     expect(page.locator(".fr-query img")).to_have_attribute(
-        "alt", re.compile("Asked about: Purple Dress")
+        "alt", re.compile("Chosen item: Purple Dress")
     )

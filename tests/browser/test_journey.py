@@ -1,5 +1,5 @@
-"""Every way in, with a picture whose right answer is known, and the way on from there: at a desk
-and on a phone, in light and dark."""
+"""Every source of a query, with a picture whose right match is known, and what a visitor does from
+there: at a desk in light and on a phone in dark."""
 
 from __future__ import annotations
 
@@ -24,44 +24,52 @@ from tests.browser.steps import (
     open_map,
     paste,
     take_photo,
-    wait_for_answer,
+    wait_for_matches,
     wait_for_other_cards,
     wait_until_drawn,
     where,
 )
 from tests.conftest import DEMO
 
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844, "is_mobile": True, "has_touch": True}
+SCREENS = pytest.mark.parametrize(
+    "screen",
+    [
+        {"width": 1280, "height": 900, "color_scheme": "light"},
+        {
+            "width": 390, "height": 844, "is_mobile": True, "has_touch": True,
+            "color_scheme": "dark",
+        },
+    ],
+    ids=["desk", "phone"],
+)  # fmt: skip
 
 
 def picture(item: str) -> bytes:
     return (DEMO / "images" / f"{item}.jpg").read_bytes()
 
 
-def answered(page: Page, item: str) -> None:
-    """Until the item whose picture was given is the first of the answer."""
-    wait_for_answer(page)
+def wait_for_item(page: Page, item: str) -> None:
+    """Until the item whose picture was given is the first match."""
+    wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", item)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
-def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, object], scheme: str):
-    page = visit(address, color_scheme=scheme, **screen)
+@SCREENS
+def test_every_source_and_on_from_there(visit: Visit, address: str, screen: dict[str, object]):
+    page = visit(address, **screen)
     expect(cards(page)).to_have_count(12)
     wait_until_drawn(page)
     drag_in(page, picture("10005"))
-    answered(page, "10005")
+    wait_for_item(page, "10005")
     paste(page, picture("10484"), "image/jpeg")
-    answered(page, "10484")
+    wait_for_item(page, "10484")
     with page.expect_file_chooser() as dialog:
         page.get_by_test_id("stFileUploaderDropzone").get_by_role("button").last.click()
     dialog.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture("10300")})
-    answered(page, "10300")
+    wait_for_item(page, "10300")
     page.get_by_text("Webcam").click()
     take_photo(page)
-    answered(page, WEBCAM_ITEM)
+    wait_for_item(page, WEBCAM_ITEM)
     page.get_by_text("Catalogue", exact=True).click()
     field = page.get_by_role("textbox", name="Find an item")
     field.fill("10604")
@@ -74,15 +82,15 @@ def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, objec
     cards(page).first.get_by_role("button", name="More like this").click()
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
     wait_for_other_cards(page, before)
-    expect(page.locator(".fr-query img")).to_have_attribute("alt", "Asked about: Red Dress 06")
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", "Chosen item: Red Dress 06")
     expect(cards(page).first).to_contain_text("Red Dress")
-    # On: a filter, a part of the picture, the link to it, and back.
-    found = ids(page)
+    # From there: a filter, a part of the picture, the link to it, and back.
+    unfiltered = ids(page)
     page.get_by_role("button", name="Filter").first.click()
     page.get_by_role("button", name=re.compile("^Green ")).click()
     expect(page.get_by_text("100 of 1,200 items")).to_be_visible()
     page.keyboard.press("Escape")
-    wait_for_other_cards(page, found)
+    wait_for_other_cards(page, unfiltered)
     assert all(n.startswith("Green") for n in cards(page).locator(".fr-name").all_inner_texts())
     green = ids(page)
     page.get_by_role("button", name="Crop").click()
@@ -93,7 +101,7 @@ def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, objec
     wait_for_other_cards(page, green)
     part = ids(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    other = visit(page.url, color_scheme=scheme, **screen)
+    other = visit(page.url, **screen)
     expect(cards(other)).to_have_count(12)
     wait_until_drawn(other)
     assert ids(other) == part
@@ -102,52 +110,47 @@ def test_every_way_in_and_on(visit: Visit, address: str, screen: dict[str, objec
     assert ids(page) == green
     page.go_back()
     wait_for_other_cards(page, green)
-    assert ids(page) == found
+    assert ids(page) == unfiltered
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [DESK, PHONE], ids=["desk", "phone"])
-def test_reasons_files_and_the_map(
-    visit: Visit,
-    address: str,
-    demo_fitting_room: FittingRoom,
-    screen: dict[str, object],
-    scheme: str,
+@SCREENS
+def test_explanation_files_and_the_map(
+    visit: Visit, address: str, demo_fitting_room: FittingRoom, screen: dict[str, object]
 ):
-    page = visit(f"{address}/?item=10604&n=4", color_scheme=scheme, **screen)
+    page = visit(f"{address}/?item=10604&n=4", **screen)
     expect(cards(page)).to_have_count(4)
     wait_until_drawn(page)
     cards(page).first.get_by_role("button", name="Why?").click()
-    reasons = page.get_by_role("dialog")
-    expect(reasons.locator(".fr-why img")).to_have_count(2)
-    expect(reasons.locator(".fr-why img").first).to_have_attribute(
-        "alt", re.compile("^Asked about: Red Dress 06. What counts most is in the ")
+    explanation = page.get_by_role("dialog")
+    expect(explanation.locator(".fr-why img")).to_have_count(2)
+    expect(explanation.locator(".fr-why img").first).to_have_attribute(
+        "alt", re.compile("^Query: Red Dress 06. What counts most is in the ")
     )
     page.wait_for_function(
         "[...document.querySelectorAll('.fr-why img')].every(i => i.naturalWidth > 100)"
     )
-    expect(reasons).to_contain_text("Same type (Dresses)")
+    expect(explanation).to_contain_text("Same type (Dresses)")
     page.keyboard.press("Escape")
-    expect(reasons).to_have_count(0)
-    told = download(page, "Matches as csv").decode("utf-8-sig")
-    assert [row["id"] for row in csv.DictReader(io.StringIO(told))] == ids(page)
+    expect(explanation).to_have_count(0)
+    text = download(page, "Matches as csv").decode("utf-8-sig")
+    assert [row["id"] for row in csv.DictReader(io.StringIO(text))] == ids(page)
     with Image.open(io.BytesIO(download(page, "Contact sheet"))) as sheet:
         assert sheet.format == "PNG"
     open_map(page)
     assert in_view(page) == 1_200
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     row = loneliest(demo_fitting_room)
-    canvas = page.locator(".fr-atlas canvas")
+    canvas = page.locator(".fr-map canvas")
     # A pointer shows and clicks; a finger shows with its first touch and takes with the second.
     touch = "has_touch" in screen
     (canvas.tap if touch else canvas.hover)(position=where(page, row))
     item = str(demo_fitting_room.index.items["id"].iloc[row])
     match = demo_fitting_room.item(item)
     assert match is not None
-    expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
+    expect(page.locator(".fr-map-tip")).to_contain_text(match.name)
     (canvas.tap if touch else canvas.click)(position=where(page, row))
     expect(page).to_have_url(re.compile(rf"\?item={item}\b"))
-    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Chosen item: {match.name}")
 
 
 def loneliest(fitting_room: FittingRoom) -> int:

@@ -1,4 +1,4 @@
-"""The map, the reasons behind a card and what is taken away, in a browser."""
+"""The map, the explanation of a match and the files to save, in a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.browser.steps import (
     in_view,
     open_map,
     turn_wheel,
-    wait_for_answer,
+    wait_for_matches,
     wait_until_drawn,
     where,
 )
@@ -33,14 +33,13 @@ ITEM = "10724"
 
 def wait_for_view(page: Page, condition: str) -> None:
     page.wait_for_function(
-        f"() => {{ const map = document.querySelector('.fr-atlas'); return {condition}; }}"
+        f"() => {{ const map = document.querySelector('.fr-map'); return {condition}; }}"
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_map_and_reasons_have_no_serious_violation(
-    visit: Visit, headed_address: str, scheme: str, width: int
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_map_and_explanation_have_no_serious_violation(
+    visit: Visit, headed_address: str, width: int, scheme: str
 ):
     page = visit(f"{headed_address}/?item={ITEM}&n=4", width=width, color_scheme=scheme)
     expect(cards(page)).to_have_count(4)
@@ -70,31 +69,31 @@ def test_the_map_is_zoomed_pointed_at_and_clicked(
     item = str(demo_fitting_room.index.items["id"].iloc[row])
     match = demo_fitting_room.item(item)
     assert match is not None
-    canvas = page.locator(".fr-atlas canvas")
+    canvas = page.locator(".fr-map canvas")
     turn_wheel(page, row, -1500)
     # Close up there are pictures instead of points; one that is pointed at says its name.
     wait_for_view(page, "map.dataset.view === 'pictures'")
     assert in_view(page) < 60
     canvas.hover(position=where(page, row))
-    expect(page.locator(".fr-atlas-tip")).to_contain_text(match.name)
-    expect(page.locator(".fr-atlas-tip img")).to_be_visible()
+    expect(page.locator(".fr-map-tip")).to_contain_text(match.name)
+    expect(page.locator(".fr-map-tip img")).to_be_visible()
     canvas.click(position=where(page, row))
     expect(page).to_have_url(re.compile(rf"\?item={item}\b"))
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
-    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Asked about: {match.name}")
+    expect(page.locator(".fr-query img")).to_have_attribute("alt", f"Chosen item: {match.name}")
 
 
 def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
     page = visit(f"{address}/map")
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
     wait_until_drawn(page)
-    canvas = page.locator(".fr-atlas canvas")
+    canvas = page.locator(".fr-map canvas")
     canvas.focus()
     for _ in range(3):
         page.keyboard.press("+")
     page.keyboard.press("ArrowRight")
     wait_for_view(page, "map.dataset.inView < 1200")
-    expect(page.locator(".fr-atlas-live")).not_to_be_empty()
+    expect(page.locator(".fr-map-live")).not_to_be_empty()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"\?item=\d+"))
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
@@ -102,9 +101,9 @@ def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
 
 def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     page = visit(f"{address}/map")
-    expect(page.locator(".fr-atlas[data-view]")).to_be_visible()
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
     wait_until_drawn(page)
-    first = page.locator(".fr-atlas-legend button").first
+    first = page.locator(".fr-map-legend button").first
     first.click()
     expect(first).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Zoom in").click()
@@ -115,10 +114,10 @@ def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     expect(first).to_have_attribute("aria-pressed", "false")
 
 
-def test_matches_are_taken_away(visit: Visit, address: str):
+def test_matches_are_saved(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, RED_DRESS)
-    wait_for_answer(page)
+    wait_for_matches(page)
     rows = list(csv.DictReader(io.StringIO(download(page, "Matches as csv").decode("utf-8-sig"))))
     assert [row["id"] for row in rows] == ids(page)
     with Image.open(io.BytesIO(download(page, "Contact sheet"))) as sheet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from fitting_room.settings import Settings
 from tests.browser.conftest import WEBCAM_ITEM, serve
 from tests.browser.steps import (
     Visit,
@@ -17,7 +19,7 @@ from tests.browser.steps import (
     drag_in,
     ids,
     take_photo,
-    wait_for_answer,
+    wait_for_matches,
     wait_for_other_cards,
     wait_until_drawn,
 )
@@ -40,7 +42,7 @@ def test_a_picture_dragged_in_finds_itself_first(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
     drag_in(page, (DEMO / "images" / "10005.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page)).to_have_count(12)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
     expect(cards(page).first).to_contain_text("Very close")
@@ -52,7 +54,7 @@ def test_the_file_dialog_takes_a_phone_picture_upright(visit: Visit, address: st
         page.get_by_test_id("stFileUploaderDropzone").get_by_role("button").last.click()
     picture = {"name": "IMG_1.jpg", "mimeType": "image/jpeg"}
     dialog.value.set_files({**picture, "buffer": lying(DEMO / "images" / "10724.jpg")})
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", "10724")
     size = page.locator(".fr-query img").evaluate("i => [i.naturalWidth, i.naturalHeight]")
     assert size == [96, 128]
@@ -62,20 +64,20 @@ def test_the_webcam_finds_what_is_held_before_it(visit: Visit, address: str):
     page = visit(address)
     page.get_by_text("Webcam").click()
     take_photo(page)
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
     # And the camera is ready for the next one.
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
     take_photo(page)
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", WEBCAM_ITEM)
 
 
 def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_contain_text("Red Dress")
     before = ids(page)
     slider = page.get_by_role("slider", name="How many")
@@ -96,7 +98,7 @@ def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: 
 def test_from_shape_to_colour_by_keyboard(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     usual = ids(page)
     slider = page.get_by_role("slider", name="Shape or colour")
     for word in ("shape", "colour"):
@@ -111,7 +113,7 @@ def test_from_shape_to_colour_by_keyboard(visit: Visit, address: str):
     expect(slider).to_have_attribute("aria-valuetext", "colour")
     wait_for_other_cards(page, by_shape)
     assert all(name.startswith("Red") for name in cards(page).locator(".fr-name").all_inner_texts())
-    # The picture is still there, and what was asked about.
+    # The picture is still there, and so is the heading.
     expect(page.locator(".fr-query img")).to_be_visible()
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
 
@@ -119,7 +121,7 @@ def test_from_shape_to_colour_by_keyboard(visit: Visit, address: str):
 def test_the_head_is_switched_off_and_on(visit: Visit, headed_address: str):
     page = visit(headed_address)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     trained = ids(page)
     switch = page.get_by_role("switch", name="Trained on this catalogue")
     expect(switch).to_be_checked()
@@ -138,7 +140,7 @@ def test_the_head_is_switched_off_and_on(visit: Visit, headed_address: str):
 def test_a_control_runs_the_gallery_alone(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     page.evaluate(
         """() => {
             window.sent = [];
@@ -156,8 +158,8 @@ def test_a_control_runs_the_gallery_alone(visit: Visit, address: str):
     page.get_by_text("Group look-alikes").click()
     expect(page.get_by_role("switch", name="Group look-alikes")).not_to_be_checked()
     wait_until_drawn(page)
-    asked = [BackMsg.FromString(bytes(message)) for message in page.evaluate("window.sent")]
-    reruns = [message.rerun_script for message in asked if message.HasField("rerun_script")]
+    messages = [BackMsg.FromString(bytes(message)) for message in page.evaluate("window.sent")]
+    reruns = [message.rerun_script for message in messages if message.HasField("rerun_script")]
     assert len(reruns) >= 2
     assert all(rerun.fragment_id for rerun in reruns)
 
@@ -165,7 +167,7 @@ def test_a_control_runs_the_gallery_alone(visit: Visit, address: str):
 def test_a_sample_is_one_click_away_and_one_key_too(visit: Visit, address: str):
     page = visit(address)
     page.get_by_role("button", name="Try: Brown handbag").click()
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_contain_text("Handbag")
     page.get_by_text("Try a sample picture").click()
     page.get_by_role("button", name="Try: Red dress").press("Enter")
@@ -194,7 +196,7 @@ def test_a_phone_needs_no_sideways_scrolling(visit: Visit, headed_address: str, 
     page = visit(headed_address, width=width, height=844, is_mobile=True, has_touch=True)
     expect(cards(page)).to_have_count(12)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     wide = page.evaluate(
         "() => [...document.querySelectorAll('.stMain, .stMain *')]"
         ".filter(e => e.scrollWidth > e.clientWidth + 1"
@@ -218,7 +220,7 @@ def test_a_phone_needs_no_sideways_scrolling(visit: Visit, headed_address: str, 
         (b"a,b\n1,2\n", "table.csv", "text/csv", "not allowed"),
     ],
 )
-def test_what_is_refused_is_said(
+def test_a_refusal_is_shown(
     visit: Visit, address: str, data: bytes, name: str, kind: str, sentence: str
 ):
     page = visit(address)
@@ -241,13 +243,16 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(
 
 
 def test_the_first_start_shows_progress_and_then_the_gallery(
-    visit: Visit, tmp_path: Path, address: str
+    visit: Visit, tmp_path: Path, settings: Settings
 ):
-    with serve(cache=tmp_path, backbone="efficientnet_lite0") as url:
+    table = (DEMO / "styles.csv").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "styles.csv").write_text("".join(table[:601]), "utf-8")
+    (tmp_path / "images").symlink_to(DEMO / "images")
+    environment = {"catalogue": tmp_path, "index": tmp_path / "index", "cache": settings.cache}
+    with serve(**environment, backbone="efficientnet_lite0") as url:
         page = visit(url)
-        expect(page.get_by_text("Looking at pictures")).to_be_visible()
-        expect(page.get_by_role("progressbar")).to_be_visible()
-        expect(page.get_by_text("left")).to_be_visible()
+        bar = page.get_by_test_id("stProgress").filter(has_text=re.compile(r"of 600.* left"))
+        expect(bar).to_be_visible()
         expect(cards(page)).to_have_count(12)
         expect(page.get_by_role("progressbar")).to_have_count(0)
 
@@ -256,7 +261,7 @@ def test_the_first_start_shows_progress_and_then_the_gallery(
 def test_the_page_is_readable_in_light_and_dark(visit: Visit, headed_address: str, scheme: str):
     page = visit(headed_address, color_scheme=scheme)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     ground = colour_of(page, ".stApp", "backgroundColor")
     for text in (".fr-name", ".fr-similarity", ".st-key-colour label", ".st-key-fold label"):
         assert contrast(colour_of(page, text, "color"), ground) >= 7
@@ -267,7 +272,7 @@ def test_the_page_is_readable_in_light_and_dark(visit: Visit, headed_address: st
 def test_controls_do_not_overlap(visit: Visit, headed_address: str, width: int):
     page = visit(headed_address, width=width)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
-    wait_for_answer(page)
+    wait_for_matches(page)
     parts = [".st-key-n [role=group]", ".st-key-colour [role=group]"]
     parts += [f".st-key-{key} label" for key in ("n", "colour", "trained", "fold")]
     parts += [".st-key-fr-heading h2", ".stPopover button", ".fr-card >> nth=0"]

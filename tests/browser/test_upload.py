@@ -1,4 +1,4 @@
-"""The ways in that only a browser has: pasting, and several files at once."""
+"""The sources that only a browser has: pasting, and several files at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.browser.steps import (
     cards,
     ids,
     paste,
-    wait_for_answer,
+    wait_for_matches,
     wait_for_other_cards,
     wait_until_drawn,
 )
@@ -32,11 +32,11 @@ def test_a_pasted_picture_that_is_too_large_is_reduced_on_the_way(visit: Visit, 
     expect(cards(page)).to_have_count(12)
     wait_until_drawn(page)
     paste(page, buffer.getvalue())
-    wait_for_answer(page)
+    wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
 
 
-def test_pasted_text_is_told_apart(visit: Visit, address: str):
+def test_pasted_text_is_not_taken_for_a_picture(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
     wait_until_drawn(page)

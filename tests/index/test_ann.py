@@ -33,12 +33,12 @@ from fitting_room.index.ann import (
     AnnSearchParams,
     write_ann,
 )
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import JACCARD, SimilarityOptions
-from fitting_room.index.vectors import FLOAT32, INT8
-from fitting_room.util.tables import Table
+from fitting_room.index.vectors import FLOAT32, INT8, PCA
+from tests.index.made import manifest_of
 from tests.index.test_scoring import a_head
 
 ITEMS, DIMENSION, RESULTS = 4_000, 24, 10
@@ -84,22 +84,11 @@ def write(
     **options: object,
 ) -> Index:
     vectors, descriptors, items = catalogue()
-    write_index(
-        folder,
-        blocks=iter([(vectors[:count], descriptors[:count])]),
-        items=Table(items.iloc[:count]),
-        dimension=DIMENSION,
-        head=None,
-        storage=storage,
-        manifest={
-            "identity": {"backbone": network, "weights": "none", "weights_sha256": "0" * 64},
-            "chosen_because": "a test",
-            "catalogue": {"location": "nowhere", "report": {}},
-            "counts": {"items": count, "failed": 0},
-            "failures": [],
-        },
-        **{"near": True, "pca": None, **options},  # type: ignore[arg-type]
-    )
+    identity = {"backbone": network, "weights": "none", "weights_sha256": "0" * 64}
+    manifest = manifest_of(count, DIMENSION, storage, identity=identity)
+    blocks = [(vectors[:count], descriptors[:count])]
+    options = {"ann": True, **options}
+    write_index(folder, blocks, items.iloc[:count], manifest, **options)  # type: ignore[arg-type]
     return Index.open(folder)
 
 
@@ -107,9 +96,9 @@ def write(
 def _small_is_large() -> Iterator[None]:
     """Some thousand items stand for millions, and no map is drawn of them."""
 
-    def no_map(index: Index, *_: object) -> embedding_map.Map:
-        record = {"basis": "", "laid_out": len(index), "changed": 0}
-        return embedding_map.Map(np.zeros((len(index), 2), np.float32), record)
+    def no_map(rows: np.ndarray, *_: object) -> embedding_map.Map:
+        record = {"basis": "", "laid_out": len(rows), "changed": 0}
+        return embedding_map.Map(np.zeros((len(rows), 2), np.float32), record)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedding_map, "draw", no_map)
@@ -224,7 +213,7 @@ def test_shorter_storages_find_nearly_the_same(
         strict=True,
     )
     assert np.mean([np.isin(e.rows, s.rows).mean() for e, s in pairs]) >= same
-    bytes_on_disk = (stored.folder / "vectors.npy").stat().st_size
+    bytes_on_disk = (current_version(stored.folder) / "vectors.npy").stat().st_size
     assert bytes_on_disk == pytest.approx(ITEMS * DIMENSION * size, abs=256)
 
 
@@ -246,7 +235,7 @@ def test_a_head_has_candidates_of_its_own(
     assert len(searches) == 2
     write_head(folder, None)
     without = Index.open(folder)
-    assert TRAINED_ANN_INDEX not in without.manifest["files"]
+    assert TRAINED_ANN_INDEX not in without.manifest.files
     assert recall(without, queries) >= 0.97
 
 
@@ -317,9 +306,9 @@ def test_centres_are_learned_again_for_another_dimension_or_size(
 def test_only_large_catalogues_have_candidates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert write(tmp_path / "small", 200, near=None).ann is None
+    assert write(tmp_path / "small", 200, ann=None).ann is None
     monkeypatch.setattr(writer, "WORTHWHILE_FROM", 200 * DIMENSION)
-    assert write(tmp_path / "large", 200, near=None).ann is not None
+    assert write(tmp_path / "large", 200, ann=None).ann is not None
 
 
 def test_without_faiss_all_items_are_compared_and_a_warning_says_so(
@@ -339,7 +328,7 @@ def test_without_faiss_all_items_are_compared_and_a_warning_says_so(
             np.testing.assert_array_equal(e.rows, hits.rows)
         assert "pip install 'fitting-room[scale]'" in caplog.text
         caplog.clear()
-        assert write(tmp_path / "index", 200, near=None).ann is None
+        assert write(tmp_path / "index", 200, ann=None).ann is None
         assert "pip install 'fitting-room[scale]'" in caplog.text
 
 
@@ -355,21 +344,21 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_damaged_file_is_reported(tmp_path: Path, small: Path, name: str, damage: str) -> None:
     folder = tmp_path / "index"
     shutil.copytree(small, folder)
-    whole = (folder / name).read_bytes()
+    version = current_version(folder)
+    whole = (version / name).read_bytes()
     other = {"cut": whole[:-100], "noise": np.random.default_rng(0).bytes(len(whole))}
-    (folder / name).write_bytes(other.get(damage, whole + b"\0"))
+    (version / name).write_bytes(other.get(damage, whole + b"\0"))
     if damage != "other":
         with pytest.raises(AnnIndexError, match=f"{name} is damaged"):
-            Ann.open(folder, count=300, dimension=DIMENSION, head_dimension=None)
+            Ann.open(version, count=300, dimension=DIMENSION, head_dimension=None)
     with pytest.raises(IndexUnusable, match="Build it again"):
         Index.open(folder)
 
 
 def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) -> None:
-    whole = (small / ANN_INDEX).read_bytes()
-    vectors, descriptors, _ = catalogue()
-    encoder = AnnEncoder.load(small / ANN_ENCODER, DIMENSION)
-    codes = encoder.encode_items(vectors[:20], descriptors[:20])
+    whole = (current_version(small) / ANN_INDEX).read_bytes()
+    encoder = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION)
+    codes = encoder.encode(catalogue()[0][:20], None, None)
     generator = np.random.default_rng(0)
     opened = 0
     for place in generator.integers(len(whole), size=150):
@@ -387,12 +376,12 @@ def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) 
 
 
 def test_files_of_another_index_are_refused(tmp_path: Path, small: Path) -> None:
-    width = AnnEncoder.load(small / ANN_ENCODER, DIMENSION).width
+    width = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION).width
     for count, dimension in ((299, width), (300, width + 1)):
         with pytest.raises(AnnIndexError, match="does not belong to this index"):
-            AnnIndex.open(small / ANN_INDEX, count, dimension)
+            AnnIndex.open(current_version(small) / ANN_INDEX, count, dimension)
     with pytest.raises(AnnIndexError, match="does not belong to this index"):
-        AnnEncoder.load(small / ANN_ENCODER, DIMENSION + 1)
+        AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION + 1)
     import faiss
 
     faiss.write_index(faiss.IndexFlatIP(8), str(tmp_path / "flat"))

@@ -56,12 +56,12 @@ def test_a_bar_can_be_drawn_at_any_moment(done: int, total: int, seconds: float)
     assert moment.seconds_left is None or moment.seconds_left >= 0.0
 
 
-def test_a_stage_tells_its_start_and_each_step() -> None:
-    told: list[Progress] = []
-    stage = Stage("reading", 10, "files", told.append)
+def test_a_stage_reports_its_start_and_each_step() -> None:
+    reports: list[Progress] = []
+    stage = Stage("reading", 10, "files", reports.append)
     stage.advance()
     stage.advance(4)
-    assert [(p.stage, p.done, p.total, p.unit) for p in told] == [
+    assert [(p.stage, p.done, p.total, p.unit) for p in reports] == [
         ("reading", 0, 10, "files"),
         ("reading", 1, 10, "files"),
         ("reading", 5, 10, "files"),
@@ -70,9 +70,9 @@ def test_a_stage_tells_its_start_and_each_step() -> None:
 
 
 def test_a_stage_that_goes_on_starts_where_the_last_one_stopped() -> None:
-    told: list[Progress] = []
-    Stage("reading", 10, "files", told.append, done=6).advance()
-    assert [p.done for p in told] == [6, 7]
+    reports: list[Progress] = []
+    Stage("reading", 10, "files", reports.append, done=6).advance()
+    assert [p.done for p in reports] == [6, 7]
 
 
 def test_a_stage_counts_its_own_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,9 +80,9 @@ def test_a_stage_counts_its_own_seconds(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         "fitting_room.util.progress.time", SimpleNamespace(perf_counter=lambda: next(clock))
     )
-    told: list[Progress] = []
-    Stage("reading", 10, "files", told.append, started=100.0).advance(2)
-    assert [(p.seconds, p.rate, p.seconds_left) for p in told] == [(0, 0, None), (4, 0.5, 16)]
+    reports: list[Progress] = []
+    Stage("reading", 10, "files", reports.append, started=100.0).advance(2)
+    assert [(p.seconds, p.rate, p.seconds_left) for p in reports] == [(0, 0, None), (4, 0.5, 16)]
 
 
 def test_a_listener_that_stops_the_task_is_heard() -> None:

@@ -1,7 +1,7 @@
 """Small components of the page's own, where neither Streamlit nor a kept package has one.
 
 Each is a script and a style sheet beside this file. They get plain values and put them into the
-page as text and attributes, never as markup; what they send back is checked where it arrives.
+page as text and attributes, never as markup; what they send back is checked where it is used.
 """
 
 from __future__ import annotations

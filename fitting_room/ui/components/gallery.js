@@ -1,8 +1,6 @@
 // The gallery: cards with a picture, what the catalogue says of an item, and its actions.
 // A card that stays keeps its element, so that neither its picture nor the focus is lost.
 
-const ICON_FONT = "fr-icon";
-
 function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -15,7 +13,7 @@ function button(action, card, className) {
   made.type = "button";
   made.dataset.action = action.name;
   if (action.icon) {
-    const icon = element("span", ICON_FONT, action.icon);
+    const icon = element("span", "fr-icon", action.icon);
     icon.setAttribute("aria-hidden", "true");
     made.append(icon);
   }
@@ -56,16 +54,16 @@ function picture(card, actions) {
   return frame;
 }
 
-function likeness(said) {
+function similarity({ text, title, amount }) {
   const line = element("div", "fr-similarity");
-  line.title = said.title;
+  line.title = title;
   line.setAttribute("role", "img");
-  line.setAttribute("aria-label", `${said.text}. ${said.title}`);
+  line.setAttribute("aria-label", `${text}. ${title}`);
   const bar = element("span", "fr-bar");
-  const amount = element("span");
-  amount.style.width = `${(100 * said.amount).toFixed(1)}%`;
-  bar.append(amount);
-  line.append(bar, element("span", "", said.text));
+  const filled = element("span");
+  filled.style.width = `${(100 * amount).toFixed(1)}%`;
+  bar.append(filled);
+  line.append(bar, element("span", "", text));
   return line;
 }
 
@@ -99,7 +97,7 @@ function makeCard(card, actions, number) {
   name.title = card.name;
   text.append(name, element("p", "fr-attributes", card.text));
   made.append(picture(card, actions), text);
-  if (card.likeness) made.append(likeness(card.likeness));
+  if (card.similarity) made.append(similarity(card.similarity));
   const row = element("div", "fr-actions");
   for (const action of actions.filter((a) => a.place === "row"))
     row.append(button(action, card, "fr-action"));
@@ -109,33 +107,32 @@ function makeCard(card, actions, number) {
   return made;
 }
 
-// A new question is answered from its beginning: a card far down was clicked, and the answer to it
-// must not be met in the middle. Those who hear the page are told.
+// After a new query the page shows the beginning of its matches, also where a card far down was
+// clicked, and a screen reader announces them.
 function present(root, data) {
   const page = document.documentElement;
-  const before = page.dataset.frQuestion;
-  page.dataset.frQuestion = data.question;
-  if (before === undefined || before === data.question || !data.question) return;
+  const before = page.dataset.frQuery;
+  page.dataset.frQuery = data.query;
+  if (before === undefined || before === data.query || !data.query) return;
   const start =
     document.querySelector(".st-key-fr-trail") ?? document.querySelector(".st-key-fr-heading");
   if (start && start.getBoundingClientRect().top < 0) {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    start.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    start.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
   }
-  let said = root.parentElement.querySelector(".fr-said");
-  if (!said) {
-    said = element("p", "fr-said");
-    said.setAttribute("role", "status");
-    root.before(said);
+  let status = root.parentElement.querySelector(".fr-status");
+  if (!status) {
+    status = element("p", "fr-status");
+    status.setAttribute("role", "status");
+    root.before(status);
   }
-  said.textContent = `${data.label}: ${data.cards.length} items`;
+  status.textContent = `${data.label}: ${data.cards.length} items`;
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".fr-gallery");
   root.setAttribute("role", "list");
   root.setAttribute("aria-label", data.label);
-  root.classList.remove("fr-waiting");
   const before = new Map([...root.children].map((child) => [child.dataset.key, child]));
   const actions = JSON.stringify(data.actions);
   const cells = data.cards.map((card, number) => {
@@ -162,7 +159,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
     event.preventDefault();
     const card = target.closest(".fr-card");
-    card.classList.add("fr-asked");
+    card.classList.add("fr-pending");
     setTriggerValue("act", { action: target.dataset.action, id: card.dataset.id });
   };
 }

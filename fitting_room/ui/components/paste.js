@@ -5,7 +5,7 @@
 
 const LONGEST_SIDE = 1600;
 // Milliseconds for which a paste is kept; on a page that takes no pictures it is forgotten.
-const MOST_WAIT = 3000;
+const KEEP_FOR = 3000;
 
 async function smaller(file) {
   const bitmap = await createImageBitmap(file);
@@ -43,7 +43,7 @@ async function paste(event) {
   const field = event.target.closest?.("input, textarea, [contenteditable=true]");
   const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
   if (!file) {
-    // Text pasted into a field is none of ours; pasted beside one it was meant as a picture.
+    // Text pasted into a field is left to it; pasted elsewhere it was meant to be a picture.
     if (!field) send({ problem: "none" });
     return;
   }
@@ -64,7 +64,7 @@ export default function ({ data, setTriggerValue }) {
     document.addEventListener("paste", paste);
     desk.listening = true;
   }
-  if (desk.waiting && performance.now() - desk.waiting.since < MOST_WAIT) send(desk.waiting.value);
+  if (desk.waiting && performance.now() - desk.waiting.since < KEEP_FOR) send(desk.waiting.value);
   desk.waiting = null;
   return () => {
     desk.receivers = desk.receivers.filter((other) => other !== receiver);

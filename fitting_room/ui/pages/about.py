@@ -11,14 +11,15 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.embedding.backbones import get_backbone
-from fitting_room.facade import FittingRoom
 from fitting_room.index.scoring import Hits
 from fitting_room.search import duplicates, export
 from fitting_room.search.duplicates import Group
-from fitting_room.ui.query.subjects import plain
-from fitting_room.ui.results.facets import label
+from fitting_room.search.searcher import Searcher
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.results import card_actions
 from fitting_room.ui.results.gallery import card, cards
 from fitting_room.ui.shared import once, resources
+from fitting_room.ui.shared.text import label, percent, plain
 
 #: Groups on a page, items of a group that are shown, and rejected pictures that are listed.
 GROUPS_ON_PAGE, SHOWN_OF_GROUP, FAILURES_SHOWN = 6, 6, 200
@@ -41,13 +42,13 @@ def page() -> None:
     _lookalikes(fitting_room)
 
 
-def _figures(fitting_room: FittingRoom) -> None:
-    index = fitting_room.index
-    counts = index.manifest["counts"]
+def _figures(searcher: Searcher) -> None:
+    index = searcher.index
+    counts = index.manifest.counts
     values = {
         "Items": f"{len(index):,}",
-        "Columns": f"{len(fitting_room.attributes):,}",
-        "Studio pictures": _share(counts["studio"], len(index)),
+        "Columns": f"{len(searcher.attributes):,}",
+        "Plain backgrounds": _share(counts.plain_background, len(index)),
         "Numbers each": f"{index.dimension:,}",
     }
     cells = "".join(
@@ -58,15 +59,11 @@ def _figures(fitting_room: FittingRoom) -> None:
 
 
 def _share(part: int, whole: int) -> str:
-    return _percent(part / whole) if whole else "–"
+    return percent(part / whole, 1) if whole else "–"
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %")
-
-
-def _network(fitting_room: FittingRoom) -> None:
-    index, identity = fitting_room.index, fitting_room.index.identity
+def _network(searcher: Searcher) -> None:
+    index, identity = searcher.index, searcher.index.identity
     st.subheader("What compares the pictures", anchor=False)
     height, width = get_backbone(identity["backbone"]).input_size
     size = identity.get("preprocessing", {}).get("input_size", [height, width])
@@ -78,11 +75,11 @@ def _network(fitting_room: FittingRoom) -> None:
     if index.pca is not None:
         text += f", reduced from {len(index.pca.mean):,} by a PCA"
     st.markdown(plain(f"{text}. Colours and silhouettes are compared beside that."))
-    st.caption(plain(f"Built {index.manifest['created'].replace('T', ' ')[:16]} (UTC)."))
+    st.caption(plain(f"Built {index.manifest.created.replace('T', ' ')[:16]} (UTC)."))
 
 
-def _head(fitting_room: FittingRoom) -> None:
-    head = fitting_room.index.head
+def _head(searcher: Searcher) -> None:
+    head = searcher.index.head
     st.subheader("What was learned", anchor=False)
     if head is None:
         st.markdown(
@@ -123,13 +120,13 @@ def _validation(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         column = str(name).removesuffix("_after")
         before = found.get(f"{column}_before")
         title = "All of them" if column == "all" else label(column)
-        was = _percent(before) if isinstance(before, int | float) else "–"
-        rows.append((title, was, _percent(after)))
+        was = percent(before, 1) if isinstance(before, int | float) else "–"
+        rows.append((title, was, percent(after, 1)))
     return rows
 
 
-def _worth(fitting_room: FittingRoom) -> None:
-    told = fitting_room.index.calibration
+def _worth(searcher: Searcher) -> None:
+    told = searcher.index.calibration
     st.subheader("What a likeness is worth", anchor=False)
     if told is None:
         st.markdown("The catalogue says too little of its items for it to be measured.")
@@ -145,15 +142,15 @@ def _worth(fitting_room: FittingRoom) -> None:
     table: dict[str, list[str]] = {"Likeness": [f"{mark:.1f}" for mark in marks]}
     for name, curves in ways:
         if curves:
-            table[name] = [f"{curves[1](mark):.0%}".replace("%", " %") for mark in marks]
+            table[name] = [percent(curves[1](mark)) for mark in marks]
     st.table(table, hide_index=True)
 
 
-def _rows(fitting_room: FittingRoom) -> None:
-    report = fitting_room.index.manifest["catalogue"]["report"]
-    counts = fitting_room.index.manifest["counts"]
+def _rows(searcher: Searcher) -> None:
+    report = searcher.index.manifest.catalogue.report
+    counts = searcher.index.manifest.counts
     st.subheader("What became of the rows", anchor=False)
-    rows = [("Read", counts.get("rows"), "")]
+    rows = [("Read", counts.rows, "")]
     for verb, key in (("Repaired", "repaired"), ("Left out", "dropped")):
         reasons = report.get(key)
         if not isinstance(reasons, dict):
@@ -164,8 +161,8 @@ def _rows(fitting_room: FittingRoom) -> None:
             rows.append((f"{verb}: {reason}", count, ", ".join(map(str, named[:5]))))
     if type(report.get("unlisted")) is int and report["unlisted"]:
         rows.append(("Pictures without a row", report["unlisted"], ""))
-    rows.append(("Without a usable picture", counts.get("failed"), ""))
-    rows.append(("In the index", len(fitting_room.index), ""))
+    rows.append(("Without a usable picture", counts.failed, ""))
+    rows.append(("In the index", len(searcher.index), ""))
     st.table(
         {
             "Rows": [plain(name) for name, _, _ in rows],
@@ -180,8 +177,8 @@ def _rows(fitting_room: FittingRoom) -> None:
         st.caption(plain(f"Kept with an empty cell: {cells}."))
 
 
-def _failures(fitting_room: FittingRoom) -> None:
-    failures = fitting_room.index.manifest["failures"]
+def _failures(searcher: Searcher) -> None:
+    failures = searcher.index.manifest.failures
     if not failures:
         return
     with st.expander(f"Pictures that could not be used ({len(failures):,})"):
@@ -198,20 +195,23 @@ def _failures(fitting_room: FittingRoom) -> None:
 
 
 @st.fragment
-def _lookalikes(fitting_room: FittingRoom) -> None:
-    build = fitting_room.index.manifest["build"]
-    if st.session_state.get("reviewing") != build:
+def _lookalikes(searcher: Searcher) -> None:
+    build = searcher.index.manifest.build
+    session = sessions.current()
+    card_actions.follow()
+    card_actions.open_dialog(searcher, None)
+    if session.reviewed != build:
         st.markdown(
             "Items whose pictures look all but the same may be listed twice by mistake. To find "
             "them all, every item is compared with every other."
         )
         if not st.button("Find look-alikes", icon=":material/content_copy:"):
             return
-        st.session_state.reviewing = build
-    groups = once.work_out(
+        session.reviewed = build
+    groups = once.compute(
         "look-alikes",
         build,
-        lambda listener: duplicates.find(fitting_room.index, listener),
+        lambda listener: duplicates.find(searcher.index, listener),
         "Comparing every item with every other …",
     )
     if not groups:
@@ -225,7 +225,7 @@ def _lookalikes(fitting_room: FittingRoom) -> None:
         st.markdown(f"{text}.", width="stretch")
         st.download_button(
             "Groups as csv",
-            lambda: duplicates.as_csv(fitting_room.index, groups).encode("utf-8-sig"),
+            lambda: duplicates.as_csv(searcher.index, groups).encode("utf-8-sig"),
             file_name=export.file_name("look-alikes", "csv"),
             mime="text/csv",
             icon=":material/table:",
@@ -236,10 +236,10 @@ def _lookalikes(fitting_room: FittingRoom) -> None:
     number = int(st.pagination(pages, key="groups-page")) if pages > 1 else 1
     first = (number - 1) * GROUPS_ON_PAGE
     for place, group in enumerate(groups[first : first + GROUPS_ON_PAGE], first + 1):
-        _group(fitting_room, place, group)
+        _group(searcher, place, group)
 
 
-def _group(fitting_room: FittingRoom, place: int, group: Group) -> None:
+def _group(searcher: Searcher, place: int, group: Group) -> None:
     more = len(group) - SHOWN_OF_GROUP
     title = f"Group {place:,}: {len(group):,} items"
     if group.identical:
@@ -248,6 +248,6 @@ def _group(fitting_room: FittingRoom, place: int, group: Group) -> None:
         title += f" (the first {SHOWN_OF_GROUP} are shown)"
     st.html(f'<div class="fr-section"><h3>{escape(title)}</h3></div>')
     rows = np.array(group.rows[:SHOWN_OF_GROUP], np.int64)
-    matches = fitting_room.matches(Hits(rows, np.ones(len(rows), np.float32)), None)
+    matches = searcher.matches(Hits(rows, np.ones(len(rows), np.float32)), None)
     shown = [card(match, f"group-{place}-{i}") for i, match in enumerate(matches)]
-    cards(fitting_room, None, shown, title, f"group-{place}")
+    cards(searcher, None, shown, title, f"group-{place}")

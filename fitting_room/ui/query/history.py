@@ -1,8 +1,7 @@
-"""A visitor's way through the catalogue: what is asked about, and the steps that led there.
+"""What a visitor asks, and the queries that led there: plain values without Streamlit.
 
-Plain values without Streamlit. A :class:`Step` is all that a question consists of; whatever a page
-shows is computed from one, so that a link, the browser's back button and the trail of steps bring
-back the same view.
+A :class:`Query` is all that a view's subject consists of; whatever a page shows is computed from
+one, so that a link, the browser's back button and the trail bring back the same view.
 """
 
 from __future__ import annotations
@@ -10,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-#: Steps that a trail keeps, pictures and items that are asked about at once, and items that are
-#: wanted less. Bounds what one visitor may keep and what a link may ask for.
-MOST_STEPS, MOST_SUBJECTS, MOST_NEGATIVES = 24, 8, 12
+#: Bounds on what one visitor may keep and what a link may ask for: queries in a history, subjects
+#: and negatives of a query.
+MAX_QUERIES, MAX_SUBJECTS, MAX_NEGATIVES = 24, 8, 12
 #: A crop is given in thousandths of the picture's width and height; a side has at least this many.
-LEAST_SIDE = 50
+MIN_SIDE = 50
 
 ITEM, PICTURE = "item", "picture"
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of a picture: its edges in thousandths of the picture's width and height."""
+    """A part of a picture: its edges in thousandths of the picture's width and height. Raises
+    ``ValueError`` where they are no part of a picture."""
 
     left: int
     top: int
@@ -29,8 +29,8 @@ class Box:
     bottom: int
 
     def __post_init__(self) -> None:
-        whole = 0 <= self.left < self.right <= 1000 and 0 <= self.top < self.bottom <= 1000
-        if not whole or min(self.right - self.left, self.bottom - self.top) < LEAST_SIDE:
+        inside = 0 <= self.left < self.right <= 1000 and 0 <= self.top < self.bottom <= 1000
+        if not inside or min(self.right - self.left, self.bottom - self.top) < MIN_SIDE:
             raise ValueError("no part of a picture")
 
     @classmethod
@@ -53,8 +53,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One thing that is asked about: an item of the catalogue or a picture of the visitor's.
-    ``id`` is the item's, or the picture's name in the session."""
+    """An item of the catalogue or a picture of the visitor's. ``id`` is the item's, or the
+    picture's name in the session."""
 
     kind: str
     id: str
@@ -62,9 +62,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question. ``subjects`` are asked about as one, or with ``apart`` each for itself; ``less``
-    are ids of items that the answer should be unlike; ``crop`` is the part that counts where a
-    single subject is asked about."""
+    """What to search with. ``subjects`` are combined into one search, or with ``apart`` searched
+    one by one; ``negatives`` are ids of items that results should be unlike; ``crop`` is the part
+    of a single subject that is searched with."""
 
     subjects: tuple[Subject, ...] = ()
     negatives: tuple[str, ...] = ()
@@ -75,60 +75,61 @@ class Query:
         return bool(self.subjects)
 
     def without(self, subject: Subject) -> Query:
-        """The question without one of its subjects."""
+        """The query without one of its subjects."""
         left = tuple(other for other in self.subjects if other != subject)
-        return replace(self, subjects=left, crop=None, negatives=self.negatives if left else ())
+        negatives = self.negatives if left else ()
+        return Query(left, negatives, apart=self.apart and len(left) > 1)
 
-    def less_like(self, item: str) -> Query:
-        """The question with one more item that the answer should be unlike."""
+    def with_negative(self, item: str) -> Query:
+        """The query with one more negative, the oldest dropped where there are too many."""
         negatives = [*(other for other in self.negatives if other != item), item]
-        return replace(self, negatives=tuple(negatives[-MOST_NEGATIVES:]))
+        return replace(self, negatives=tuple(negatives[-MAX_NEGATIVES:]))
 
 
-def of_items(ids: Iterable[str]) -> Query:
-    """The question for items of the catalogue."""
+def query_of_items(ids: Iterable[str]) -> Query:
+    """The query with items of the catalogue."""
     return Query(tuple(Subject(ITEM, item) for item in dict.fromkeys(ids)))
 
 
 @dataclass(slots=True)
 class History:
-    """The steps so far and the place among them; steps after it are those one came back from."""
+    """The queries so far and the position among them, -1 at the start; queries after it are those
+    the visitor came back from."""
 
-    steps: list[Query] = field(default_factory=list)
-    place: int = -1
+    queries: list[Query] = field(default_factory=list)
+    position: int = -1
 
     @property
     def query(self) -> Query:
-        """The question of the moment; an empty one at the start."""
-        return self.steps[self.place] if self.place >= 0 else Query()
+        """The current query; an empty one at the start."""
+        return self.queries[self.position] if self.position >= 0 else Query()
 
     @property
     def trail(self) -> list[Query]:
-        """The steps that led here, this one last."""
-        return self.steps[: self.place + 1]
+        """The queries that led here, the current one last."""
+        return self.queries[: self.position + 1]
 
     def go(self, query: Query) -> None:
-        """Take a step. One that was taken before, right before or right after this one (the
-        browser's buttons) or else last, is gone back to; an empty one leads to the start."""
+        """Go to a query by an address. One that is known, right before or right after this one
+        (the browser's buttons) or else last, is gone back to; an empty one leads to the start."""
         if query == self.query:
             return
         if not query:
-            self.place = -1
+            self.position = -1
             return
-        near = [p for p in (self.place - 1, self.place + 1) if 0 <= p < len(self.steps)]
-        for place in (*near, *range(len(self.steps) - 1, -1, -1)):
-            if self.steps[place] == query:
-                self.place = place
+        beside = [p for p in (self.position - 1, self.position + 1) if 0 <= p < len(self.queries)]
+        for position in (*beside, *range(len(self.queries) - 1, -1, -1)):
+            if self.queries[position] == query:
+                self.position = position
                 return
         self.advance(query)
 
     def advance(self, query: Query) -> None:
-        """Take a new step from here; the ones that one came back from are forgotten."""
-        if query == self.query:
-            return
-        self.steps = [*self.trail, query][-MOST_STEPS:]
-        self.place = len(self.steps) - 1
+        """Go on to a new query; those that the visitor came back from are forgotten."""
+        if query != self.query:
+            self.queries = [*self.trail, query][-MAX_QUERIES:]
+            self.position = len(self.queries) - 1
 
-    def back(self, place: int) -> None:
-        """Go back to a place of the trail, or with -1 to the start."""
-        self.place = max(-1, min(place, len(self.steps) - 1))
+    def back(self, position: int) -> None:
+        """Go back to a position of the trail, or with -1 to the start."""
+        self.position = max(-1, min(position, len(self.queries) - 1))

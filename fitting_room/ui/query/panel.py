@@ -1,5 +1,5 @@
-"""What is asked about, shown: the pictures and items, the part that counts, what is wanted less,
-and the trail of steps that led there."""
+"""The query panel: its pictures and items, the part that is searched with, its negatives, and the
+trail of queries that led there."""
 
 from __future__ import annotations
 
@@ -8,36 +8,41 @@ from html import escape
 
 import streamlit as st
 
-from fitting_room.facade import FittingRoom
+from fitting_room.search.searcher import Searcher
 from fitting_room.ui.components import component, sent
-from fitting_room.ui.query import session, subjects
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.query import subjects
 from fitting_room.ui.query.history import PICTURE, Box, Query, Subject
-from fitting_room.ui.query.subjects import Asked, plain, short
+from fitting_room.ui.query.session import TOGETHER, UPLOADED
+from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.shared import media
+from fitting_room.ui.shared.text import plain, shorten
 
-#: Steps of the trail that are shown.
-STEPS_SHOWN = 6
-EACH, TOGETHER = "Each for itself", "Like these"
+#: Queries of the trail that are shown.
+MAX_SHOWN = 6
+EACH, COMBINED = "Each for itself", "Like these"
+WHOLE = Box(0, 0, 1000, 1000)
 
 
-def show(fitting_room: FittingRoom, asked: Asked) -> None:
-    """The subjects of a question and what can be changed about it."""
-    if len(asked.subjects) == 1:
-        _one(fitting_room, asked)
+def show(searcher: Searcher, resolved: ResolvedQuery) -> None:
+    """The subjects of a query and what can be changed about it."""
+    if len(resolved.pictures) == 1:
+        _one(searcher, resolved)
     else:
-        _several(asked)
-    _less(fitting_room, asked)
+        _several(resolved)
+    _negatives(searcher, resolved.query.negatives)
 
 
-def _one(fitting_room: FittingRoom, asked: Asked) -> None:
-    subject, known = asked.query.subjects[0], asked.subjects[0]
-    if st.session_state.get("cropping") == asked.query.subjects[0]:
-        _crop(fitting_room, asked, subject)
+def _one(searcher: Searcher, resolved: ResolvedQuery) -> None:
+    session = sessions.current()
+    subject, picture = resolved.query.subjects[0], resolved.pictures[0]
+    if session.cropping == subject:
+        _cropper(searcher, subject, resolved.query.crop)
         return
-    _picture(known.jpeg, _alt(subject, known.name), "asked")
+    _picture(picture.jpeg, _alt(subject, picture.name), "query")
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.caption(plain(short(known.name)), width="stretch")
-        if known.jpeg:
+        st.caption(plain(shorten(picture.name)), width="stretch")
+        if picture.jpeg:
             st.button(
                 "Crop",
                 icon=":material/crop:",
@@ -46,18 +51,23 @@ def _one(fitting_room: FittingRoom, asked: Asked) -> None:
                 args=(subject,),
                 help="Search with a part of the picture",
             )
-        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
-    if asked.query.crop is not None:
+        _clear_button()
+    if resolved.query.crop is not None:
         st.button(
             "Use the whole picture",
             icon=":material/zoom_out_map:",
             on_click=_set_crop,
-            args=(None,),
+            args=(WHOLE,),
         )
 
 
+def _clear_button() -> None:
+    back = sessions.current().go_back
+    st.button("Clear", icon=":material/close:", type="tertiary", on_click=back, args=(-1,))
+
+
 def _alt(subject: Subject, name: str) -> str:
-    return f"Your picture: {name}" if subject.kind == PICTURE else f"Asked about: {name}"
+    return f"Your picture: {name}" if subject.kind == PICTURE else f"Chosen item: {name}"
 
 
 def _picture(jpeg: bytes, alt: str, place: str) -> None:
@@ -69,87 +79,75 @@ def _picture(jpeg: bytes, alt: str, place: str) -> None:
     st.html(f'<figure class="fr-query">{image}</figure>')
 
 
-def _several(asked: Asked) -> None:
-    st.session_state.together = EACH if asked.query.apart else TOGETHER
+def _several(resolved: ResolvedQuery) -> None:
     st.segmented_control(
         "Search",
-        [EACH, TOGETHER],
+        [EACH, COMBINED],
         required=True,
-        key="together",
-        on_change=_choose_together,
+        **sessions.widget(TOGETHER, EACH if resolved.query.apart else COMBINED, _set_apart),
         label_visibility="collapsed",
         width="stretch",
     )
     with st.grid(3, min_column_width=80, gap="xsmall", key="fr-subjects"):
-        pairs = zip(asked.query.subjects, asked.subjects, strict=True)
-        for place, (subject, known) in enumerate(pairs):
+        pairs = zip(resolved.query.subjects, resolved.pictures, strict=True)
+        for place, (subject, picture) in enumerate(pairs):
             with st.container(gap="xxsmall"):
-                _picture(known.jpeg, _alt(subject, known.name), f"asked-{place}")
+                _picture(picture.jpeg, _alt(subject, picture.name), f"query-{place}")
                 st.button(
                     "Leave out",
                     key=f"leave-{place}",
                     type="tertiary",
-                    help=f"Ask without {plain(short(known.name))}",
+                    help=f"Search without {plain(shorten(picture.name))}",
                     on_click=_leave_out,
                     args=(subject,),
                 )
-    st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+    _clear_button()
 
 
-def _less(fitting_room: FittingRoom, asked: Asked) -> None:
-    if not asked.query.negatives:
+def _negatives(searcher: Searcher, items: tuple[str, ...]) -> None:
+    if not items:
         return
     st.caption("Less like")
-    with st.container(horizontal=True, gap="xsmall", key="fr-less"):
-        for item in asked.query.negatives:
-            match = fitting_room.item(item)
-            if match is not None:
-                st.button(
-                    plain(short(match.name, 32)),
-                    key=f"less-{item}",
-                    icon=":material/close:",
-                    help="No longer less like this",
-                    on_click=_forgive,
-                    args=(item,),
-                )
+    with st.container(horizontal=True, gap="xsmall", key="fr-negatives"):
+        for match in filter(None, map(searcher.item, items)):
+            st.button(
+                plain(shorten(match.name, 32)),
+                key=f"negative-{match.id}",
+                icon=":material/close:",
+                help="No longer less like this",
+                on_click=_drop_negative,
+                args=(match.id,),
+            )
 
 
-def _choose_together() -> None:
-    apart = st.session_state.get("together") == EACH
-    session.ask_about(replace(session.history().query, apart=apart))
+def _set_apart() -> None:
+    session = sessions.current()
+    session.ask(replace(session.history.query, apart=sessions.chosen(TOGETHER) == EACH))
 
 
 def _leave_out(subject: Subject) -> None:
-    left = session.history().query.without(subject)
-    session.ask_about(replace(left, apart=left.apart and len(left.subjects) > 1))
+    session = sessions.current()
+    session.ask(session.history.query.without(subject))
 
 
-def _forgive(item: str) -> None:
-    query = session.history().query
-    session.ask_about(
-        replace(query, negatives=tuple(other for other in query.negatives if other != item))
-    )
+def _drop_negative(item: str) -> None:
+    session = sessions.current()
+    query = session.history.query
+    session.ask(replace(query, negatives=tuple(n for n in query.negatives if n != item)))
 
 
-def _clear() -> None:
-    session.acted()
-    session.history().back(-1)
-    st.session_state.pop("refusal", None)
-    st.session_state.pop("cropping", None)
-
-
-# --- the part that counts ---------------------------------------------------------------------
+# --- the part that is searched with -----------------------------------------------------------
 
 
 def _begin_crop(subject: Subject) -> None:
-    session.acted()
-    st.session_state.cropping = subject
+    sessions.current().act()
+    sessions.current().cropping = subject
 
 
-def _crop(fitting_room: FittingRoom, asked: Asked, subject: Subject) -> None:
-    whole = subjects.known(fitting_room, subject)
-    assert whole is not None  # noqa: S101  (it is being shown)
-    box = asked.query.crop
+def _cropper(searcher: Searcher, subject: Subject, box: Box | None) -> None:
+    whole = subjects.find(searcher, subject)
+    if whole is None:
+        return
     component("cropper")(
         key="cropper",
         data={
@@ -162,55 +160,51 @@ def _crop(fitting_room: FittingRoom, asked: Asked, subject: Subject) -> None:
 
 
 def _take_box() -> None:
-    session.acted()
-    given = sent("cropper", "box")
-    st.session_state.pop("cropping", None)
-    if not isinstance(given, str) or given == "cancel":
-        return
+    session, message = sessions.current(), sent("cropper", "box")
+    session.act()
+    session.cropping = None
     try:
-        box = Box.parse(given)
-    except ValueError:
+        box = Box.parse(message) if isinstance(message, str) else None
+    except ValueError:  # also what the button to cancel sends
         return
-    _set_crop(box)
+    if box is not None:
+        _set_crop(box)
 
 
-def _set_crop(box: Box | None) -> None:
-    if box == Box(0, 0, 1000, 1000):
-        box = None
-    query = session.history().query
+def _set_crop(box: Box) -> None:
+    session = sessions.current()
+    query = session.history.query
     if len(query.subjects) == 1:
-        session.ask_about(replace(query, crop=box))
+        session.ask(replace(query, crop=None if box == WHOLE else box))
 
 
 # --- the trail --------------------------------------------------------------------------------
 
 
-def trail(fitting_room: FittingRoom) -> None:
-    """The steps that led here; each leads back."""
-    steps = session.history().trail
-    if len(steps) < 2:
+def trail(searcher: Searcher) -> None:
+    """The queries that led here; each leads back."""
+    queries = sessions.current().history.trail
+    if len(queries) < 2:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="fr-trail"):
+        last = len(queries) - 1
         st.button(
-            "Back", key="back", icon=":material/arrow_back:", on_click=_back, args=(len(steps) - 2,)
+            "Back", key="back", icon=":material/arrow_back:", on_click=_back, args=(last - 1,)
         )
-        first = max(0, len(steps) - STEPS_SHOWN)
-        for place, query in enumerate(steps[first:-1], first):
+        for place in range(max(0, last + 1 - MAX_SHOWN), last):
             st.button(
-                plain(short(_title(fitting_room, query), 22)),
-                key=f"step-{place}",
+                plain(shorten(_title(searcher, queries[place]), 22)),
+                key=f"trail-{place}",
                 type="tertiary",
                 on_click=_back,
                 args=(place,),
             )
-        st.caption(plain(short(_title(fitting_room, steps[-1]), 28)), width="content")
+        st.caption(plain(shorten(_title(searcher, queries[last]), 28)), width="content")
 
 
-def _title(fitting_room: FittingRoom, query: Query) -> str:
-    names = [
-        name for s in query.subjects if (name := subjects.name_of(fitting_room, s)) is not None
-    ]
-    title = names[0] if names else "A picture that is gone"
+def _title(searcher: Searcher, query: Query) -> str:
+    names = filter(None, (subjects.name_of(searcher, subject) for subject in query.subjects))
+    title = next(names, "A picture that is gone")
     if len(query.subjects) > 1:
         title = f"{len(query.subjects)} {'pictures, each' if query.apart else 'together'}"
     if query.crop is not None:
@@ -218,8 +212,6 @@ def _title(fitting_room: FittingRoom, query: Query) -> str:
     return title + (", less like others" if query.negatives else "")
 
 
-def _back(place: int) -> None:
-    session.acted()
-    session.history().back(place)
-    st.session_state.pop("cropping", None)
-    st.session_state.way = session.PICTURE_WAY
+def _back(position: int) -> None:
+    sessions.current().go_back(position)
+    sessions.current().source = UPLOADED

@@ -1,4 +1,5 @@
-"""The ways in: dropped or chosen files, the clipboard, the webcam, the samples, the catalogue."""
+"""The sources of a query: dropped or chosen files, the clipboard, the webcam, samples, the
+catalogue."""
 
 from __future__ import annotations
 
@@ -8,111 +9,112 @@ from pathlib import Path
 
 import streamlit as st
 
-from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
+from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings
 from fitting_room.ui.components import component, sent
-from fitting_room.ui.query import session, subjects
-from fitting_room.ui.query.subjects import Arrived
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.query import subjects
+from fitting_room.ui.query.address import MAX_LETTERS
+from fitting_room.ui.query.session import CAMERA, CATALOGUE, UPLOAD, UPLOADED, WEBCAM, Upload
 from fitting_room.ui.shared import media
+from fitting_room.ui.shared.text import title_of
 
 MAX_SAMPLES = 6
 SAMPLE_SIZE = (180, 240)
 #: Bytes of a pasted picture; the browser reduces what is larger before it sends it.
-MOST_PASTED = 4 * 2**20
-WAYS = {
-    session.PICTURE_WAY: ":material/add_photo_alternate: Picture",
-    session.WEBCAM_WAY: ":material/photo_camera: Webcam",
-    session.CATALOGUE_WAY: ":material/storefront: Catalogue",
+MAX_PASTED = 4 * 2**20
+SOURCES = {
+    UPLOADED: ":material/add_photo_alternate: Picture",
+    WEBCAM: ":material/photo_camera: Webcam",
+    CATALOGUE: ":material/storefront: Catalogue",
 }
 
 
-def ways_in(fitting_room: FittingRoom) -> None:
+def show(searcher: Searcher) -> None:
     """Let the visitor give a picture, or look for an item."""
-    way = st.segmented_control(
+    session = sessions.current()
+    source = st.segmented_control(
         "How do you want to show it?",
-        list(WAYS),
+        list(SOURCES),
         required=True,
-        format_func=WAYS.__getitem__,
-        key="way",
-        on_change=session.acted,
-        persist_state="session",
+        format_func=SOURCES.__getitem__,
+        **session.widget("source"),
         label_visibility="collapsed",
         width="stretch",
     )
-    if way == session.CATALOGUE_WAY:
+    if source == CATALOGUE:
         st.text_input(
             "Find an item by its name or number",
-            key="find",
-            max_chars=session.MOST_LETTERS,
-            on_change=session.acted,
-            persist_state="session",
+            max_chars=MAX_LETTERS,
+            **session.widget("find"),
             placeholder="red dress",
             icon=":material/search:",
         )
         st.caption("Then choose *More like this* below a picture.")
-    elif way == session.WEBCAM_WAY:
+    elif source == WEBCAM:
+        key = _key(CAMERA)
         st.camera_input(
-            "Take a picture of the garment", key=_key("camera"), on_change=_take, args=("camera",)
+            "Take a picture of the garment", key=key, on_change=_take, args=(key, "Webcam picture")
         )
     else:
-        again = bool(session.history().query) or "arrived" in st.session_state
-        with st.container(key="fr-upload-again" if again else "fr-upload-first"):
-            st.file_uploader(
-                "Drop pictures here",
-                type=["image", *sorted(SUFFIXES)],
-                accept_multiple_files=True,
-                max_upload_size=max(1, fitting_room.limits.max_bytes // 2**20),
-                key=_key("upload"),
-                on_change=_take,
-                args=("upload",),
-                help=f"{FORMATS_IN_WORDS}. Pictures are searched with, not kept.",
-                label_visibility="collapsed",
-            )
-    component("paste")(key="paste", data={"most": MOST_PASTED}, on_picture_change=_take_pasted)
+        _uploader(searcher)
+    component("paste")(key="paste", data={"most": MAX_PASTED}, on_picture_change=_take_pasted)
+
+
+def _uploader(searcher: Searcher) -> None:
+    session = sessions.current()
+    again = bool(session.history.query or session.uploads)
+    key = _key(UPLOAD)
+    with st.container(key="fr-upload-again" if again else "fr-upload-first"):
+        st.file_uploader(
+            "Drop pictures here",
+            type=["image", *sorted(SUFFIXES)],
+            accept_multiple_files=True,
+            max_upload_size=max(1, searcher.limits.max_bytes // 2**20),
+            key=key,
+            on_change=_take,
+            args=(key,),
+            help=f"{FORMATS_IN_WORDS}. Pictures are searched with, not kept.",
+            label_visibility="collapsed",
+        )
 
 
 def _key(widget: str) -> str:
-    """A widget's key, new after each picture taken in: Streamlit then lets go of the upload."""
-    return f"{widget}-{st.session_state.get('pictures_taken', 0)}"
+    """A widget's key, new after each upload: Streamlit then lets go of the file."""
+    return f"{widget}-{sessions.current().uploads_taken}"
 
 
-def _take(widget: str) -> None:
-    given = st.session_state.get(_key(widget))
-    uploads = given if isinstance(given, list) else [given] if given else []
-    if not uploads:
+def _take(key: str, name: str = "") -> None:
+    files = sessions.chosen(key)
+    if not files:
         return
-    camera = widget == "camera"
-    subjects.arrive(
-        [
-            Arrived("Webcam picture" if camera else u.name, u.getvalue(), from_camera=camera)
-            for u in uploads
-        ]
-    )
-    st.session_state.pictures_taken = st.session_state.get("pictures_taken", 0) + 1
+    files = files if isinstance(files, list) else [files]
+    subjects.receive([Upload(name or f.name, f.getvalue(), from_camera=bool(name)) for f in files])
+    sessions.current().uploads_taken += 1
 
 
 def _take_pasted() -> None:
-    given = sent("paste", "picture")
-    session.acted()
-    if not isinstance(given, dict):
+    session, message = sessions.current(), sent("paste", "picture")
+    session.act()
+    if not isinstance(message, dict):
         return
-    if problem := given.get("problem"):
-        st.session_state.refusal = [
+    if problem := message.get("problem"):
+        session.refusals = [
             "The picture in the clipboard is too large to be sent. Save it and choose the file."
             if problem == "large"
             else "There is no picture in the clipboard. Copy one and paste again."
         ]
         return
-    data = _decoded(given.get("data"))
+    data = _decoded(message.get("data"))
     if data is None:
-        st.session_state.refusal = ["The clipboard sent something that is no picture."]
+        session.refusals = ["The clipboard sent something that is no picture."]
     else:
-        subjects.arrive([Arrived("Pasted picture", data)])
+        subjects.receive([Upload("Pasted picture", data)])
 
 
 def _decoded(text: object) -> bytes | None:
-    if not isinstance(text, str) or len(text) > MOST_PASTED * 4 // 3 + 4:
+    if not isinstance(text, str) or len(text) > MAX_PASTED * 4 // 3 + 4:
         return None
     try:
         return base64.b64decode(text, validate=True)
@@ -122,45 +124,41 @@ def _decoded(text: object) -> bytes | None:
 
 def samples() -> None:
     """Pictures to try, where there are some."""
-    found = _samples(Settings.from_environment().samples)
-    if not found:
+    previews = _samples(Settings.from_environment().samples)
+    if not previews:
         return
-    if session.history().query:
+    if sessions.current().history.query:
         with st.expander("Try a sample picture"):
-            _offer(found)
+            _offer(previews)
     else:
         st.caption("Nothing at hand? Try one of these.")
-        _offer(found)
+        _offer(previews)
 
 
-def _offer(found: list[tuple[Path, bytes]]) -> None:
+def _offer(previews: list[tuple[Path, bytes]]) -> None:
     with st.grid(3, min_column_width=72, gap="xsmall"):
-        for number, (path, preview) in enumerate(found):
+        for number, (path, preview) in enumerate(previews):
             with st.container(key=f"fr-sample-{number}"):
                 address = media.address(preview, f"sample-{number}")
                 st.html(f'<div class="fr-sample"><img src="{address}" alt=""></div>')
-                st.button(
-                    f"Try: {subjects.title_of(path)}",
-                    key=f"sample-{number}",
-                    on_click=_take_sample,
-                    args=(path,),
-                )
+                label = f"Try: {title_of(path)}"
+                st.button(label, key=f"sample-{number}", on_click=_take_sample, args=(path,))
 
 
 def _take_sample(path: Path) -> None:
     try:
-        subjects.arrive([Arrived(subjects.title_of(path), path.read_bytes())])
+        subjects.receive([Upload(title_of(path), path.read_bytes())])
     except OSError as error:
-        st.session_state.refusal = [f"The sample cannot be read ({error.strerror})."]
+        sessions.current().refusals = [f"The sample cannot be read ({error.strerror})."]
 
 
 @st.cache_data(show_spinner=False)
 def _samples(folder: Path) -> list[tuple[Path, bytes]]:
-    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    read = []
-    for path in found[:MAX_SAMPLES]:
+    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+    previews = []
+    for path in paths[:MAX_SAMPLES]:
         try:
-            read.append((path, media.jpeg(open_image(path), SAMPLE_SIZE)))
+            previews.append((path, media.jpeg(open_image(path), SAMPLE_SIZE)))
         except ImageRejected:
             continue  # a folder of one's own may hold anything; the others are still offered
-    return read
+    return previews

@@ -1,13 +1,12 @@
-"""What a catalogue can be narrowed by, and how many items each value would leave.
+"""What a catalogue can be filtered by, and how many items each value would leave.
 
-Counted with the other filters on and the column's own off: a value's number is what one gets by
-choosing it. Values are numbered once for an index, so that counting is a few passes over small
-integers.
+A column's values are counted with the other filters on and its own off: a value's number is what
+choosing it gives. Values are numbered once for an index, so that counting is a few passes over
+small integers.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ MAX_FILTER_VALUES = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facet:
-    """A column to narrow by: its ``values``, the most frequent first, and ``codes`` int16 ``(N,)``,
+    """A column to filter by: its ``values``, the most frequent first, and ``codes`` int16 ``(N,)``,
     each item's place among them or -1."""
 
     column: str
@@ -77,9 +76,3 @@ def remaining(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> in
     if not masks:
         return len(facets[0].codes) if facets else 0
     return int(np.logical_and.reduce(masks).sum())
-
-
-def label(column: str) -> str:
-    """A column's name for people: `baseColour` -> `Base colour`."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ")
-    return words[:1].upper() + words[1:].lower()

@@ -1,9 +1,9 @@
-"""The answer: a gallery of cards, ranked; or the catalogue, to walk through."""
+"""The results: a gallery of cards, ranked; or the catalogue, to browse."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 from typing import Any
@@ -13,210 +13,205 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.facade import FittingRoom, Match
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.components import component
-from fitting_room.ui.query import session
-from fitting_room.ui.query.history import MOST_SUBJECTS, of_items
-from fitting_room.ui.query.subjects import Asked, Kept
+from fitting_room.ui.query import address
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.query.history import MAX_SUBJECTS, query_of_items
+from fitting_room.ui.query.session import CATALOGUE, QueryPicture
+from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.results import card_actions, controls, share_dialog
-from fitting_room.ui.shared import media, resources
+from fitting_room.ui.shared import media, once, resources
+from fitting_room.ui.shared.text import percent
 
 #: What a card says below an item's name, where the catalogue has it; a catalogue with other
 #: columns shows its first ones.
 PREFERRED_ATTRIBUTES = ("articleType", "baseColour", "gender", "season", "usage", "class")
 ATTRIBUTES_ON_CARD = 4
-#: Above this weight of colour it is colours that a likeness tells of, and how often the kind was
+#: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
-
-#: Answers that a session keeps: those of one question for each of its pictures.
-ANSWERS_KEPT = MOST_SUBJECTS
+#: Searches that a session keeps: those of one query for each of its pictures.
+SEARCHES_KEPT = MAX_SUBJECTS
 
 Card = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """How matches are ranked and narrowed down."""
+
+    n: int
+    where: dict[str, list[str]]
+    options: SimilarityOptions
+    fold: bool
+
+
 @st.fragment
-def show(fitting_room: FittingRoom, asked: Asked | None) -> None:
-    """The controls and the matches of a query, or the catalogue without one. A fragment: what a
-    visitor turns redraws this part only, and nothing is embedded again."""
-    if st.session_state.pop("moved", False):
-        st.rerun()  # what is asked about is another now, and is drawn outside of this part
-    if asked is None or st.session_state.get("way") == session.CATALOGUE_WAY:
-        _catalogue(fitting_room)
+def show(searcher: Searcher, resolved: ResolvedQuery | None) -> None:
+    """The controls and the matches of a query, or the catalogue without one. A fragment: a control
+    draws this part anew and embeds nothing."""
+    session = sessions.current()
+    if session.moved:
+        session.moved = False
+        st.rerun()  # the query is another one now, and is drawn outside of this part
+    if resolved is None or session.source == CATALOGUE:
+        _catalogue(searcher)
     else:
-        _answer(fitting_room, asked)
-    session.write()
-    card_actions.follow(fitting_room, asked)
+        _matches_of_query(searcher, resolved)
+    address.write(session)
+    card_actions.open_dialog(searcher, resolved)
 
 
-def _catalogue(fitting_room: FittingRoom) -> None:
-    """Items from all over the catalogue, always the same ones, or those of a name."""
-    many, filters = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
-    with many:
+def _catalogue(searcher: Searcher) -> None:
+    """Items from all over the catalogue, always the same ones, or those that have some words."""
+    session = sessions.current()
+    number_side, filter_side = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
+    with number_side:
         n = controls.how_many()
-    with filters:
-        where = controls.narrow(fitting_room)
+    with filter_side:
+        where = controls.filters(searcher)
     controls.chips()
-    words = str(st.session_state.get("find") or "").split()
-    browsing = st.session_state.get("way") == session.CATALOGUE_WAY
-    mask = fitting_room.index.mask(where)
-    if browsing and words:
-        mask = mask & fitting_room.named(words)
-    rows = np.flatnonzero(mask)
-    if browsing and words:
-        st.header(f"{len(rows):,} found" if len(rows) else "Nothing found", anchor=False)
+    browsing = session.source == CATALOGUE
+    words = session.find.split() if browsing else []
+    mask = searcher.index.mask(where)
+    if words:
+        rows = np.flatnonzero(mask & searcher.named(words))
+        title = f"{len(rows):,} found" if len(rows) else "Nothing found"
     else:
+        rows = np.random.default_rng(len(searcher.index)).permutation(np.flatnonzero(mask))
         title = "The catalogue" if browsing else "A glance at the catalogue"
-        st.header(title, anchor=False)
-        rows = np.random.default_rng(len(fitting_room.index)).permutation(rows)
+    st.header(title, anchor=False)
     if not len(rows):
-        _nothing_found(named=browsing and bool(words))
+        _nothing_found(named=bool(words))
         return
     page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
-    chosen = rows[(page - 1) * n : page * n]
-    matches = fitting_room.matches(Hits(chosen, np.zeros(len(chosen), np.float32)), None)
-    cards(fitting_room, None, [card(m, f"0-{i}") for i, m in enumerate(matches)], "Catalogue")
+    shown = rows[(page - 1) * n : page * n]
+    matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
+    cards(searcher, None, [card(m, f"0-{i}") for i, m in enumerate(matches)], "Catalogue")
 
 
-def _page(pages: int, what: str) -> int:
-    """Which of some pages is shown: the first one where something else is to be seen than before,
-    unless a link names another."""
-    if st.session_state.get("paged") != what:
-        st.session_state.paged = what
-        st.session_state.first_page = st.session_state.pop("asked_page", 1)
-        st.session_state.page_turn = st.session_state.get("page_turn", 0) + 1
-    if pages < 2:
-        st.session_state.page = 1
-        return 1
-    start = min(st.session_state.first_page, pages)
-    key = f"page-{st.session_state.page_turn}"
-    st.session_state.page = int(st.pagination(pages, default=start, key=key, width="content"))
-    return int(st.session_state.page)
+def _page(pages: int, listing: str) -> int:
+    """Which of the pages of a listing is shown: the first one after another listing."""
+    session = sessions.current()
+    if session.paged not in (None, listing):
+        session.page = 1
+    session.paged = listing
+    session.page = min(session.page, pages)
+    if pages > 1:
+        st.pagination(pages, **session.widget("page", key=f"page-{pages}"), width="content")
+    return session.page
 
 
-def _answer(fitting_room: FittingRoom, asked: Asked) -> None:
+def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
     with st.container(key="fr-controls"):
-        many, colour, filters = st.columns([3, 3, 2], gap="medium", vertical_alignment="center")
+        number_side, colour_side, filter_side = st.columns(
+            [3, 3, 2], gap="medium", vertical_alignment="center"
+        )
     heading = st.container(horizontal=True, vertical_alignment="center", key="fr-heading")
-    with many:
+    with number_side:
         n = controls.how_many()
     with heading:
-        st.header(_heading(asked), anchor=False)
-        trained = controls.trained(fitting_room)
+        st.header(_heading(resolved), anchor=False)
+        trained = controls.trained(searcher)
         fold = controls.fold()
-    with colour:
+    with colour_side:
         options = controls.options(
-            fitting_room, trained=trained, plain_background=asked.plain_background
+            searcher, trained=trained, plain_background=resolved.plain_background
         )
-    with filters:
-        where = controls.narrow(fitting_room)
+    with filter_side:
+        where = controls.filters(searcher)
     controls.chips()
-    if not asked.query.apart:
-        _matches(fitting_room, asked, n, where, options, fold, "0")
+    settings = _Settings(n, where, options, fold)
+    if not resolved.query.apart:
+        _matches(searcher, resolved, settings, "0")
         return
-    for place, subject in enumerate(asked.subjects):
-        _section(place, subject)
-        _matches(fitting_room, asked.alone(place), n, where, options, fold, str(place))
+    for place, picture in enumerate(resolved.pictures):
+        _section(place, picture)
+        _matches(searcher, resolved.alone(place), settings, str(place))
 
 
-def _section(place: int, subject: Kept) -> None:
-    name = escape(subject.name, quote=True)
-    address = media.address(subject.jpeg, f"section-{place}") if subject.jpeg else ""
-    picture = f'<img src="{address}" alt="">' if address else ""
-    st.html(f'<div class="fr-section">{picture}<h3>{name}</h3></div>')
+def _section(place: int, picture: QueryPicture) -> None:
+    name = escape(picture.name, quote=True)
+    source = media.address(picture.jpeg, f"section-{place}") if picture.jpeg else ""
+    image = f'<img src="{source}" alt="">' if source else ""
+    st.html(f'<div class="fr-section">{image}<h3>{name}</h3></div>')
 
 
-def _heading(asked: Asked) -> str:
-    if asked.query.apart:
+def _heading(resolved: ResolvedQuery) -> str:
+    if resolved.query.apart:
         return "Most like each of your pictures"
-    if len(asked.subjects) > 1:
+    if len(resolved.pictures) > 1:
         return "Most like these"
-    return "Most like your picture" if not asked.items else "Most like this"
+    return "Most like your picture" if not resolved.items else "Most like this"
 
 
-def _matches(
-    fitting_room: FittingRoom,
-    asked: Asked,
-    n: int,
-    where: dict[str, list[str]],
-    options: SimilarityOptions,
-    fold: bool,
-    place: str,
-) -> None:
-    if asked.is_out_of_catalogue:
+def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, place: str) -> None:
+    if resolved.is_out_of_catalogue:
         st.caption(
             ":material/search_off: Nothing in the catalogue is close to your picture. "
             "These come nearest."
         )
-    weight = fitting_room.index.colour_weight(options, plain_background=asked.plain_background)
-    matches = _found(fitting_room, asked, n, where, options, fold)
-    # What was measured on garments says nothing of a picture that is none.
-    bare = asked.is_out_of_catalogue or weight > MOSTLY_COLOUR
+    matches = _search(searcher, resolved, settings)
     if not matches:
         _nothing_found(named=False)
         return
-    shown = [card(m, f"{place}-{i}", likeness(m, bare=bare)) for i, m in enumerate(matches)]
-    cards(fitting_room, asked, shown, _heading(asked), f"gallery-{place}")
-    share_dialog.offer(fitting_room, asked, matches, place)
-
-
-def _found(
-    fitting_room: FittingRoom,
-    asked: Asked,
-    n: int,
-    where: dict[str, list[str]],
-    options: SimilarityOptions,
-    fold: bool,
-) -> list[Match]:
-    """The matches. The last answers are kept, so that what does not change them (a card's button,
-    fewer of them, the next sheet) does not search again."""
-    kept: OrderedDict[str, tuple[int, list[Match]]] = st.session_state.setdefault(
-        "answers", OrderedDict()
+    weight = searcher.index.colour_weight(
+        settings.options, plain_background=resolved.plain_background
     )
-    name = repr((fitting_room.index.manifest["build"], asked.query, where, options, fold))
-    count, matches = kept.get(name, (0, []))
+    # What was measured on garments says nothing of a picture that is none.
+    bare = resolved.is_out_of_catalogue or weight > MOSTLY_COLOUR
+    shown = [card(m, f"{place}-{i}", similarity(m, bare=bare)) for i, m in enumerate(matches)]
+    cards(searcher, resolved, shown, _heading(resolved), f"gallery-{place}")
+    share_dialog.offer(searcher, resolved, matches, place)
+
+
+def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> list[Match]:
+    """The matches. The last searches are kept, so that what does not change them (a card's button,
+    fewer of them) does not search again."""
+    searches, n = sessions.current().searches, settings.n
+    build = searcher.index.manifest.build
+    key = repr((build, resolved.query, settings.where, settings.options, settings.fold))
+    count, matches = searches.get(key, (0, []))
     if count < n:
-        matches = fitting_room.search(
-            asked.features,
+        matches = searcher.search(
+            resolved.features,
             n,
-            where,
-            options=options,
-            fold=fold,
-            negatives=asked.negatives,
-            without=asked.items,
+            settings.where,
+            options=settings.options,
+            fold=settings.fold,
+            negatives=resolved.negatives,
+            without=resolved.items,
         )
-        kept[name] = (n, matches)
-    kept.move_to_end(name)
-    while len(kept) > ANSWERS_KEPT:
-        kept.popitem(last=False)
+    once.keep(searches, key, (max(count, n), matches), SEARCHES_KEPT)
     return matches[:n]
 
 
 def _nothing_found(*, named: bool) -> None:
     if named:
         st.html('<p class="fr-nothing">No item has these words in its name or number.</p>')
-        st.button("Show the whole catalogue", on_click=_clear_find, icon=":material/apps:")
+        st.button("Show the whole catalogue", on_click=_show_all, icon=":material/apps:")
         return
     st.html(
         '<p class="fr-nothing">Nothing in the catalogue passes these filters. '
         "Take one off, or all.</p>"
     )
-    st.button("Clear filters", on_click=session.clear_filters, key="clear-filters-nothing",
-              icon=":material/filter_alt_off:")  # fmt: skip
+    controls.clear_button("Clear filters", "nothing", icon=":material/filter_alt_off:")
 
 
-def _clear_find() -> None:
-    st.session_state.find = ""
-    st.session_state.moved = True
-    session.clear_filters()
-    session.acted()
+def _show_all() -> None:
+    session = sessions.current()
+    session.act()
+    session.find = ""
+    session.moved = True
+    session.filter_by({})
 
 
 def cards(
-    fitting_room: FittingRoom,
-    asked: Asked | None,
+    searcher: Searcher,
+    resolved: ResolvedQuery | None,
     shown: Sequence[Card],
     label: str,
     key: str = "gallery",
@@ -224,31 +219,29 @@ def cards(
     """A gallery of cards with their actions."""
     data = {
         "label": label,
-        # Of several galleries the first one begins the answer.
+        # Of several galleries the first one begins the results.
         "first": key in ("gallery", "gallery-0"),
-        "question": "" if asked is None else repr(asked.query),
+        "query": "" if resolved is None else repr(resolved.query),
         "cards": shown,
         "actions": [
             {"name": a.name, "label": a.label, "place": a.place, "icon": a.icon}
-            for a in card_actions.offered(asked)
+            for a in card_actions.offered(resolved)
         ],
     }
-    component("gallery")(
-        key=key, data=data, on_act_change=partial(card_actions.act, fitting_room, key)
-    )
+    component("gallery")(key=key, data=data, on_act_change=partial(card_actions.act, searcher, key))
 
 
-def card(match: Match, place: str, likeness: dict[str, Any] | None = None) -> Card:
+def card(match: Match, place: str, similarity: dict[str, Any] | None = None) -> Card:
     """What the page shows of a match; ``place`` is a name of the card's own on the page."""
     picture = resources.thumbnail(match.image)
     return {
         "id": match.id,
         "name": match.name,
         "src": None if picture is None else media.address(picture, f"card-{place}"),
-        "href": "?" + urlencode(session.params_of(of_items([match.id])), doseq=True),
+        "href": "./?" + urlencode(address.params_of(query_of_items([match.id])), doseq=True),
         "text": " · ".join(_attributes(match)),
         "others": _others(match),
-        "likeness": likeness,
+        "similarity": similarity,
     }
 
 
@@ -260,19 +253,20 @@ def _others(match: Match) -> dict[str, str] | None:
     return {"text": f"+{count:,} alike", "title": f"{count:,} more {verb} all but the same"}
 
 
-def likeness(match: Match, *, bare: bool) -> dict[str, Any]:
+def similarity(match: Match, *, bare: bool) -> dict[str, Any]:
     """How good a match is: in words and by how often such a one was right where that was measured
-    on this catalogue, and otherwise the bare likeness."""
-    if match.expected_precision is None or bare:
+    on this catalogue, and otherwise, or where ``bare``, the similarity alone."""
+    precision = match.expected_precision
+    if precision is None or bare:
         return {
             "amount": max(0.0, match.similarity),
             "text": f"{match.similarity:.2f}",
-            "title": "Likeness to your picture; 1 is the same",
+            "title": "Similarity to your picture; 1 is the same",
         }
     return {
-        "amount": match.expected_precision,
-        "text": describe_share(match.expected_precision),
-        "title": f"Of items this much alike, {match.expected_precision:.0%} were of the same kind",
+        "amount": precision,
+        "text": describe_share(precision),
+        "title": f"Of items this similar, {percent(precision)} were of the same kind",
     }
 
 

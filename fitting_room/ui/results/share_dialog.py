@@ -11,32 +11,31 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 from PIL import Image
 
-from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import ImageRejected, open_image
 from fitting_room.search import export
-from fitting_room.ui.query import session
-from fitting_room.ui.query.history import of_items
-from fitting_room.ui.query.subjects import Asked, plain
+from fitting_room.search.searcher import Match, Searcher
+from fitting_room.ui.query.address import params_of
+from fitting_room.ui.query.history import query_of_items
+from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.shared import resources
+from fitting_room.ui.shared.text import plain
 
-CSV, PNG = "text/csv", "image/png"
 
-
-def show(fitting_room: FittingRoom, asked: Asked | None, match: Match) -> None:  # noqa: ARG001
+def show(searcher: Searcher, _: ResolvedQuery | None, match: Match) -> None:
     """Open the dialog for an item: its picture, name and link."""
-    _dialog(fitting_room, match)
+    _dialog(searcher, match)
 
 
-@st.dialog("Take it away", width="small")
-def _dialog(fitting_room: FittingRoom, match: Match) -> None:
-    st.html('<p class="fr-take-label">Name</p>')
+@st.dialog("Save or share", width="small")
+def _dialog(searcher: Searcher, match: Match) -> None:
+    st.html('<p class="fr-share-label">Name</p>')
     st.code(match.name, language=None, wrap_lines=True)
-    st.html('<p class="fr-take-label">Link to what looks like it</p>')
+    st.html('<p class="fr-share-label">Link to what looks like it</p>')
     st.code(link_to(match.id), language=None, wrap_lines=True)
     try:
-        data = fitting_room.picture(match.image)
+        data = searcher.picture(match.image)
         # What a catalogue calls a picture is handed on only if it is one.
-        kind = _kind(fitting_room, data)
+        kind = _mime_type(searcher, data)
     except ImageRejected as rejected:
         st.info(plain(rejected.reason), icon=":material/image_not_supported:")
         return
@@ -46,73 +45,67 @@ def _dialog(fitting_room: FittingRoom, match: Match) -> None:
         data,
         file_name=export.file_name(f"{match.name}-{match.id}", ending),
         mime=kind,
-        key="take-picture",
+        key="save-picture",
         icon=":material/download:",
         on_click="ignore",
         type="primary",
     )
 
 
-def _kind(fitting_room: FittingRoom, data: bytes) -> str:
-    fitting_room.open_picture(data)
+def _mime_type(searcher: Searcher, data: bytes) -> str:
+    searcher.open_picture(data)
     with Image.open(BytesIO(data)) as image:
         return str(image.get_format_mimetype())
 
 
 def link_to(item: str) -> str:
-    """The address of the page that asks about an item."""
+    """The address of the page that searches with an item."""
     here = urlsplit(st.context.url or "http://localhost")
     path = "/".join(part for part in here.path.split("/")[:-1] if part)
-    query = urlencode(session.params_of(of_items([item])), doseq=True)
+    query = urlencode(params_of(query_of_items([item])), doseq=True)
     return f"{here.scheme}://{here.netloc}/{path + '/' if path else ''}?{query}"
 
 
-def offer(fitting_room: FittingRoom, asked: Asked, matches: Sequence[Match], key: str) -> None:
+def offer(searcher: Searcher, resolved: ResolvedQuery, matches: Sequence[Match], key: str) -> None:
     """The matches as files, below the gallery."""
-    with st.container(horizontal=True, gap="small", key=f"fr-take-{key}"):
+    name, columns = f"matches {resolved.pictures[0].name}", searcher.index.filter_columns
+    with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Matches as csv",
-            lambda: export.matches_csv(matches, fitting_room.index.filter_columns).encode(
-                "utf-8-sig"
-            ),
-            file_name=export.file_name(f"matches {asked.subjects[0].name}", "csv"),
-            mime=CSV,
-            key=f"take-csv-{key}",
+            lambda: export.matches_csv(matches, columns).encode("utf-8-sig"),
+            file_name=export.file_name(name, "csv"),
+            mime="text/csv",
+            key=f"save-csv-{key}",
             icon=":material/table:",
             on_click="ignore",
             help="The ranked matches with everything that the catalogue says of them",
         )
         st.download_button(
             "Contact sheet",
-            lambda: export.as_png(_sheet(fitting_room, asked, matches)),
-            file_name=export.file_name(f"matches {asked.subjects[0].name}", "png"),
-            mime=PNG,
-            key=f"take-sheet-{key}",
+            lambda: export.as_png(_sheet(searcher, resolved, matches)),
+            file_name=export.file_name(name, "png"),
+            mime="image/png",
+            key=f"save-sheet-{key}",
             icon=":material/grid_view:",
             on_click="ignore",
-            help="One picture of what was asked about and its matches",
+            help="One picture of the query and its matches",
         )
 
 
-def _sheet(fitting_room: FittingRoom, asked: Asked, matches: Sequence[Match]) -> Image.Image:
+def _sheet(searcher: Searcher, resolved: ResolvedQuery, matches: Sequence[Match]) -> Image.Image:
     queries = [
-        export.Shown(_opened(fitting_room, known.jpeg), known.name, "Asked about")
-        for known in asked.subjects
+        export.Shown(_opened(searcher, picture.jpeg), picture.name, "Query")
+        for picture in resolved.pictures
     ]
     shown = [
-        export.Shown(
-            _opened(fitting_room, resources.preview(match.image)),
-            match.name,
-            export.detail_of(match),
-        )
-        for match in matches[: export.MOST_ON_SHEET]
+        export.Shown(_opened(searcher, resources.preview(m.image)), m.name, export.detail_of(m))
+        for m in matches[: export.MOST_ON_SHEET]
     ]
-    title = f"Most like {asked.subjects[0].name}"
-    return export.contact_sheet(queries, shown, title)
+    return export.contact_sheet(queries, shown, f"Most like {resolved.pictures[0].name}")
 
 
-def _opened(fitting_room: FittingRoom, jpeg: bytes | None) -> Image.Image | None:
+def _opened(searcher: Searcher, jpeg: bytes | None) -> Image.Image | None:
     try:
-        return open_image(jpeg, limits=fitting_room.limits) if jpeg else None
+        return open_image(jpeg, limits=searcher.limits) if jpeg else None
     except ImageRejected:
         return None

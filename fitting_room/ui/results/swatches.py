@@ -1,4 +1,4 @@
-"""Colours for names of colours, so that a filter can be chosen by looking."""
+"""Colours for names of colours, so that filters show them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SHADES = {
 }  # fmt: skip
 #: Names that stand for many colours.
 _MANY = frozenset({"multi", "multicolour", "multicolor", "multicoloured", "multicolored", "mixed"})
-#: At least this share of a column's values must be colours for it to be a column of colours.
-LEAST_SHARE = 0.7
+#: A column is one of colours where at least this fraction of its values are names of colours.
+LEAST_COLOURS = 0.7
 
 
 def colour_of(name: str) -> str | None:
@@ -45,7 +45,7 @@ def colour_of(name: str) -> str | None:
 def are_colours(values: Sequence[str]) -> bool:
     """Whether a column's values are names of colours."""
     known = sum(colour_of(value) is not None for value in values)
-    return known >= max(2, LEAST_SHARE * len(values))
+    return known >= max(2, LEAST_COLOURS * len(values))
 
 
 def style(key: str, values: Sequence[str]) -> str:

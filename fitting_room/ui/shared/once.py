@@ -1,5 +1,5 @@
-"""What is worked out once for all visitors and shown with its progress. Streamlit's own cache
-cannot hold it: it would record the progress bar as a part of the result."""
+"""Results that are computed once for all visitors, behind a progress bar. Streamlit's own cache
+cannot hold them: it would record the bar as a part of the result."""
 
 from __future__ import annotations
 
@@ -12,41 +12,39 @@ import streamlit as st
 
 from fitting_room.util.progress import Listener, Progress
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 #: Results that are kept.
 KEPT = 4
+_results: OrderedDict[tuple[str, str], Any] = OrderedDict()
+_lock = threading.Lock()
 
 
-class _Once:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.results: OrderedDict[tuple[str, str], Any] = OrderedDict()
-
-
-@st.cache_resource(show_spinner=False)
-def _once() -> _Once:
-    return _Once()
-
-
-def work_out(name: str, build: str, make: Callable[[Listener], T], text: str) -> T:
-    """What ``make`` answers for the index of that ``build``, made by the first visitor who asks.
-    Meanwhile a bar with ``text`` is shown; others who ask wait."""
-    once = _once()
+def compute(name: str, build: str, make: Callable[[Listener], T], text: str) -> T:
+    """The result of ``make`` for the index of that ``build``, computed for the first visitor who
+    needs it. Meanwhile a bar with ``text`` is shown; others wait."""
     key = (name, build)
-    if key not in once.results:
+    if key not in _results:
         bar = st.progress(0.0, text)
 
         def listen(progress: Progress) -> None:
             bar.progress(progress.fraction, text)
 
         try:
-            with once.lock:
-                if key not in once.results:
-                    once.results[key] = make(listen)
-                    while len(once.results) > KEPT:
-                        once.results.popitem(last=False)
+            with _lock:
+                if key not in _results:
+                    keep(_results, key, make(listen), KEPT)
         finally:
             bar.empty()
-    found: T = once.results[key]
-    return found
+    result: T = _results[key]
+    return result
+
+
+def keep(store: OrderedDict[K, T], key: K, value: T, most: int) -> T:
+    """Keep a value as the newest of ``most``."""
+    store[key] = value
+    store.move_to_end(key)
+    while len(store) > most:
+        store.popitem(last=False)
+    return value

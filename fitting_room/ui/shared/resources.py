@@ -1,10 +1,11 @@
-"""What all visitors share: the opened room, made once, with its progress shown to who waits."""
+"""What all visitors share: the opened index, made once, with its progress shown to who waits."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from functools import lru_cache
 
 import streamlit as st
@@ -18,6 +19,7 @@ from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected, open_image
 from fitting_room.index.manifest import IndexUnusable
+from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings, SettingsError
 from fitting_room.ui.shared import media
 from fitting_room.util.progress import Progress
@@ -37,41 +39,54 @@ PREVIEWS_KEPT = 64
 
 
 class Shared:
-    """The room, opened or built in a thread of its own: a visitor who leaves while the index is
-    being built takes nothing with him, and one who comes sees how far it is."""
+    """An opened index and the reduced pictures of its items."""
+
+    def __init__(self, fitting_room: FittingRoom) -> None:
+        self.fitting_room = fitting_room
+        self.make_thumbnail = lru_cache(THUMBNAILS_KEPT)(self._make_thumbnail)
+        self.make_preview = lru_cache(PREVIEWS_KEPT)(self._make_preview)
+
+    def _make_thumbnail(self, image: str) -> bytes:
+        data = self.fitting_room.picture(image)
+        if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
+            return data
+        return media.jpeg(open_image(data, limits=self.fitting_room.limits), THUMBNAIL_SIZE)
+
+    def _make_preview(self, image: str) -> bytes:
+        data = self.fitting_room.picture(image)
+        opened = open_image(data, limits=self.fitting_room.limits)
+        return media.jpeg(opened, PREVIEW_SIZE, quality=90)
+
+
+class Preparation:
+    """Opens or builds the index in a thread of its own, which survives the session that began it;
+    whoever comes meanwhile sees its ``progress``. The ``result`` is there in the end, or the
+    reason why it is not."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.fitting_room: FittingRoom | None = None
-        self.error: str | None = None
         self.progress: Progress | None = None
-        self.finished = threading.Event()
-        self._thumbnail = lru_cache(THUMBNAILS_KEPT)(self._make_thumbnail)
-        self._preview = lru_cache(PREVIEWS_KEPT)(self._make_preview)
-        threading.Thread(target=self._prepare, name="fitting-room", daemon=True).start()
+        self.result: Future[Shared] = Future()
+        threading.Thread(target=self._run, name="fitting-room", daemon=True).start()
 
-    def _prepare(self) -> None:
+    def _run(self) -> None:
         try:
             fitting_room = self._open_or_build()
-            # The network starts now and not under the first visitor's eyes.
+            # The network starts now and not while the first visitor waits.
             fitting_room.embed([Image.new("RGB", (60, 80), "white")])
             limit_blas_threads()
-            self.fitting_room = fitting_room
+            self.result.set_result(Shared(fitting_room))
         except _EXPECTED as error:
-            self.error = str(error)
             _log.error("%s", error)
-        except Exception:
-            self.error = "Something went wrong inside. The server's log tells more."
-            _log.exception("the room could not be prepared")
-        finally:
-            self.finished.set()
+            self.result.set_exception(error)
+        except Exception as error:
+            _log.exception("the index could not be opened or built")
+            self.result.set_exception(error)
 
     def _open_or_build(self) -> FittingRoom:
-        settings = self.settings
-        catalogue = settings.catalogue
+        settings, catalogue = self.settings, self.settings.catalogue
         if catalogue is None:
-            assert settings.index is not None  # noqa: S101  (Settings sees to it)
-            return FittingRoom.open(settings.index, settings)
+            return FittingRoom.open(settings.index_folder, settings)
         try:
             fitting_room = FittingRoom.open(settings.index_folder, settings)
             if fitting_room.catalogue_location == catalogue.resolve():
@@ -90,69 +105,52 @@ class Shared:
     def _listen(self, progress: Progress) -> None:
         self.progress = progress
 
-    def thumbnail(self, image: str) -> bytes | None:
-        """See the module's function of that name."""
-        return self._or_none(self._thumbnail, image)
 
-    def preview(self, image: str) -> bytes | None:
-        """See the module's function of that name."""
-        return self._or_none(self._preview, image)
-
-    def _or_none(self, make: Callable[[str], bytes], image: str) -> bytes | None:
-        try:
-            return make(image)
-        except ImageRejected as rejected:  # not remembered: the picture may come back
-            _log.warning("%s", rejected)
-            return None
-
-    def _make_thumbnail(self, image: str) -> bytes:
-        assert self.fitting_room is not None  # noqa: S101  (the name comes from it)
-        data = self.fitting_room.picture(image)
-        if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
-            return data
-        return media.jpeg(open_image(data, limits=self.fitting_room.limits), THUMBNAIL_SIZE)
-
-    def _make_preview(self, image: str) -> bytes:
-        assert self.fitting_room is not None  # noqa: S101  (the name comes from it)
-        opened = open_image(self.fitting_room.picture(image), limits=self.fitting_room.limits)
-        return media.jpeg(opened, PREVIEW_SIZE, quality=90)
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _prepare(settings: Settings) -> Preparation:
+    return Preparation(settings)
 
 
-@st.cache_resource(show_spinner=False)
-def _shared() -> Shared:
-    return Shared(Settings.from_environment())
+def _preparation() -> Preparation:
+    return _prepare(Settings.from_environment())
 
 
 def fitting_room() -> FittingRoom:
-    """The room that all visitors share. While it is being prepared, shows how far it is; if it
+    """The index that all visitors share. While it is being prepared, shows how far it is; if it
     cannot be, says why and stops the page here."""
     try:
-        shared = _shared()
+        preparation = _preparation()
     except SettingsError as error:
         st.error(str(error), icon=":material/settings_alert:")
         st.stop()
-    if not shared.finished.is_set():
-        _wait_for(shared)
-    if shared.fitting_room is None:
-        st.error(f"The catalogue cannot be shown. {shared.error}", icon=":material/error:")
+    if not preparation.result.done():
+        _wait_for(preparation)
+    failure = preparation.result.exception()
+    if failure is not None:
+        expected = isinstance(failure, _EXPECTED)
+        reason = (
+            failure if expected else "Something went wrong inside. The server's log tells more."
+        )
+        st.error(f"The catalogue cannot be shown. {reason}", icon=":material/error:")
         if st.button("Try again", icon=":material/refresh:"):
-            _shared.clear()
+            _prepare.clear()
             st.rerun()
         st.stop()
-    return shared.fitting_room
+    return preparation.result.result().fitting_room
 
 
-def _wait_for(shared: Shared) -> None:
+def _wait_for(preparation: Preparation) -> None:
     place = st.empty()
     # Opening takes a moment, building longer; only the latter deserves a bar.
-    while not shared.finished.wait(0.2):
+    while not preparation.result.done():
         with place.container():
-            progress = shared.progress
+            progress = preparation.progress
             if progress is None:
                 st.progress(0.0, "Opening the catalogue …")
             else:
                 st.progress(progress.fraction, _in_words(progress))
                 st.caption("This happens once. The result is kept for every later visit.")
+        wait([preparation.result], 0.2)
     place.empty()
 
 
@@ -173,30 +171,37 @@ def _in_words(progress: Progress) -> str:
 def thumbnail(image: str) -> bytes | None:
     """The catalogue's picture of that name at a card's size, a JPEG made once; ``None`` where it
     cannot be read."""
-    return _shared().thumbnail(image)
+    return _picture(_preparation().result.result().make_thumbnail, image)
 
 
 def preview(image: str) -> bytes | None:
     """The catalogue's picture of that name, upright and within :data:`PREVIEW_SIZE`, as a JPEG;
     ``None`` where it cannot be read."""
-    return _shared().preview(image)
+    return _picture(_preparation().result.result().make_preview, image)
 
 
-def colophon(fitting_room: FittingRoom) -> None:
+def _picture(make: Callable[[str], bytes], image: str) -> bytes | None:
+    try:
+        return make(image)
+    except ImageRejected as rejected:  # not remembered: the picture may come back
+        _log.warning("%s", rejected)
+        return None
+
+
+def footer(searcher: Searcher) -> None:
     """At the page's foot: what is searched and which network does it; and where that is not the
     named default, why, and how to get it."""
-    manifest = fitting_room.index.manifest
-    title = get_backbone(fitting_room.index.identity["backbone"]).title
-    st.divider()
-    line = f"{len(fitting_room.index):,} items"
-    if failed := manifest["counts"].get("failed"):
+    manifest = searcher.index.manifest
+    line = f"{len(searcher.index):,} items"
+    if failed := manifest.counts.failed:
         line += f" ({failed:,} more have no usable picture)"
-    line += f". Pictures are compared by {title}"
-    if not manifest.get("advice"):
+    line += f". Pictures are compared by {get_backbone(searcher.index.identity['backbone']).title}"
+    st.divider()
+    if not manifest.advice:
         st.caption(line + ".")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
-        st.caption(f"{line}, because {manifest['chosen_because']}.", width="content")
+        st.caption(f"{line}, because {manifest.chosen_because}.", width="content")
         with st.popover("How to get ResNet50", type="tertiary"):
             st.markdown(
                 "ResNet50 is the network this page is meant for. Its weights are downloaded when "

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
+from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_md5
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from tests.conftest import PROJECT
+from fitting_room.ui.query.session import Session
+from tests.conftest import DEMO, PROJECT
+
+NewPage = OpenPage = Callable[..., AppTest]
 
 
 def galleries(page: AppTest) -> list[dict[str, Any]]:
-    """What each gallery of the page was given to show, in their order."""
-    found = [json.loads(element.proto.json) for element in page.get("bidi_component")]
-    return [data for data in found if "cards" in data]
+    """The data of the page's galleries, in their order."""
+    components = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return [data for data in components if "cards" in data]
 
 
 def cards(page: AppTest) -> list[dict[str, Any]]:
@@ -31,6 +36,16 @@ def cards(page: AppTest) -> list[dict[str, Any]]:
 
 def ids(page: AppTest) -> list[str]:
     return [card["id"] for card in cards(page)]
+
+
+def data_of(page: AppTest, component: str) -> dict[str, Any]:
+    """The data of the page's one component of that name."""
+    (data,) = (
+        json.loads(element.proto.json)
+        for element in page.get("bidi_component")
+        if element.proto.component_name == f"fitting_room_{component}"
+    )
+    return data
 
 
 def send(page: AppTest, component: str, event: str, value: object) -> AppTest:
@@ -51,6 +66,12 @@ def act(page: AppTest, action: str, item: str) -> AppTest:
     return send(page, "gallery", "act", {"action": action, "id": item})
 
 
+def go_to(page: AppTest, url_path: str) -> AppTest:
+    """Open another of the app's pages in the same session."""
+    page._page_hash = calc_md5(url_path)
+    return page.run()
+
+
 def filter_of(page: AppTest, column: str) -> Any:
     """The element that chooses values of a column."""
     return next(
@@ -59,6 +80,11 @@ def filter_of(page: AppTest, column: str) -> Any:
         for element in page.get(kind)
         if re.fullmatch(rf"filter-{column}(-\d+)?", str(element.key))
     )
+
+
+def session_of(page: AppTest) -> Session:
+    session: Session = page.session_state["session"]
+    return session
 
 
 def headings(page: AppTest) -> list[str]:
@@ -71,30 +97,59 @@ def upload(
     return page.file_uploader[0].set_value((name, data, kind)).run()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_cached() -> Iterator[None]:
-    """Each test is a server of its own."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    st.cache_resource.clear()
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[..., None]:
+    """Sets what the page's server is told."""
+
+    def configure(**variables: str | Path) -> None:
+        monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
+        monkeypatch.setenv("FITTING_ROOM_BACKBONE", "efficientnet_lite0")
+        for name, value in variables.items():
+            monkeypatch.setenv(f"FITTING_ROOM_{name.upper()}", str(value))
+
+    return configure
 
 
 @pytest.fixture
-def new_page(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> object:
-    """Opens a page whose server has the given settings."""
+def new_page(environment: Callable[..., None]) -> NewPage:
+    """Opens the app for another visitor, on a server with the given settings."""
 
-    def start(**environment: str | Path) -> AppTest:
-        monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
-        monkeypatch.setenv("FITTING_ROOM_BACKBONE", "efficientnet_lite0")
-        for name, value in environment.items():
-            monkeypatch.setenv(f"FITTING_ROOM_{name.upper()}", str(value))
+    def start(**variables: str | Path) -> AppTest:
+        environment(**variables)
         return AppTest.from_file(PROJECT / "app.py", default_timeout=60).run()
 
     return start
 
 
 @pytest.fixture
-def page(new_page: object, demo_fitting_room: FittingRoom) -> AppTest:
+def open_page(environment: Callable[..., None]) -> OpenPage:
+    """Opens one page by itself."""
+
+    def start(page: Callable[[], None], **variables: str | Path) -> AppTest:
+        environment(**variables)
+        return AppTest.from_function(page, default_timeout=90).run()
+
+    return start
+
+
+@pytest.fixture
+def page(new_page: NewPage, demo_fitting_room: FittingRoom) -> AppTest:
     """The page on the demo catalogue, its index built before."""
-    return new_page()  # type: ignore[operator]
+    return new_page()
+
+
+@pytest.fixture
+def with_copies(tmp_path: Path) -> Path:
+    """Six garments of the demo catalogue, the first of them also in three worse files."""
+    folder = tmp_path / "with-copies"
+    (folder / "images").mkdir(parents=True)
+    names = [10724, 10005, 10484, 10100, 10300, 10900]
+    for name in names:
+        shutil.copy(DEMO / "images" / f"{name}.jpg", folder / "images")
+    with Image.open(DEMO / "images" / "10724.jpg") as original:
+        for quality in (70, 80, 90):
+            original.save(folder / "images" / f"{quality}.jpg", quality=quality)
+    rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]
+    table = "\n".join(["id,productDisplayName", *rows])
+    (folder / "styles.csv").write_text(table + "\n", encoding="utf-8")
+    return folder

@@ -1,8 +1,7 @@
-"""What a visitor turns to rank otherwise, and what a card says of how good a match is."""
+"""The controls of the ranking, and what a card says of how good a match is."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -16,8 +15,9 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import SimilarityOptions
-from tests.conftest import DEMO, SAMPLES
-from tests.ui.app.conftest import cards, filter_of, headings, ids, upload
+from fitting_room.ui.shared.text import percent
+from tests.conftest import SAMPLES
+from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
 
 NewPage = Callable[..., AppTest]
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
@@ -28,7 +28,7 @@ def values(fitting_room: FittingRoom, page: AppTest, column: str) -> list[str]:
     return list(fitting_room.index.items.set_index("id")[column][ids(page)])
 
 
-def answers(fitting_room: FittingRoom, ranking: SimilarityOptions) -> list[str]:
+def ids_of_search(fitting_room: FittingRoom, ranking: SimilarityOptions) -> list[str]:
     return [match.id for match in fitting_room.search(RED_DRESS, options=ranking, fold=True)]
 
 
@@ -53,7 +53,7 @@ def test_no_control_embeds_again(
 ):
     page = new_page(index=headed_fitting_room.index.folder)
     upload(page, RED_DRESS)
-    asked = page.session_state["pictures"]
+    pictures = session_of(page).pictures
     no_embedding_from_now_on(monkeypatch)
     page.slider(key="n").set_value(20).run()
     page.select_slider(key="colour").set_value(70).run()
@@ -62,7 +62,7 @@ def test_no_control_embeds_again(
     filter_of(page, "articleType").set_value(["Dresses"]).run()
     assert not page.exception
     assert len(cards(page)) == 20
-    assert page.session_state["pictures"] is asked
+    assert session_of(page).pictures is pictures
 
 
 def test_at_one_end_the_cut_counts_and_at_the_other_the_colour(
@@ -70,11 +70,11 @@ def test_at_one_end_the_cut_counts_and_at_the_other_the_colour(
 ):
     upload(page, RED_DRESS)
     page.select_slider(key="colour").set_value(0).run()
-    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=0))
+    assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions(colour=0))
     assert values(demo_fitting_room, page, "articleType")[:3] == ["Dresses"] * 3
     assert set(values(demo_fitting_room, page, "baseColour")) > {"Red"}
     page.select_slider(key="colour").set_value(100).run()
-    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=1))
+    assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions(colour=1))
     assert set(values(demo_fitting_room, page, "baseColour")) == {"Red"}
     assert len(set(values(demo_fitting_room, page, "articleType"))) > 3
 
@@ -87,11 +87,13 @@ def test_the_slider_starts_where_the_index_does_and_says_so(
     weight = demo_fitting_room.index.colour_weight(SimilarityOptions(), plain_background=True)
     assert slider.value == pytest.approx(100 * weight**0.5, abs=5)
     assert f"{slider.value} % was best" in slider.help
-    assert ids(page) == answers(demo_fitting_room, SimilarityOptions())
+    assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions())
     assert (slider.options[0], slider.options[-1]) == ("shape", "colour")
 
 
-def test_what_was_turned_stays_for_the_next_picture(page: AppTest, demo_fitting_room: FittingRoom):
+def test_controls_keep_their_positions_for_the_next_picture(
+    page: AppTest, demo_fitting_room: FittingRoom
+):
     upload(page, RED_DRESS)
     page.select_slider(key="colour").set_value(100).run()
     page.toggle(key="fold").set_value(False).run()
@@ -100,7 +102,7 @@ def test_what_was_turned_stays_for_the_next_picture(page: AppTest, demo_fitting_
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 100
     assert page.toggle(key="fold").value is False
-    assert ids(page) == answers(demo_fitting_room, SimilarityOptions(colour=1))
+    assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions(colour=1))
 
 
 def test_without_a_head_there_is_no_switch_for_it(page: AppTest):
@@ -114,65 +116,48 @@ def test_a_head_is_used_until_it_is_switched_off(
     page = new_page(index=headed_fitting_room.index.folder)
     upload(page, RED_DRESS)
     assert page.toggle(key="trained").value is True
-    assert ids(page) == answers(headed_fitting_room, SimilarityOptions())
+    assert ids(page) == ids_of_search(headed_fitting_room, SimilarityOptions())
     assert values(headed_fitting_room, page, "articleType") == ["Dresses"] * 12
     page.toggle(key="trained").set_value(False).run()
-    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(trained=False))
+    assert ids(page) == ids_of_search(headed_fitting_room, SimilarityOptions(trained=False))
     assert set(values(headed_fitting_room, page, "articleType")) > {"Dresses"}
     page.toggle(key="trained").set_value(True).run()
-    assert ids(page) == answers(headed_fitting_room, SimilarityOptions())
+    assert ids(page) == ids_of_search(headed_fitting_room, SimilarityOptions())
 
 
 def test_the_usual_colour_goes_along_with_the_switch_and_a_chosen_one_stays(
     new_page: NewPage, headed_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT", 0.5)
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_TRAINED", 0.1)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT", 0.5)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT_TRAINED", 0.1)
     page = new_page(index=headed_fitting_room.index.folder)
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 30
     page.toggle(key="trained").set_value(False).run()
     assert page.select_slider(key="colour").value == 70
-    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(trained=False))
+    assert ids(page) == ids_of_search(headed_fitting_room, SimilarityOptions(trained=False))
     page.select_slider(key="colour").set_value(100).run()
     page.toggle(key="trained").set_value(True).run()
     assert page.select_slider(key="colour").value == 100
-    assert ids(page) == answers(headed_fitting_room, SimilarityOptions(colour=1))
+    assert ids(page) == ids_of_search(headed_fitting_room, SimilarityOptions(colour=1))
 
 
 def test_the_usual_colour_is_that_of_the_picture(
     page: AppTest, demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_PHOTOGRAPH", 0.0)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT_PHOTOGRAPH", 0.0)
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 30
     buffer = BytesIO()
-    noise().save(buffer, "PNG")  # no studio's ground
+    noise().save(buffer, "PNG")  # no plain background
     upload(page, buffer.getvalue(), "noise.png", "image/png")
     assert page.select_slider(key="colour").value == 0
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 30
-    assert ids(page) == answers(demo_fitting_room, SimilarityOptions())
+    assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions())
 
 
 # --- near-duplicates --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def with_copies(tmp_path: Path) -> Path:
-    """Six garments of the demo catalogue, the first of them also in three worse files."""
-    folder = tmp_path / "with-copies"
-    (folder / "images").mkdir(parents=True)
-    names = [10724, 10005, 10484, 10100, 10300, 10900]
-    for name in names:
-        shutil.copy(DEMO / "images" / f"{name}.jpg", folder / "images")
-    with Image.open(DEMO / "images" / "10724.jpg") as original:
-        for quality in (70, 80, 90):
-            original.save(folder / "images" / f"{quality}.jpg", quality=quality)
-    rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]
-    table = "\n".join(["id,productDisplayName", *rows])
-    (folder / "styles.csv").write_text(table + "\n", encoding="utf-8")
-    return folder
 
 
 def test_look_alikes_share_a_card_until_they_are_spread_out(
@@ -192,57 +177,49 @@ def test_look_alikes_share_a_card_until_they_are_spread_out(
     assert not any(card["others"] for card in cards(page))
 
 
-# --- what a card says -------------------------------------------------------------------------
+# --- cards -----------------------------------------------------------------------------------
 
 
-def test_a_card_says_in_words_what_its_likeness_is_worth(
+def test_a_card_says_in_words_how_often_such_a_match_was_right(
     page: AppTest, demo_fitting_room: FittingRoom
 ):
     upload(page, RED_DRESS)
     matches = demo_fitting_room.search(RED_DRESS, fold=True)
     for card, match in zip(cards(page), matches, strict=True):
         assert match.expected_precision is not None
-        assert card["likeness"]["text"] == describe_share(match.expected_precision)
-        assert f"{match.expected_precision:.0%} were of the same kind" in card["likeness"]["title"]
-        assert card["likeness"]["amount"] == match.expected_precision
-    assert (
-        len(
-            {
-                describe_share(match.expected_precision)
-                for match in matches
-                if match.expected_precision is not None
-            }
-        )
-        > 1
-    )
+        assert card["similarity"]["text"] == describe_share(match.expected_precision)
+        precision = percent(match.expected_precision)
+        assert f"{precision} were of the same kind" in card["similarity"]["title"]
+        assert card["similarity"]["amount"] == match.expected_precision
+    assert len({card["similarity"]["text"] for card in cards(page)}) > 1
 
 
-def test_where_colour_outweighs_the_cut_nothing_is_said_of_kinds(
+def test_where_colour_outweighs_the_cut_a_card_does_not_mention_kinds(
     page: AppTest, demo_fitting_room: FittingRoom
 ):
     upload(page, RED_DRESS)
     page.select_slider(key="colour").set_value(100).run()
     matches = demo_fitting_room.search(RED_DRESS, options=SimilarityOptions(colour=1), fold=True)
     for card, match in zip(cards(page), matches, strict=True):
-        assert card["likeness"]["text"] == f"{match.similarity:.2f}"
-        assert "of the same kind" not in card["likeness"]["title"]
+        assert card["similarity"]["text"] == f"{match.similarity:.2f}"
+        assert "of the same kind" not in card["similarity"]["title"]
 
 
-def test_a_catalogue_without_kinds_gets_the_bare_likeness(
+def test_a_catalogue_without_kinds_shows_the_similarity_itself(
     new_page: NewPage, with_copies: Path, tmp_path: Path
 ):
     page = new_page(catalogue=with_copies, index=tmp_path / "index")
     upload(page, (with_copies / "images" / "10724.jpg").read_bytes())
-    said = {
+    expected = {
         "amount": pytest.approx(1, abs=1e-3),
         "text": "1.00",
-        "title": "Likeness to your picture; 1 is the same",
+        "title": "Similarity to your picture; 1 is the same",
     }
-    assert cards(page)[0]["likeness"] == said
-    assert not says_far(page)
+    assert cards(page)[0]["similarity"] == expected
+    assert not says_out_of_catalogue(page)
 
 
-def says_far(page: AppTest) -> bool:
+def says_out_of_catalogue(page: AppTest) -> bool:
     sentence = "Nothing in the catalogue is close to your picture"
     return any(sentence in caption.value for caption in page.caption)
 
@@ -267,27 +244,27 @@ def page_of_text() -> Image.Image:
 
 
 @pytest.mark.parametrize("draw", [noise, circle, page_of_text])
-def test_a_picture_unlike_anything_is_told_so(
+def test_a_picture_unlike_the_whole_catalogue_is_reported(
     new_page: NewPage, headed_fitting_room: FittingRoom, draw: Callable[[], Image.Image]
 ):
     page = new_page(index=headed_fitting_room.index.folder)
     buffer = BytesIO()
     draw().save(buffer, "PNG")
     upload(page, buffer.getvalue(), "picture.png", "image/png")
-    assert says_far(page)
+    assert says_out_of_catalogue(page)
     assert len(cards(page)) == 12
     # However it is ranked and narrowed.
     page.toggle(key="trained").set_value(False).run()
-    assert says_far(page)
+    assert says_out_of_catalogue(page)
     page.select_slider(key="colour").set_value(100).run()
-    assert says_far(page)
+    assert says_out_of_catalogue(page)
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.jpg")), ids=lambda path: path.stem)
-def test_a_garment_is_not_called_far(page: AppTest, sample: Path):
+def test_a_garment_is_not_out_of_catalogue(page: AppTest, sample: Path):
     upload(page, sample.read_bytes())
-    assert not says_far(page)
+    assert not says_out_of_catalogue(page)
     page.select_slider(key="colour").set_value(100).run()
-    assert not says_far(page)
+    assert not says_out_of_catalogue(page)
     filter_of(page, "articleType").set_value(["Trousers"]).run()
-    assert not says_far(page)
+    assert not says_out_of_catalogue(page)

@@ -1,4 +1,4 @@
-"""Walking from card to card, and what the address says of it."""
+"""From query to query, and what the address says of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from fitting_room.facade import FittingRoom
 from fitting_room.index.scoring import SimilarityOptions
 from tests.conftest import DEMO, SAMPLES
-from tests.ui.app.conftest import act, cards, filter_of, headings, ids, send, upload
+from tests.ui.app.conftest import act, cards, filter_of, headings, ids, send, session_of, upload
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
 ITEM = "10724"
@@ -18,17 +18,17 @@ def button(page: AppTest, label: str) -> object:
     return next(b for b in page.button if b.label == label)
 
 
-def said(page: AppTest) -> str:
+def warnings(page: AppTest) -> str:
     return " ".join(warning.value for warning in page.warning)
 
 
-def like(fitting_room: FittingRoom, item: str, **how: object) -> list[str]:
+def ids_like(fitting_room: FittingRoom, item: str, **how: object) -> list[str]:
     (features,) = fitting_room.index.features([fitting_room.row(item)])
     matches = fitting_room.search(features, 12, fold=True, without=[item], **how)
     return [match.id for match in matches]
 
 
-# --- steps ------------------------------------------------------------------------------------
+# --- queries ----------------------------------------------------------------------------------
 
 
 def test_more_like_this_makes_an_item_the_query(page: AppTest, demo_fitting_room: FittingRoom):
@@ -38,7 +38,7 @@ def test_more_like_this_makes_an_item_the_query(page: AppTest, demo_fitting_room
     assert not page.exception
     assert headings(page) == ["Most like this"]
     assert page.query_params == {"item": item}
-    assert ids(page) == like(demo_fitting_room, item)
+    assert ids(page) == ids_like(demo_fitting_room, item)
     assert item not in ids(page)
 
 
@@ -55,7 +55,7 @@ def test_the_trail_leads_back(page: AppTest):
     assert not any(b.label == "Back" for b in page.button)
 
 
-def test_less_like_this_changes_the_answer_and_is_forgiven(
+def test_less_like_this_changes_the_matches_and_can_be_taken_back(
     page: AppTest, demo_fitting_room: FittingRoom
 ):
     upload(page, RED_DRESS)
@@ -63,20 +63,20 @@ def test_less_like_this_changes_the_answer_and_is_forgiven(
     act(page, "less", before[1])
     assert not page.exception
     assert before[1] not in ids(page)
-    query = next(iter(page.session_state["pictures"].values())).features
-    unlike = demo_fitting_room.index.features([demo_fitting_room.row(before[1])])
+    query = next(iter(session_of(page).pictures.values())).features
+    negatives = demo_fitting_room.index.features([demo_fitting_room.row(before[1])])
     expected = demo_fitting_room.search(
-        [query], 12, fold=True, negatives=unlike, without=[before[1]]
+        [query], 12, fold=True, negatives=negatives, without=[before[1]]
     )
     assert ids(page) == [match.id for match in expected]
-    # What a likeness less another is worth was never measured: the bare one is said.
-    assert all("Likeness" in card["likeness"]["title"] for card in cards(page))
+    # No precision was measured for a similarity less another: cards show the similarity itself.
+    assert all("Similarity" in card["similarity"]["title"] for card in cards(page))
     name = demo_fitting_room.item(before[1]).name
     button(page, name).click().run()
     assert ids(page) == before
 
 
-def test_a_card_cannot_ask_for_what_is_not_there(page: AppTest):
+def test_a_card_message_that_makes_no_sense_changes_nothing(page: AppTest):
     upload(page, RED_DRESS)
     before = ids(page)
     for value in (
@@ -126,7 +126,7 @@ def test_the_browsers_back_button_goes_back(page: AppTest, demo_fitting_room: Fi
     assert len(ids(page)) == 5
     page.query_params = {"item": ITEM}
     page.run()
-    assert ids(page) == like(demo_fitting_room, ITEM)
+    assert ids(page) == ids_like(demo_fitting_room, ITEM)
     page.query_params = address
     page.run()
     assert ids(page) == first
@@ -144,17 +144,17 @@ def test_the_browsers_back_button_goes_back(page: AppTest, demo_fitting_room: Fi
         ({"n": "9" * 5000}, "n in this link"),
         ({"colour": "-1"}, "colour in this link"),
         ({"filter-baseColour": "Blurple"}, "Base colour “Blurple” is not in this catalogue"),
-        ({"filter-secret": "x"}, "cannot be narrowed by “secret”"),
+        ({"filter-secret": "x"}, "cannot be filtered by “secret”"),
         ({"picture": "0123456789ab"}, "a picture that is not kept"),
         ({"item": ITEM, "crop": "5,5,1,1"}, "makes no sense"),
         ({"item": ITEM, "less": "nothing"}, "There is no item “nothing”"),
     ],
 )
-def test_what_a_link_says_wrongly_is_said_and_ignored(page: AppTest, link, sentence):
+def test_what_makes_no_sense_in_a_link_is_reported_and_ignored(page: AppTest, link, sentence):
     page.query_params.update(link)
     page.run()
     assert not page.exception
-    assert sentence.replace("\\", "") in said(page).replace("\\", "")
+    assert sentence.replace("\\", "") in warnings(page).replace("\\", "")
     assert len(cards(page)) == 12
     page.slider(key="n").set_value(5).run()
     assert len(cards(page)) == 5
@@ -172,7 +172,7 @@ def test_a_link_asks_for_a_bounded_number_of_items(page: AppTest):
 
 
 def browse(page: AppTest, words: str = "") -> AppTest:
-    page.segmented_control(key="way").set_value("Catalogue").run()
+    page.segmented_control(key="source").set_value("Catalogue").run()
     return page.text_input(key="find").set_value(words).run() if words else page
 
 
@@ -188,7 +188,7 @@ def test_an_item_is_found_by_its_name_and_becomes_the_query(
     item = ids(page)[0]
     act(page, "more", item)
     assert headings(page) == ["Most like this"]
-    assert ids(page) == like(demo_fitting_room, item)
+    assert ids(page) == ids_like(demo_fitting_room, item)
 
 
 def test_an_item_is_found_by_its_number(page: AppTest):
@@ -243,10 +243,10 @@ def test_a_chip_takes_its_filter_off(page: AppTest):
     assert not any(b.label == "Blue" for b in page.button)
 
 
-# --- the part that counts ---------------------------------------------------------------------
+# --- parts of pictures -------------------------------------------------------------------------
 
 
-def test_a_part_of_the_picture_is_asked_about(page: AppTest, demo_fitting_room: FittingRoom):
+def test_a_part_of_the_picture_is_searched_with(page: AppTest, demo_fitting_room: FittingRoom):
     whole = (DEMO / "images" / f"{ITEM}.jpg").read_bytes()
     upload(page, whole)
     before = ids(page)
@@ -256,18 +256,18 @@ def test_a_part_of_the_picture_is_asked_about(page: AppTest, demo_fitting_room: 
     assert page.query_params["crop"] == "0,0,1000,500"
     with demo_fitting_room.open_picture(whole) as image:
         upper = image.crop((0, 0, image.width, image.height // 2))
-    near = [match.id for match in demo_fitting_room.search(upper, 12, fold=True)]
-    assert len(set(near) & set(ids(page))) >= 9  # the working copy is a JPEG of the picture
+    expected = [match.id for match in demo_fitting_room.search(upper, 12, fold=True)]
+    assert len(set(expected) & set(ids(page))) >= 9  # the working copy is a JPEG of the picture
     button(page, "Use the whole picture").click().run()
     assert ids(page) == before
 
 
-@pytest.mark.parametrize("sent", ["cancel", "1,2", "0,0,9999,9", {"box": 1}, None])
-def test_a_part_that_is_none_changes_nothing(page: AppTest, sent):
+@pytest.mark.parametrize("message", ["cancel", "1,2", "0,0,9999,9", {"box": 1}, None])
+def test_a_part_that_is_none_changes_nothing(page: AppTest, message):
     upload(page, RED_DRESS)
     before = ids(page)
     button(page, "Crop").click().run()
-    send(page, "cropper", "box", sent)
+    send(page, "cropper", "box", message)
     assert not page.exception
     assert ids(page) == before
     assert "crop" not in page.query_params
@@ -286,7 +286,7 @@ def test_an_item_is_cropped_too_and_its_link_says_so(page: AppTest, new_page):
     assert ids(other) != ids(page)
 
 
-def test_no_step_embeds_a_known_picture_again(
+def test_no_known_picture_is_embedded_again(
     page: AppTest, demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ):
     from fitting_room.embedding.embedder import Embedder

@@ -12,8 +12,9 @@ from fitting_room.build.builder import build_index
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.data import current_version
 from tests.conftest import DEMO, SAMPLES, colour_embedder, picture_bytes
-from tests.ui.app.conftest import cards, filter_of, headings, ids, upload
+from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
 
 
 def test_the_first_visit_shows_the_catalogue(page: AppTest):
@@ -27,10 +28,10 @@ def test_a_picture_of_the_catalogue_finds_itself_first(page: AppTest):
     upload(page, (DEMO / "images" / "10724.jpg").read_bytes())
     assert headings(page) == ["Most like your picture"]
     assert ids(page)[0] == "10724"
-    assert cards(page)[0]["likeness"]["text"] == "Very close"
+    assert cards(page)[0]["similarity"]["text"] == "Very close"
 
 
-def test_the_page_and_python_give_the_same_answer(page: AppTest, demo_fitting_room: FittingRoom):
+def test_the_page_and_python_give_the_same_matches(page: AppTest, demo_fitting_room: FittingRoom):
     data = (SAMPLES / "red-dress.jpg").read_bytes()
     upload(page, data)
     assert ids(page) == [match.id for match in demo_fitting_room.search(data, fold=True)]
@@ -150,13 +151,13 @@ def test_clear_goes_back_to_the_start(page: AppTest):
 def test_the_upload_is_let_go_once_it_is_embedded(page: AppTest):
     upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
     assert page.file_uploader[0].value == []
-    (kept,) = page.session_state["pictures"].values()
+    (kept,) = session_of(page).pictures.values()
     features = kept.features.embeddings.nbytes + kept.features.descriptors.nbytes
     assert features + len(kept.jpeg) < 400_000
 
 
-def test_the_webcam_is_a_way_in(page: AppTest):
-    page.segmented_control(key="way").set_value("Webcam").run()
+def test_a_webcam_picture_is_searched(page: AppTest):
+    page.segmented_control(key="source").set_value("Webcam").run()
     snapshot = (DEMO / "images" / "10484.jpg").read_bytes()
     page.get("camera_input")[0].set_value(("snapshot.jpg", snapshot, "image/jpeg")).run()
     assert not page.exception
@@ -164,8 +165,8 @@ def test_the_webcam_is_a_way_in(page: AppTest):
 
 
 @pytest.mark.parametrize("colour", ["black", (14, 15, 14)])
-def test_a_blank_webcam_picture_is_told(page: AppTest, colour):
-    page.segmented_control(key="way").set_value("Webcam").run()
+def test_a_blank_webcam_picture_is_reported(page: AppTest, colour):
+    page.segmented_control(key="source").set_value("Webcam").run()
     blank = picture_bytes(colour, (640, 480))
     page.get("camera_input")[0].set_value(("snapshot.jpg", blank, "image/jpeg")).run()
     assert "The camera showed nothing yet" in page.error[0].value
@@ -192,7 +193,7 @@ def test_the_first_start_builds_the_index_and_says_which_network_and_why(new_pag
     index = tmp_path / "index"
     page = new_page(catalogue=shop, index=index, backbone="auto")
     assert not page.exception
-    assert (index / "manifest.json").is_file()
+    assert (current_version(index) / "manifest.json").is_file()
     assert len(cards(page)) == 10
     foot = " ".join(caption.value for caption in page.caption)
     assert "EfficientNet-Lite0, because the weights of ResNet50 are not on this machine" in foot
@@ -204,23 +205,23 @@ def test_an_index_alone_is_searched_and_never_built(new_page, demo_fitting_room:
     assert len(cards(page)) == 12
 
 
-def test_a_missing_index_is_told_with_the_remedy(new_page, tmp_path):
+def test_a_missing_index_is_reported_with_the_remedy(new_page, tmp_path):
     page = new_page(index=tmp_path / "nothing")
     assert not page.exception
     assert "fitting-room build" in page.error[0].value
     assert [b.label for b in page.button] == ["Try again"]
 
 
-def test_an_index_whose_network_is_missing_is_told_and_not_replaced(new_page, shop, tmp_path):
+def test_an_index_whose_network_is_missing_is_reported_and_not_replaced(new_page, shop, tmp_path):
     index = tmp_path / "index"
     build_index(load_catalogue(shop), colour_embedder(), index, limits=ImageLimits())
-    before = (index / "manifest.json").read_bytes()
+    before = (current_version(index) / "manifest.json").read_bytes()
     page = new_page(catalogue=shop, index=index)
     assert "There is no backbone 'colour'" in page.error[0].value
-    assert (index / "manifest.json").read_bytes() == before
+    assert (current_version(index) / "manifest.json").read_bytes() == before
 
 
-def test_a_wrong_setting_is_told(new_page):
+def test_a_wrong_setting_is_reported(new_page):
     page = new_page(max_megapixels="many")
     assert "FITTING_ROOM_MAX_MEGAPIXELS" in page.error[0].value
 
@@ -238,7 +239,7 @@ def test_a_lost_picture_leaves_its_card_in_place(new_page, shop, tmp_path):
     assert cards(page)[1]["src"] is not None
 
 
-def test_visitors_share_one_room_and_not_their_pictures(new_page, demo_fitting_room: FittingRoom):
+def test_visitors_share_the_index_and_not_their_pictures(new_page, demo_fitting_room: FittingRoom):
     first = new_page()
     upload(first, (SAMPLES / "red-dress.jpg").read_bytes())
     second = new_page()

@@ -1,4 +1,4 @@
-"""The steps of a walk, and the parts of pictures."""
+"""Queries, their history, and parts of pictures."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from hypothesis import strategies as st
 
 from fitting_room.ui.query.history import (
     ITEM,
-    MOST_NEGATIVES,
-    MOST_STEPS,
+    MAX_NEGATIVES,
+    MAX_QUERIES,
     PICTURE,
     Box,
     History,
     Query,
     Subject,
-    of_items,
+    query_of_items,
 )
 
-A, B, C = (of_items([item]) for item in "abc")
+A, B, C = (query_of_items([item]) for item in "abc")
 
 
-def test_a_walk_starts_nowhere():
+def test_a_history_starts_empty():
     assert History().query == Query()
     assert History().trail == []
     assert not History().query
 
 
-def test_steps_are_taken_and_gone_back():
+def test_a_history_goes_on_and_back():
     history = History()
     for query in (A, B, C):
         history.advance(query)
@@ -38,7 +38,7 @@ def test_steps_are_taken_and_gone_back():
     assert history.query == Query()
 
 
-def test_a_new_step_forgets_those_that_one_came_back_from():
+def test_a_new_query_forgets_those_that_one_came_back_from():
     history = History()
     for query in (A, B):
         history.advance(query)
@@ -49,45 +49,45 @@ def test_a_new_step_forgets_those_that_one_came_back_from():
     assert history.trail == [A, C, B]
 
 
-def test_the_browsers_buttons_find_the_neighbouring_step():
+def test_the_browsers_buttons_find_the_query_beside():
     history = History()
     for query in (A, B, A, C):
         history.advance(query)
     history.go(A)  # back
-    assert history.place == 2
+    assert history.position == 2
     history.go(B)
-    assert history.place == 1
-    history.go(A)  # back once more, or forward: the one before is looked at first
+    assert history.position == 1
+    history.go(A)  # back once more, or forward: the one before comes first
     assert history.query == A
     history.go(Query())
     assert history.trail == []
 
 
-def test_the_same_step_twice_is_one():
+def test_the_same_query_twice_is_one():
     history = History()
     history.advance(A)
     history.advance(A)
     assert history.trail == [A]
 
 
-def test_a_trail_is_bounded():
+def test_a_history_is_bounded():
     history = History()
-    for number in range(MOST_STEPS + 5):
-        history.advance(of_items([str(number)]))
-    assert len(history.steps) == MOST_STEPS
-    assert history.query == of_items([str(MOST_STEPS + 4)])
+    for number in range(MAX_QUERIES + 5):
+        history.advance(query_of_items([str(number)]))
+    assert len(history.queries) == MAX_QUERIES
+    assert history.query == query_of_items([str(MAX_QUERIES + 4)])
 
 
-def test_less_like_is_remembered_once_and_bounded():
-    query = A.less_like("x").less_like("y").less_like("x")
+def test_with_negative_is_remembered_once_and_bounded():
+    query = A.with_negative("x").with_negative("y").with_negative("x")
     assert query.negatives == ("y", "x")
-    for number in range(MOST_NEGATIVES + 3):
-        query = query.less_like(str(number))
-    assert len(query.negatives) == MOST_NEGATIVES
-    assert query.negatives[-1] == str(MOST_NEGATIVES + 2)
+    for number in range(MAX_NEGATIVES + 3):
+        query = query.with_negative(str(number))
+    assert len(query.negatives) == MAX_NEGATIVES
+    assert query.negatives[-1] == str(MAX_NEGATIVES + 2)
 
 
-def test_without_its_last_subject_nothing_is_asked():
+def test_without_its_last_subject_a_query_is_empty():
     two = Query((Subject(ITEM, "a"), Subject(PICTURE, "p")), negatives=("x",))
     one = two.without(Subject(ITEM, "a"))
     assert one == Query((Subject(PICTURE, "p"),), negatives=("x",))

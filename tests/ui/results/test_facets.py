@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitting_room.ui.results import facets
 from fitting_room.ui.results.facets import count_all, facets_of, remaining
 
 
@@ -56,8 +55,3 @@ def test_counts_are_those_of_choosing_a_value_beside_the_other_filters(items, wh
 
 def test_an_unknown_value_leaves_nothing(items):
     assert remaining(facets_of(items, COLUMNS), {"colour": ["Blurple"]}) == 0
-
-
-def test_columns_have_names_for_people():
-    assert facets.label("baseColour") == "Base colour"
-    assert facets.label("sub_category") == "Sub category"

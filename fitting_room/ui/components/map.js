@@ -2,14 +2,14 @@
 //
 // Many points are written straight into the picture's pixels, a few milliseconds for 42,000; where
 // few are in view they are drawn as discs, and where there is room as pictures. Pictures and names
-// are asked for with the event "fr-look" and come with "fr-faces" (see faces.js).
+// are requested with the event "fr-request" and come with "fr-previews" (see previews.js).
 
 const UNITS = 65535; // places are in steps of this part of the map
 const PICTURES_BELOW = 60; // points in view, from which pictures are shown instead
 const DISCS_BELOW = 5000;
-const MOST_FACES = 80;
-const FACES_KEPT = 600;
-const ASTRAY = 2000; // milliseconds after which a request is made again
+const MAX_PREVIEWS = 80;
+const PREVIEWS_KEPT = 600;
+const RETRY_AFTER = 2000; // milliseconds after which a request is made again
 
 function decode(text) {
   const raw = atob(text);
@@ -30,34 +30,29 @@ function rgb(colour) {
   return [number >> 16, (number >> 8) & 255, number & 255];
 }
 
-class Atlas {
+class EmbeddingMap {
   constructor(root) {
     this.root = root;
-    this.frame = element("div", "fr-atlas-frame");
+    this.frame = element("div", "fr-map-frame");
     this.canvas = element("canvas");
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-roledescription", "map");
-    this.tip = element("div", "fr-atlas-tip");
-    this.live = element("div", "fr-atlas-live");
+    Object.assign(this.canvas, { tabIndex: 0, role: "application", ariaRoleDescription: "map" });
+    this.tip = element("div", "fr-map-tip");
+    this.live = element("div", "fr-map-live");
     this.live.setAttribute("aria-live", "polite");
-    this.tools = element("div", "fr-atlas-tools");
+    this.tools = element("div", "fr-map-tools");
     for (const [sign, name, act] of [
       ["+", "Zoom in", () => this.zoom(1.6)],
       ["−", "Zoom out", () => this.zoom(1 / 1.6)],
       ["⤢", "Show the whole map", () => this.reset()],
     ]) {
       const button = element("button", "", sign);
-      button.type = "button";
-      button.title = name;
-      button.setAttribute("aria-label", name);
-      button.onclick = act;
+      Object.assign(button, { type: "button", title: name, ariaLabel: name, onclick: act });
       this.tools.append(button);
     }
-    this.legend = element("ul", "fr-atlas-legend");
+    this.legend = element("ul", "fr-map-legend");
     this.keys = element(
       "p",
-      "fr-atlas-keys",
+      "fr-map-keys",
       "Drag to move, scroll or pinch to zoom. With the keyboard: arrows move, + and − zoom, " +
         "Enter takes the item in the middle, 0 shows all.",
     );
@@ -66,7 +61,7 @@ class Atlas {
     this.context = this.canvas.getContext("2d");
     this.scale = 1; // 1 shows the whole map
     this.middle = [UNITS / 2, UNITS / 2];
-    this.faces = new Map();
+    this.previews = new Map();
     this.wanted = [];
     this.waiting = false;
     this.only = null;
@@ -75,9 +70,9 @@ class Atlas {
     this.listen();
   }
 
-  // --- what is shown --------------------------------------------------------------------------
+  // --- data ----------------------------------------------------------------------------------
 
-  take(data, pick) {
+  show(data, pick) {
     this.pick = pick;
     if (this.source !== data.points) {
       this.source = data.points;
@@ -104,13 +99,12 @@ class Atlas {
       ...data.labels.map((name, code) => {
         const item = element("li");
         const button = element("button");
-        button.type = "button";
-        button.setAttribute("aria-pressed", "false");
-        button.title = `Show ${name} only`;
-        const dot = element("span", "fr-atlas-dot");
+        const title = `Show ${name} only`;
+        Object.assign(button, { type: "button", title, ariaPressed: "false" });
+        const dot = element("span", "fr-map-dot");
         dot.style.background = data.colours[code];
         dot.setAttribute("aria-hidden", "true");
-        const count = element("span", "fr-atlas-count", data.counts[code].toLocaleString("en"));
+        const count = element("span", "fr-map-count", data.counts[code].toLocaleString("en"));
         button.append(dot, element("span", "", name), count);
         button.onclick = () => {
           this.only = this.only === code ? null : code;
@@ -128,9 +122,9 @@ class Atlas {
   // --- from the map to the screen and back ----------------------------------------------------
 
   measure() {
-    const box = this.frame.getBoundingClientRect();
-    this.width = Math.max(1, Math.round(box.width));
-    this.height = Math.max(1, Math.round(box.height));
+    const box = this.canvas.getBoundingClientRect(); // the same that pointers are measured by
+    this.width = Math.max(1, box.width);
+    this.height = Math.max(1, box.height);
     this.ratio = Math.min(2, window.devicePixelRatio || 1);
     const [w, h] = [Math.round(this.width * this.ratio), Math.round(this.height * this.ratio)];
     if (this.canvas.width !== w || this.canvas.height !== h) {
@@ -141,7 +135,7 @@ class Atlas {
     this.pixel = (Math.min(this.width, this.height) / UNITS) * 0.94 * this.scale;
   }
 
-  screen(x, y) {
+  screen([x, y]) {
     return [
       (x - this.middle[0]) * this.pixel + this.width / 2,
       (y - this.middle[1]) * this.pixel + this.height / 2,
@@ -155,11 +149,11 @@ class Atlas {
     ];
   }
 
-  shown(row) {
+  isShown(row) {
     return this.only === null || this.codes[row] === this.only;
   }
 
-  // Points by cell of a coarse grid, so that what is near a place is found at once.
+  // Points by cell of a coarse grid, so that those around a place are listed at once.
   cells() {
     if (this.grid) return this.grid;
     const side = 128;
@@ -179,27 +173,34 @@ class Atlas {
   within(left, top, right, bottom) {
     const { side, starts, rows } = this.cells();
     const clamp = (v) => Math.max(0, Math.min(side - 1, Math.floor((v * side) / 65536)));
-    const found = [];
+    const inside = [];
     for (let i = clamp(left); i <= clamp(right); i++)
       for (let at = starts[i * side + clamp(top)]; at < starts[i * side + clamp(bottom) + 1]; at++) {
         const row = rows[at];
         const [x, y] = [this.points[2 * row], this.points[2 * row + 1]];
-        if (x >= left && x <= right && y >= top && y <= bottom) found.push(row);
+        if (x >= left && x <= right && y >= top && y <= bottom) inside.push(row);
       }
-    return found;
+    return inside;
   }
 
-  nearest(x, y, reach) {
-    const [px, py] = this.place(x, y);
-    const far = reach / this.pixel;
-    let best = -1;
-    let least = far * far;
-    for (const row of this.within(px - far, py - far, px + far, py + far)) {
-      if (!this.shown(row)) continue;
-      const away = (this.points[2 * row] - px) ** 2 + (this.points[2 * row + 1] - py) ** 2;
-      if (away < least) [best, least] = [row, away];
-    }
-    return best;
+  point(row) {
+    return [this.points[2 * row], this.points[2 * row + 1]];
+  }
+
+  // Rows that are shown and no farther from a place of the map than a number of pixels, the nearest
+  // first.
+  around([x, y], pixels) {
+    const reach = pixels / this.pixel;
+    return this.within(x - reach, y - reach, x + reach, y + reach)
+      .filter((row) => this.isShown(row))
+      .map((row) => [row, Math.hypot(this.points[2 * row] - x, this.points[2 * row + 1] - y)])
+      .filter(([, distance]) => distance <= reach)
+      .sort((a, b) => a[1] - b[1])
+      .map(([row]) => row);
+  }
+
+  nearest(x, y, pixels) {
+    return this.around(this.place(x, y), pixels)[0] ?? -1;
   }
 
   // --- drawing --------------------------------------------------------------------------------
@@ -236,8 +237,8 @@ class Atlas {
     this.root.dataset.view = pictures ? "pictures" : "points";
     this.root.dataset.inView = inView.length;
     if (pictures) {
-      const missing = inView.filter((row) => !this.faces.has(row));
-      if (missing.length) this.ask(this.over >= 0 ? [this.over, ...missing] : missing);
+      const missing = inView.filter((row) => !this.previews.has(row));
+      if (missing.length) this.request(this.over >= 0 ? [this.over, ...missing] : missing);
     }
   }
 
@@ -274,15 +275,15 @@ class Atlas {
     const radius = Math.min(7, 2.2 + Math.log2(1 + this.scale));
     const box = Math.min(64, Math.max(34, Math.sqrt((this.width * this.height) / (rows.length + 1)) * 0.5));
     for (const row of rows) {
-      const [x, y] = this.screen(this.points[2 * row], this.points[2 * row + 1]);
-      const face = pictures && this.shown(row) ? this.faces.get(row)?.image : null;
-      context.globalAlpha = this.shown(row) ? 0.95 : 0.13;
-      if (face?.complete && face.naturalWidth) {
-        const scale = Math.min(box / face.naturalWidth, (box * 4) / 3 / face.naturalHeight);
-        const [w, h] = [face.naturalWidth * scale, face.naturalHeight * scale];
+      const [x, y] = this.screen(this.point(row));
+      const image = pictures && this.isShown(row) ? this.previews.get(row)?.image : null;
+      context.globalAlpha = this.isShown(row) ? 0.95 : 0.13;
+      if (image?.complete && image.naturalWidth) {
+        const scale = Math.min(box / image.naturalWidth, (box * 4) / 3 / image.naturalHeight);
+        const [w, h] = [image.naturalWidth * scale, image.naturalHeight * scale];
         context.fillStyle = "#fff";
         context.fillRect(x - w / 2 - 2, y - h / 2 - 2, w + 4, h + 4);
-        context.drawImage(face, x - w / 2, y - h / 2, w, h);
+        context.drawImage(image, x - w / 2, y - h / 2, w, h);
         context.strokeStyle = this.colours[this.codes[row]];
         context.lineWidth = 2;
         context.strokeRect(x - w / 2 - 2, y - h / 2 - 2, w + 4, h + 4);
@@ -311,10 +312,9 @@ class Atlas {
       }
     };
     for (const row of this.marks.matches)
-      ring(...this.screen(this.points[2 * row], this.points[2 * row + 1]), 6, ink, 1.6);
-    const places = this.marks.query.map((row) => [this.points[2 * row], this.points[2 * row + 1]]);
-    for (const [x, y] of [...places, ...this.marks.own]) {
-      const at = this.screen(x, y);
+      ring(...this.screen(this.point(row)), 6, ink, 1.6);
+    for (const place of [...this.marks.query.map((row) => this.point(row)), ...this.marks.own]) {
+      const at = this.screen(place);
       ring(...at, 11, accent, 3);
       context.fillStyle = accent;
       context.beginPath();
@@ -322,96 +322,81 @@ class Atlas {
       context.fill();
     }
     if (this.over >= 0)
-      ring(...this.screen(this.points[2 * this.over], this.points[2 * this.over + 1]), 9, accent, 2);
+      ring(...this.screen(this.point(this.over)), 9, accent, 2);
   }
 
   paintCross() {
     const { context, width, height } = this;
     context.strokeStyle = getComputedStyle(this.root).color;
     context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(width / 2 - 12, height / 2);
-    context.lineTo(width / 2 + 12, height / 2);
-    context.moveTo(width / 2, height / 2 - 12);
-    context.lineTo(width / 2, height / 2 + 12);
-    context.stroke();
+    context.stroke(new Path2D(`M${width / 2 - 12} ${height / 2}h24m-12 -12v24`));
   }
 
   // --- pictures -------------------------------------------------------------------------------
 
-  // One request at a time: the server answers the latest, and one that went astray is made again.
-  ask(rows) {
+  // One request at a time: the server answers the latest, and one that gets lost is made again.
+  request(rows) {
     this.wanted = rows;
-    clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.send(), this.waiting ? ASTRAY : 60);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(), this.waiting ? RETRY_AFTER : 60);
   }
 
   send() {
-    const some = this.wanted.filter((row) => !this.faces.has(row)).slice(0, MOST_FACES);
-    if (!some.length) return;
+    const rows = this.wanted.filter((row) => !this.previews.has(row)).slice(0, MAX_PREVIEWS);
+    if (!rows.length) return;
     this.waiting = true;
-    window.dispatchEvent(new CustomEvent("fr-look", { detail: some }));
-    clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.send(), ASTRAY);
+    window.dispatchEvent(new CustomEvent("fr-request", { detail: rows }));
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(), RETRY_AFTER);
   }
 
-  got(faces) {
-    for (const { row, name, src } of faces) {
+  receive(previews) {
+    for (const { row, name, src } of previews) {
       const image = src ? new Image() : null;
       if (image) {
         image.onload = () => this.draw();
         image.src = src;
       }
-      this.faces.set(row, { name, image });
+      this.previews.set(row, { name, image });
     }
     this.waiting = false;
-    clearTimeout(this.asking);
-    this.asking = setTimeout(() => this.send(), 0);
-    while (this.faces.size > FACES_KEPT) this.faces.delete(this.faces.keys().next().value);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.send(), 0);
+    while (this.previews.size > PREVIEWS_KEPT) this.previews.delete(this.previews.keys().next().value);
     this.showTip();
     this.draw();
   }
 
-  point(row) {
+  hover(row) {
     if (row !== this.over) {
       this.over = row;
       this.canvas.classList.toggle("fr-pointing", row >= 0);
       this.showTip();
       this.draw();
     }
-    if (row >= 0 && !this.faces.has(row)) {
-      // What is near will be pointed at next.
-      const reach = 60 / this.pixel;
-      const [x, y] = [this.points[2 * row], this.points[2 * row + 1]];
-      const near = this.within(x - reach, y - reach, x + reach, y + reach)
-        .filter((other) => other !== row)
-        .sort((a, b) => this.away(a, x, y) - this.away(b, x, y));
-      this.ask([row, ...near.slice(0, 15)]);
-    }
-  }
-
-  away(row, x, y) {
-    return (this.points[2 * row] - x) ** 2 + (this.points[2 * row + 1] - y) ** 2;
+    // Those around it will be pointed at next.
+    if (row >= 0 && !this.previews.has(row))
+      this.request([row, ...this.around(this.point(row), 60).slice(0, 16)]);
   }
 
   showTip() {
-    const face = this.over >= 0 ? this.faces.get(this.over) : null;
-    if (!face) {
+    const preview = this.previews.get(this.over);
+    if (!preview) {
       this.tip.style.display = "none";
       return;
     }
     const parts = [];
-    if (face.image) {
+    if (preview.image) {
       const image = element("img");
-      image.src = face.image.src;
+      image.src = preview.image.src;
       image.alt = "";
       parts.push(image);
     }
-    parts.push(element("span", "", face.name));
+    parts.push(element("span", "", preview.name));
     this.tip.replaceChildren(...parts);
-    if (this.byKeyboard) this.live.textContent = face.name;
+    if (this.byKeyboard) this.live.textContent = preview.name;
     this.tip.style.display = "block";
-    const [x, y] = this.screen(this.points[2 * this.over], this.points[2 * this.over + 1]);
+    const [x, y] = this.screen(this.point(this.over));
     const right = x + 16 + this.tip.offsetWidth < this.width;
     this.tip.style.left = `${right ? x + 16 : Math.max(4, x - 16 - this.tip.offsetWidth)}px`;
     this.tip.style.top = `${Math.max(4, Math.min(y - 30, this.height - this.tip.offsetHeight - 4))}px`;
@@ -437,12 +422,8 @@ class Atlas {
   reset() {
     this.scale = 1;
     this.middle = [UNITS / 2, UNITS / 2];
-    this.point(-1);
+    this.hover(-1);
     this.draw();
-  }
-
-  choose(row) {
-    if (row >= 0) this.pick(row);
   }
 
   listen() {
@@ -459,6 +440,7 @@ class Atlas {
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       this.byKeyboard = false;
+      this.byTouch = event.pointerType === "touch";
       pointers.set(event.pointerId, at(event));
       this.moved = pointers.size > 1;
       this.from = at(event);
@@ -467,7 +449,12 @@ class Atlas {
       const now = at(event);
       const before = pointers.get(event.pointerId);
       if (!before) {
-        if (this.points) this.point(this.nearest(...now, 14));
+        // A page that scrolls under a mouse that stands still moves no finger's point.
+        const still = !event.movementX && !event.movementY;
+        if (this.points && !(this.byTouch && still)) {
+          this.byTouch = false;
+          this.hover(this.nearest(...now, 14));
+        }
         return;
       }
       if (pointers.size === 2) {
@@ -490,20 +477,18 @@ class Atlas {
       const held = pointers.delete(event.pointerId);
       canvas.classList.remove("fr-dragging");
       if (event.type !== "pointerup" || !held || this.moved || !this.points) return;
-      const touch = event.pointerType === "touch";
-      const row = this.nearest(...at(event), touch ? 24 : 14);
+      const row = this.nearest(...at(event), this.byTouch ? 24 : 14);
       // A finger cannot point without touching: the first touch shows, the second one takes.
-      if (touch && row !== this.over) this.point(row);
-      else this.choose(row);
+      if (this.byTouch && row !== this.over) this.hover(row);
+      else if (row >= 0) this.pick(row);
     };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
     // A finger leaves whenever it is lifted; what it has shown stays.
     canvas.addEventListener("pointerleave", (event) => {
-      if (event.pointerType !== "touch" && !pointers.size) this.point(-1);
+      if (event.pointerType !== "touch" && !pointers.size) this.hover(-1);
     });
-    canvas.addEventListener("focus", () => this.draw());
-    canvas.addEventListener("blur", () => this.draw());
+    for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => this.draw());
     canvas.addEventListener("keydown", (event) => {
       const step = 0.12 * Math.min(this.width, this.height) / this.pixel;
       const acts = {
@@ -515,35 +500,35 @@ class Atlas {
         "=": () => this.zoom(1.6),
         "-": () => this.zoom(1 / 1.6),
         0: () => this.reset(),
-        Enter: () => this.choose(this.over),
+        Enter: () => this.over >= 0 && this.pick(this.over),
       };
       if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       this.byKeyboard = true;
       acts[event.key]();
       if (event.key !== "Enter")
-        this.point(this.nearest(this.width / 2, this.height / 2, 0.6 * this.width));
+        this.hover(this.nearest(this.width / 2, this.height / 2, 0.6 * this.width));
     });
-    this.onFaces = (event) => this.got(event.detail);
-    window.addEventListener("fr-faces", this.onFaces);
+    this.onPreviews = (event) => this.receive(event.detail);
+    window.addEventListener("fr-previews", this.onPreviews);
     this.sizes = new ResizeObserver(() => this.draw());
     this.sizes.observe(this.frame);
   }
 
   close() {
-    window.removeEventListener("fr-faces", this.onFaces);
+    window.removeEventListener("fr-previews", this.onPreviews);
     this.sizes.disconnect();
-    clearTimeout(this.asking);
+    clearTimeout(this.timer);
     this.root.replaceChildren();
-    delete this.root.frAtlas;
+    delete this.root.frMap;
   }
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
-  const root = parentElement.querySelector(".fr-atlas");
-  root.frAtlas ??= new Atlas(root);
-  const atlas = root.frAtlas;
-  atlas.take(data, (row) => setTriggerValue("pick", row));
+  const root = parentElement.querySelector(".fr-map");
+  root.frMap ??= new EmbeddingMap(root);
+  const map = root.frMap;
+  map.show(data, (row) => setTriggerValue("pick", row));
   // Also called before the next run of this function; then there is nothing to clear away.
-  return () => setTimeout(() => root.isConnected || atlas.close());
+  return () => setTimeout(() => root.isConnected || map.close());
 }

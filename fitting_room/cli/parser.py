@@ -1,0 +1,169 @@
+"""The arguments of each command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fitting_room import __version__
+from fitting_room.catalogue.download import DATASETS
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
+from fitting_room.cli import commands
+from fitting_room.embedding.backbones import AUTO, backbone_names
+from fitting_room.embedding.engine import ENGINES
+from fitting_room.evaluation.evaluate import RESULTS
+from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
+from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
+from fitting_room.index.vectors import FLOAT32, STORAGES
+from fitting_room.learning.losses import LOSSES
+from fitting_room.learning.options import TrainingOptions
+
+Add = Callable[..., argparse.Action]
+N = TypeVar("N", int, float)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands. What it parses has the command's function as ``run``."""
+    parser = argparse.ArgumentParser(
+        prog="fitting-room",
+        description="Find the items of a catalogue that look most like a picture.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    shared, querying = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    shared.add_argument("--index", type=Path, required=True, help="folder of the index")
+    shared.add_argument("--json", action="store_true", help="print JSON")
+    _add_query_options(querying.add_argument)
+    for run, name, text, add_arguments, parents in (
+        (commands.build, "build", "make or update an index", _add_build, [shared]),
+        (commands.search, "search", "find similar items", _add_search, [shared, querying]),
+        (commands.train_head, "train", "teach an index its labels", _add_train, [shared]),
+        (commands.evaluate, "evaluate", "measure matches", _add_evaluate, [shared, querying]),
+        (commands.info, "info", "describe and check an index", None, [shared]),
+        (commands.fetch, "fetch", "download a public catalogue", _add_fetch, []),
+        (commands.serve, "serve", "open the page", _add_serve, []),
+    ):
+        command = subparsers.add_parser(name, help=text, description=run.__doc__, parents=parents)
+        command.set_defaults(run=run)
+        if add_arguments is not None:
+            add_arguments(command.add_argument)
+    return parser
+
+
+def _add_query_options(add: Add) -> None:
+    add("--where", action="append", type=_condition, default=[], metavar="COLUMN=VALUE",
+        help="only items with this value; repeat for more")  # fmt: skip
+    add("--weights", metavar="FILE", help="local weights that made the index")
+    add("--colour", type=_share, metavar="W", help="weight of colour, 0 to 1 (the index's own)")
+    add("--plain", action="store_false", dest="trained", help="do without what was trained")
+    add("--metric", choices=METRICS, default=COSINE, help="measure of embeddings (%(default)s)")
+    add("--silhouette", type=_share, default=SILHOUETTE_SHARE, metavar="S",
+        help="weight of the silhouette in shape, 0 to 1, between pictures with a plain background "
+        "and without what was trained (%(default)s)")  # fmt: skip
+
+
+def _add_build(add: Add) -> None:
+    add("catalogue", type=Path, help="a catalogue: folder, .zip or folder of class folders")
+    add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
+    add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
+    add("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
+    add("--storage", choices=STORAGES, default=FLOAT32,
+        help="how embeddings are kept: int8 is a quarter of float32, less exact")  # fmt: skip
+    add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
+    add("--engine", choices=ENGINES, help="what runs the network (auto)")
+
+
+def _add_search(add: Add) -> None:
+    add("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
+    add("-n", type=_positive, default=12, help="matches for each picture (%(default)s)")
+
+
+def _add_train(add: Add) -> None:
+    usual = TrainingOptions()
+    columns = f"columns to learn ({','.join(usual.columns)})"
+    add("catalogue", type=Path, nargs="?", help="the catalogue of the index")
+    add("--columns", default=usual.columns, help=columns, **_COLUMNS)
+    add("--holdout", help="keep back items whose id is a multiple of N", **_COUNT)
+    add("--photographs", type=Path, metavar="DIR", help="class folders of photographs to add")
+    add("--mapping", help="JSON: class of photographs -> values of the catalogue", **_FILE)
+    add("--mapping-column", default=usual.mapping_column, metavar="COLUMN",
+        help="column of those values (%(default)s)")  # fmt: skip
+    add("--loss", choices=list(LOSSES), default=usual.loss, help="what is minimised (%(default)s)")
+    add("--epochs", default=usual.epochs, help="passes at most (%(default)s)", **_COUNT)
+    add("--seed", type=_whole, default=0, help="the same one gives the same head (%(default)s)")
+    add("--finetune-blocks", type=_whole, default=0, metavar="N",
+        help="fine-tune the last N blocks of the network first (%(default)s)")  # fmt: skip
+    add("--save-weights", help="where fine-tuned weights go, .safetensors", **_FILE)
+    add("--finetune-epochs", default=usual.finetune_epochs,
+        help="passes of the fine-tuning (%(default)s)", **_COUNT)  # fmt: skip
+    add("--weights", metavar="FILE", help="local weights that made the index")
+    add("--remove", action="store_true", help="forget what was learned")
+
+
+def _add_evaluate(add: Add) -> None:
+    add("queries", type=Path, help="a catalogue, or a .csv of pictures (first column `picture`) "
+        "and expected labels")  # fmt: skip
+    add("-k", type=_positive, default=RESULTS, help="matches of each query (%(default)s)")
+    add("--columns", help=f"what must be right ({','.join(DEFAULT_COLUMNS)})", **_COLUMNS)
+    add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)
+    add("--mapping", help="JSON: class folder of a query -> values that are right", **_FILE)
+    add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
+    add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
+    add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
+    add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")
+
+
+def _add_fetch(add: Add) -> None:
+    add("name", choices=sorted(DATASETS), help="which one")
+    add("--to", type=Path, default=Path("data"), help="parent folder (%(default)s)")
+
+
+def _add_serve(add: Add) -> None:
+    add("--index", type=Path, help="an index to show (the demo catalogue's)")
+    add("--port", type=_positive, default=8501, help="port of the page (%(default)s)")
+    add("--address", default="localhost", help="where to listen (%(default)s; 0.0.0.0 for all)")
+
+
+# --- types of arguments -----------------------------------------------------------------------
+
+
+def _number(kind: type[N], least: N, most: N, name: str, text: str) -> N:
+    with suppress(ValueError):
+        if least <= (number := kind(text)) <= most:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {name}")
+
+
+_positive = partial(_number, int, 1, 10**18, "a whole number above 0")
+_whole = partial(_number, int, 0, 10**18, "a whole number from 0 on")
+_share = partial(_number, float, 0.0, 1.0, "a number from 0 to 1")
+
+
+def _input_size(text: str) -> tuple[int, int]:
+    height, times, width = text.lower().partition("x")
+    if not times:
+        raise argparse.ArgumentTypeError(f"{text!r}: write HEIGHTxWIDTH, as in 320x240")
+    return _positive(height), _positive(width)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: write column names with commas between")
+    return names
+
+
+def _condition(text: str) -> tuple[str, str]:
+    column, _, value = text.partition("=")
+    if not column or not value:
+        raise argparse.ArgumentTypeError(f"{text!r}: write COLUMN=VALUE, as in gender=Women")
+    return column, value
+
+
+_FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+_COUNT: dict[str, Any] = {"type": _positive, "metavar": "N"}
+_COLUMNS: dict[str, Any] = {"type": _names, "metavar": "A,B,C"}

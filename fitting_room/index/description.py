@@ -1,0 +1,118 @@
+"""What an index holds, what made it and what was left out, as command line and page say it.
+
+Anybody may have written the records of the catalogue and of the head, so what makes no sense in
+them is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fitting_room.index.head import Head
+from fitting_room.index.index import Index
+from fitting_room.index.manifest import IndexUnusable
+
+#: Ids that are named as examples of what became of rows.
+EXAMPLES = 5
+#: Precision@4 in a column (or ``all``), 0 to 1, before the training, where known, and after it.
+Validation = tuple[str, float | None, float]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDescription:
+    """An index in words.
+
+    ``outcomes`` says what became of the catalogue's rows that were repaired or left out, how many
+    they are, and some of their ids; ``empty`` counts items without a value by column. ``failures``
+    are the first of the ``failed`` items whose picture could not be used, by id, with the reason.
+    """
+
+    items: str
+    network: str
+    embeddings: str
+    searched: str
+    trained: str | None
+    validation: tuple[Validation, ...]
+    built: str
+    rows: int | None
+    outcomes: tuple[tuple[str, int, tuple[str, ...]], ...]
+    empty: dict[str, int]
+    failed: int
+    failures: tuple[tuple[str, str], ...]
+    advice: str | None
+
+
+def describe_index(index: Index, title: str | None = None) -> IndexDescription:
+    """Describe an index; ``title`` is the network's name for people. Raises ``IndexUnusable`` where
+    the manifest makes no sense."""
+    manifest, identity, head = index.manifest, index.identity, index.head
+    try:
+        report, counts = manifest.catalogue.report, manifest.counts
+        pixels = identity.get("preprocessing", {}).get("input_size", ())
+        of_size = f", {pixels[0]} x {pixels[1]} pixels" if pixels else ""
+        reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
+        searched = "all items, exactly" if index.ann is None else "candidates first (approximate)"
+        size = sum(entry.bytes for entry in manifest.files.values())
+        return IndexDescription(
+            items=f"{len(index):,} items of {manifest.catalogue.location}",
+            network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
+            f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
+            embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
+            searched=searched,
+            trained=None if head is None else _trained(head),
+            validation=() if head is None else validation_of(head.record.get("validation")),
+            built=f"{manifest.created}, {size / 2**20:.1f} MiB",
+            rows=counts.rows,
+            outcomes=tuple(_outcomes(report)),
+            empty=_counts(report.get("empty")),
+            failed=counts.failed,
+            failures=tuple((str(f["id"]), str(f["reason"])) for f in manifest.failures),
+            advice=manifest.advice,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise IndexUnusable(
+            f"{index.folder}: the manifest makes no sense ({error!r}). Build it again."
+        ) from error
+
+
+def validation_of(figures: object) -> tuple[Validation, ...]:
+    """A training's figures ``<column>_before`` and ``<column>_after`` by column, in their order."""
+    values = figures if isinstance(figures, Mapping) else {}
+    known = {str(k): float(v) for k, v in values.items() if isinstance(v, int | float)}
+    columns = [name.removesuffix("_after") for name in known if name.endswith("_after")]
+    return tuple((c, known.get(f"{c}_before"), known[f"{c}_after"]) for c in columns)
+
+
+def learned_from(items: int | None, photographs: int | None) -> str:
+    """What a head learned from, in words."""
+    text = "some items" if items is None else f"{items:,} items"
+    return f"{text} and {photographs:,} photographs" if photographs else text
+
+
+def _trained(head: Head) -> str:
+    of = learned_from(_count(head.record.get("items")), _count(head.record.get("photographs")))
+    text = f"on {of}: {', '.join(head.columns)}; {head.dimension} numbers each"
+    holdout = _count(head.record.get("holdout"))
+    return text if holdout is None else f"{text}; evaluate it with --holdout {holdout}"
+
+
+def _outcomes(report: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    examples = report.get("examples")
+    for outcome, key in (("repaired", "repaired"), ("left out", "dropped")):
+        for reason, count in _counts(report.get(key)).items():
+            ids = examples.get(reason) if isinstance(examples, Mapping) else None
+            named = map(str, ids[:EXAMPLES]) if isinstance(ids, list) else ()
+            yield f"{outcome}: {reason}", count, tuple(named)
+    if unlisted := _count(report.get("unlisted")):
+        yield "pictures without a row", unlisted, ()
+
+
+def _counts(values: object) -> dict[str, int]:
+    values = values if isinstance(values, Mapping) else {}
+    return {str(k): v for k, v in values.items() if type(v) is int}
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int else None

@@ -1,0 +1,156 @@
+"""The address bar as the state of the page.
+
+All of a session but the visitor's pictures stands in the address, so that the browser's back button
+and a shared link bring a view back. Whatever a visitor does on the page changes the session and is
+written to the address; where the address differs from what was written and nothing was done on the
+page, the visitor came by a link or by the browser's buttons, and the address is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import streamlit as st
+
+from fitting_room.search.searcher import Searcher
+from fitting_room.ui.query import history
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.query.history import ITEM, PICTURE, Box, Query, Subject
+from fitting_room.ui.query.session import CATALOGUE, FILTER, UPLOADED, Params, Session
+from fitting_room.ui.shared.text import label, quoted
+
+#: Where the slider from shape to colour stops, in hundredths.
+POSITIONS = range(0, 101, 10)
+#: Letters of a search by name, and values of one parameter, that are read at most.
+MAX_LETTERS, MAX_VALUES = 100, 200
+
+
+def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[str]]) -> None:
+    """Read the address where the visitor came by it; ``offered`` are the values that a column may
+    be filtered by. What is unknown is ignored, and complained of."""
+    address = {name: values[:MAX_VALUES] for name, values in _shown().items()}
+    if session.acted or address == session.address:
+        return
+    session.address = address
+    session.refusals = []
+    reader = _Reader(searcher, session, address)
+    session.history.go(reader.query())
+    session.n = reader.number("n", sessions.COUNTS) or sessions.DEFAULT_MATCHES
+    session.colour = reader.number("colour", POSITIONS)
+    session.trained = not reader.flag("plain")
+    session.fold = not reader.flag("spread")
+    session.find = address.get("find", [""])[0][:MAX_LETTERS]
+    session.page, session.paged = reader.number("page", range(1, 10_000)) or 1, None
+    session.source = CATALOGUE if session.find or "browse" in address else UPLOADED
+    session.filter_by({column: reader.filter(column, offered[column]) for column in offered})
+    reader.check_filters(offered)
+    session.complaints = list(dict.fromkeys(reader.complaints))
+
+
+def write(session: Session) -> None:
+    """Bring the address up to date."""
+    session.acted = False
+    session.address = _params(session)
+    if session.address != _shown():
+        st.query_params.from_dict(session.address)
+
+
+def params_of(query: Query) -> Params:
+    """A query as parameters of an address. A visitor's own picture is named, not carried: it is
+    found again in the same session only."""
+    params: Params = {}
+    for subject in query.subjects:
+        params.setdefault(subject.kind, []).append(subject.id)
+    if query.negatives:
+        params["less"] = list(query.negatives)
+    if query.apart:
+        params["apart"] = ["1"]
+    if query.crop is not None:
+        params["crop"] = [str(query.crop)]
+    return params
+
+
+def _shown() -> Params:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _params(session: Session) -> Params:
+    params = params_of(session.history.query)
+    if session.n != sessions.DEFAULT_MATCHES:
+        params["n"] = [str(session.n)]
+    if session.colour is not None:
+        params["colour"] = [str(session.colour)]
+    if not session.trained:
+        params["plain"] = ["1"]
+    if not session.fold:
+        params["spread"] = ["1"]
+    if session.source == CATALOGUE:
+        params |= {"find": [session.find]} if session.find else {"browse": ["1"]}
+        if session.page > 1:
+            params["page"] = [str(session.page)]
+    return params | {FILTER + column: values for column, values in session.where.items()}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads an address, which anybody may have written."""
+
+    searcher: Searcher
+    session: Session
+    address: Params
+    complaints: list[str] = field(default_factory=list)
+
+    def query(self) -> Query:
+        subjects = [Subject(ITEM, item) for item in self._items("item", history.MAX_SUBJECTS)]
+        for name in dict.fromkeys(self.address.get(PICTURE, [])[: history.MAX_SUBJECTS]):
+            if name in self.session.pictures:
+                subjects.append(Subject(PICTURE, name))
+            else:
+                self.complaints.append(
+                    "This link was made with a picture that is not kept. Show the picture again."
+                )
+        query = Query(tuple(subjects[: history.MAX_SUBJECTS]))
+        if not query:
+            return query
+        query = replace(query, negatives=tuple(self._items("less", history.MAX_NEGATIVES)))
+        if len(subjects) > 1:
+            return replace(query, apart=self.flag("apart"))
+        for text in self.address.get("crop", [])[:1]:
+            try:
+                query = replace(query, crop=Box.parse(text))
+            except ValueError:
+                self.complaints.append("The part of the picture in this link makes no sense.")
+        return query
+
+    def _items(self, name: str, most: int) -> list[str]:
+        known = []
+        for item in dict.fromkeys(self.address.get(name, [])[:most]):
+            if self.searcher.row(item) is None:
+                self.complaints.append(f"There is no item {quoted(item)} in this catalogue.")
+            else:
+                known.append(item)
+        return known
+
+    def number(self, name: str, allowed: range) -> int | None:
+        for text in self.address.get(name, [])[:1]:
+            if len(text) <= 4 and text.isascii() and text.isdigit() and int(text) in allowed:
+                return int(text)
+            self.complaints.append(f"{name} in this link is no number that can be used here.")
+        return None
+
+    def flag(self, name: str) -> bool:
+        return self.address.get(name, [])[:1] == ["1"]
+
+    def filter(self, column: str, offered: Sequence[str]) -> list[str]:
+        values = list(dict.fromkeys(self.address.get(FILTER + column, [])))
+        for value in values:
+            if value not in offered:
+                self.complaints.append(f"{label(column)} {quoted(value)} is not in this catalogue.")
+        return [value for value in values if value in offered]
+
+    def check_filters(self, offered: Mapping[str, Sequence[str]]) -> None:
+        for name in self.address:
+            column = name.removeprefix(FILTER)
+            if column != name and column not in offered:
+                self.complaints.append(f"This catalogue cannot be filtered by {quoted(column)}.")

@@ -1,0 +1,38 @@
+"""Words for people, and words by strangers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+
+def plain(text: str) -> str:
+    """Any text as Markdown that shows just that text."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)
+
+
+def shorten(name: str, most: int = 26) -> str:
+    """A name that fits beside a button; a file's name is recognised by its ending."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+def quoted(text: str) -> str:
+    """A stranger's word within a sentence."""
+    return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
+
+
+def label(column: str) -> str:
+    """A column's name for people: `baseColour` -> `Base colour`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ")
+    return words[:1].upper() + words[1:].lower()
+
+
+def title_of(path: Path) -> str:
+    """A file's name for people: `red-dress.jpg` -> `Red dress`."""
+    return path.stem.replace("-", " ").replace("_", " ").capitalize()
+
+
+def percent(fraction: float, digits: int = 0) -> str:
+    """A fraction as a percentage: `0.25` -> `25 %`."""
+    return f"{fraction:.{digits}%}".replace("%", " %")
