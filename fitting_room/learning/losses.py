@@ -130,7 +130,7 @@ class ColumnLosses:
         if proxies is None:
             known = codes >= 0
             proxies, allowed = items[known], allowed[:, codes[known]]
-            answerable = allowed.any(axis=1)
+            answerable = np.flatnonzero(allowed.any(axis=1))
             photographs, allowed = photographs[answerable], allowed[answerable]
             if len(photographs) == 0:
                 return items.sum() * 0
