@@ -44,13 +44,13 @@ def read_class_folders(pictures: Iterable[str]) -> SourceTable:
     it lies in. A plain folder of pictures has no classes."""
     names = sorted(pictures)
     ids = [posixpath.splitext(as_windows_1252(name))[0] for name in names]
-    cells = {"id": ids}
+    cells = pd.DataFrame({"id": ids}, dtype="str")
     if any("/" in name for name in names):
         folders = [posixpath.basename(posixpath.dirname(item)) for item in ids]
-        cells["class"] = [folder or None for folder in folders]
+        cells["class"] = pd.Series([folder or None for folder in folders], dtype="str")
     undecoded = [row for row, name in enumerate(names) if UNDECODED.search(name)]
     unusable = {"the file name is not UTF-8": undecoded} if undecoded else {}
-    return SourceTable(pd.DataFrame(cells, dtype="str"), unusable=unusable)
+    return SourceTable(cells, unusable=unusable)
 
 
 def read_csv(file: BinaryIO, keys: Sequence[str] = ("id",)) -> SourceTable:
