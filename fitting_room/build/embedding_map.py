@@ -1,9 +1,8 @@
 """A map of a catalogue: each item a point in the plane, near the items that look like it.
 
-The map is a t-SNE of what the search compares: the head's projections where there is a head, since
-those make the ranking visitors see, and the network's embeddings otherwise. At most
-:data:`LANDMARKS` items are laid out by t-SNE; the others, and later ones, are placed among the
-landmarks most similar to them.
+The map is a t-SNE of what the search compares: the head's projections where there is a head, the
+embeddings otherwise. At most :data:`LANDMARKS` items are laid out by t-SNE; the others, and later
+ones, are placed among the landmarks most similar to them.
 """
 
 from __future__ import annotations
