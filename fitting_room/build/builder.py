@@ -261,7 +261,7 @@ class _Build:
     def _items(self, rows: np.ndarray) -> pd.DataFrame:
         """The table of the items whose pictures could be used, with the digests of these."""
         items = self.catalogue.items.copy(deep=False)
-        items.insert(3, "digest", pd.array(self.digests, dtype="str"))
+        items.insert(3, "digest", pd.Series(self.digests, items.index, "str"))
         return items if len(rows) == len(items) else items.iloc[rows].reset_index(drop=True)
 
     def _manifest(self, items: int, dimension: int) -> Manifest:

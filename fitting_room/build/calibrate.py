@@ -7,7 +7,7 @@ each likeness are counted (isotonic regression: Zadrozny and Elkan 2002).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -63,14 +63,14 @@ def calibrate(
     plain, trained = _measure(index, partial(_of_items, index, rows, kinds))
     if not plain:
         return None
-    street, of_head = (), ()
+    result = Calibration(column, len(rows), plain, trained, chance=_chance(index, generator))
     if len(photographs) >= LEAST_PHOTOGRAPHS:
         street, of_head = _measure(index, partial(_of_photographs, index, photographs))
     elif previous is not None:
-        street = previous.street_plain
-        of_head = previous.street_trained if index.head is not None else ()
-    chance = _chance(index, generator)
-    return Calibration(column, len(rows), plain, trained, street, of_head, chance)
+        street, of_head = previous.street_plain, previous.street_trained if index.head else ()
+    else:
+        return result
+    return replace(result, street_plain=street, street_trained=of_head)
 
 
 def fit_curve(likeness: np.ndarray, right: np.ndarray) -> Curve:

@@ -55,8 +55,7 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             path.unlink()  # torn by a power cut; its pictures are embedded again
             return
-        for row, digest in enumerate(digests.astype("U32").tolist(), self._count):
-            self.rows[digest] = row
+        self.rows |= {d: self._count + i for i, d in enumerate(digests.astype("U32").tolist())}
         self._add_file(path, len(digests))
 
     def _add_file(self, path: Path, count: int) -> None:

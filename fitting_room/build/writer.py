@@ -172,7 +172,7 @@ def _write_rows(
 
 
 def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
-    """Write a head, what it makes of the items and, beside an inverted file, one of that."""
+    """Write a head and what it makes of the items, with an inverted file if they have one."""
     version, count = data.version, len(data.items)
     head.save(version / names.HEAD_FILE)
     shape = (count, head.dimension)

@@ -160,7 +160,7 @@ def _read_items(path: Path, count: int) -> pd.DataFrame:
             if file.metadata.num_rows != count or not {"id", "image"} <= set(columns):
                 raise ValueError(f"{path.name} does not hold the items of the manifest")
             # In one piece: to take some rows of many pieces, Arrow copies all of them first.
-            items = file.read().combine_chunks().to_pandas()
+            items: pd.DataFrame = file.read().combine_chunks().to_pandas()
     except pa.ArrowException as error:
         raise ValueError(f"{path.name}: {error}") from error
     if len(items) != count or list(items.columns) != columns:

@@ -124,7 +124,8 @@ class PCA:
                 f"dimensions; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
         fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
-        return cls(np.float32(fitted.mean_), np.float32(fitted.components_), len(vectors))
+        components = np.asarray(fitted.components_, np.float32)
+        return cls(np.asarray(fitted.mean_, np.float32), components, len(vectors))
 
     @classmethod
     def load(cls, path: Path) -> PCA:

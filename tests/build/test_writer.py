@@ -60,7 +60,7 @@ def test_a_reader_never_sees_parts_of_two_builds(tmp_path: Path) -> None:
     seen: set[str] = set()
     try:
         assert begun.wait(20)
-        for _ in range(80):
+        for _ in range(40):
             index = Index.open(folder)
             (number,) = set(index.items["build"])
             np.testing.assert_array_equal(index.vectors, build_number(int(number))[0])
