@@ -100,8 +100,7 @@ def lay_out(rows: Matrix, listener: Listener = ignore) -> np.ndarray:
     positions[landmarks] = (layout - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-9)
     stage.advance(len(landmarks))
     others = np.setdiff1d(np.arange(len(rows)), landmarks)
-    if len(others):
-        _place(rows, others, landmarks, positions, reduce, stage)
+    _place(rows, others, landmarks, positions, reduce, stage)
     return positions
 
 

@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fitting_room.catalogue.image_store import FolderStore, ImageStore, ZipStore
@@ -34,6 +33,8 @@ _DAMAGE = (
     OSError, RuntimeError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error,
     lzma.LZMAError, csv.Error,
 )  # fmt: skip
+
+_Key = Callable[[str], str]
 
 
 class CatalogueError(Exception):
@@ -119,9 +120,10 @@ def load_catalogue(location: str | Path) -> Catalogue:
     report = catalogue.report
     if report.items == 0:
         reason = "no rows" if report.unlisted else "no pictures found"
+        reason = report.in_words() if report.rows else reason
         raise CatalogueError(
-            f"{catalogue.location}: no usable item ({report.in_words() if report.rows else reason})"
-            f". Expected {CSV_NAME} beside images/ with one picture per id, or folders of pictures."
+            f"{catalogue.location}: no usable item ({reason}). Expected {CSV_NAME} beside images/ "
+            "with one picture per id, or folders of pictures."
         )
     return catalogue
 
@@ -132,9 +134,7 @@ def _load(location: Path) -> Catalogue:
     if location.name == CSV_NAME and location.is_file():
         raise CatalogueError(f"{location}: give the folder that holds this table, not the table.")
     if not location.is_file():
-        raise CatalogueError(
-            f"{location}: there is no such catalogue. Give a folder or a .zip file."
-        )
+        raise CatalogueError(f"{location}: no such catalogue. Give a folder or a .zip file.")
     store = _open_zip(location)
     names = [n for n in store.archive.namelist() if posixpath.basename(n) == CSV_NAME]
     if not names:
@@ -142,7 +142,7 @@ def _load(location: Path) -> Catalogue:
     member = min(names, key=lambda name: (name.count("/"), name))  # the outermost one
     size = store.archive.getinfo(member).file_size
     table = _read_csv(lambda: store.archive.open(member), location / member, size)
-    return _from_table(location, store, table, base=posixpath.dirname(member))
+    return _from_table(location, store, table, posixpath.dirname(member))
 
 
 def open_store(location: str | Path) -> ImageStore:
@@ -195,9 +195,7 @@ def _read_csv(open_file: Callable[[], Any], name: Path, size: int) -> SourceTabl
         raise CatalogueError(f"{name}: {error}") from error
 
 
-def _from_table(
-    location: Path, store: ImageStore, table: SourceTable, *, base: str = ""
-) -> Catalogue:
+def _from_table(location: Path, store: ImageStore, table: SourceTable, base: str = "") -> Catalogue:
     """The items of a table in the folder ``base``, each with the picture that its id names."""
     prefix = base and base + "/"
     pictures = {n: s for n, s in store.pictures() if n.startswith(prefix)}
@@ -212,47 +210,30 @@ def _from_class_folders(location: Path, store: ImageStore) -> Catalogue:
 
 
 def _join(
-    location: Path,
-    store: ImageStore,
-    table: SourceTable,
-    pictures: dict[str, str],
-    key: Callable[[str], str],
+    location: Path, store: ImageStore, table: SourceTable, pictures: dict[str, str], key: _Key
 ) -> Catalogue:
     """The usable rows of a table, each with its picture: the one of ``pictures`` (names and
     signatures) whose ``key``, less its suffix, is the row's id."""
     ids = table.cells["id"]
     # An id is looked up and never joined to a path, so no id can lead anywhere.
     by_id = _pictures_by_id(pictures, key)
-    images = pd.Series(map(by_id.get, ids.tolist()), ids.index, dtype="str")
-    usable = np.ones(len(ids), bool)
-    dropped = {reason: np.array(rows) for reason, rows in table.unusable.items()}
-    for rows in dropped.values():
-        usable[rows] = False
-
-    def drop(reason: str, failing: pd.Series) -> None:
-        if len(rows := np.flatnonzero(usable & failing.to_numpy())):
-            dropped[reason] = rows
-            usable[rows] = False
-
-    drop("no id", ids == "")
-    drop("no picture", images.isna())
-    drop("the id occurs before", ids.where(usable).duplicated())
-    repaired = {reason: np.array(rows) for reason, rows in table.repaired.items()}
-    repaired = {
-        reason: kept for reason, rows in repaired.items() if len(kept := rows[usable[rows]])
-    }
-    items = table.cells[usable].reset_index(drop=True)
-    images = images[usable].reset_index(drop=True)
-    items.insert(1, "image", images)
-    items.insert(2, "signature", pd.Series(map(pictures.get, images.tolist()), dtype="str"))
+    images = pd.Series(map(by_id.get, ids.tolist()), dtype="str")
+    reasons = _reasons_to_drop(table, images)
+    kept = (reasons == "").to_numpy(bool)
+    dropped = {str(r): rows.index for r, rows in reasons[~kept].groupby(reasons, sort=False)}
+    repaired = {r: [row for row in rows if kept[row]] for r, rows in table.repaired.items()}
+    items = table.cells[kept].reset_index(drop=True)
+    items.insert(1, "image", images[kept].array)
+    items.insert(2, "signature", pd.Series(map(pictures.get, images[kept].tolist()), dtype="str"))
     report = CatalogueReport(
         rows=len(ids),
         items=len(items),
-        repaired={reason: len(rows) for reason, rows in repaired.items()},
+        repaired={reason: len(rows) for reason, rows in repaired.items() if rows},
         dropped={reason: len(rows) for reason, rows in dropped.items()},
         examples={
             reason: ids.iloc[rows[:5]].str[:60].tolist()
             for reason, rows in (repaired | dropped).items()
+            if len(rows)
         },
         empty={str(c): int(count) for c, count in items.isna().sum().items() if count},
         unlisted=len(by_id) - len(items),
@@ -260,7 +241,20 @@ def _join(
     return Catalogue(location.resolve(), store, items, report)
 
 
-def _pictures_by_id(names: Iterable[str], key: Callable[[str], str]) -> dict[str, str]:
+def _reasons_to_drop(table: SourceTable, images: pd.Series) -> pd.Series:
+    """Why each row cannot be used, "" where it can. ``images`` has the picture of each row."""
+    ids = table.cells["id"]
+    reasons = pd.Series("", ids.index)
+    for reason, rows in table.unusable.items():
+        reasons.iloc[rows] = reason
+    well_formed = reasons == ""
+    reasons[well_formed & images.isna()] = "no picture"
+    reasons[well_formed & (ids == "")] = "no id"
+    reasons[(reasons == "") & ids.where(reasons == "").duplicated()] = "the id occurs before"
+    return reasons
+
+
+def _pictures_by_id(names: Iterable[str], key: _Key) -> dict[str, str]:
     """Picture names by what ``key`` makes of them, less the suffix. Of several with one id it is
     the one nearest to the top, and among those the first by name."""
     by_id: dict[str, str] = {}

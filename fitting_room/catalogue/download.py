@@ -12,12 +12,12 @@ DATASETS = {"fashion-product-images-small": "paramaggarwal/fashion-product-image
 
 
 class DownloadError(Exception):
-    """A catalogue could not be brought; the text says why and what to do."""
+    """A catalogue could not be downloaded; the text says why and what to do."""
 
 
 def download(name: str, to: Path) -> Path:
-    """Download a public catalogue into a folder of its name, and answer that folder. One that is
-    there already is left as it is.
+    """Download a public catalogue into a folder of its name in ``to``, unless it is there already,
+    and return that folder.
 
     Raises :class:`DownloadError` for an unknown name, when kagglehub is not installed, and when the
     download fails.
@@ -30,9 +30,7 @@ def download(name: str, to: Path) -> Path:
     try:
         import kagglehub
     except ImportError as error:
-        raise DownloadError(
-            "fetch needs the library kagglehub. Run: pip install kagglehub"
-        ) from error
+        raise DownloadError("fetch needs kagglehub. Run: pip install kagglehub") from error
     handle = DATASETS[name]
     try:
         downloaded = Path(kagglehub.dataset_download(handle))
@@ -62,8 +60,6 @@ def _put_in_place(downloaded: Path, target: Path) -> Path:
     shutil.copy2(table, unfinished / CSV_NAME)
     shutil.copytree(table.parent / "images", unfinished / "images")
     if target.exists():
-        raise DownloadError(
-            f"{target}: this folder is in the way and holds no {CSV_NAME}. Move it."
-        )
+        raise DownloadError(f"{target}: this folder is in the way, without {CSV_NAME}. Move it.")
     unfinished.rename(target)
     return target

@@ -37,8 +37,7 @@ def read_mapping(path: Path, column: str = MAPPING_COLUMN) -> LabelMapping:
         if not isinstance(mapping, dict) or not mapping:
             raise ValueError("it is no object of classes")
         for name, values in mapping.items():
-            is_list = isinstance(values, list) and all(isinstance(value, str) for value in values)
-            if not is_list or not values:
+            if not values or not isinstance(values, list) or {*map(type, values)} != {str}:
                 raise ValueError(f"the class {name!r:.60} has no list of values")
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)[:200]

@@ -9,23 +9,20 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import pandas as pd
 
-from fitting_room.catalogue.schema import (
-    NAME_COLUMNS,
-    UNDECODED,
-    as_windows_1252,
-    check_columns,
-    clean_cells,
-)
+from fitting_room.catalogue import schema
+from fitting_room.catalogue.schema import UNDECODED, as_windows_1252
 
 MAX_ROWS = 20_000_000
 #: How many physical lines one quoted cell may span before its quote is taken for a stray one.
 MAX_LINES_PER_ROW = 20
 #: Rows of a csv that are parsed at once.
 ROWS_AT_ONCE = 20_000
+
+Rows = dict[str, list[int]]  # row numbers by reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +35,8 @@ class SourceTable:
     """
 
     cells: pd.DataFrame
-    repaired: dict[str, list[int]] = field(default_factory=dict)
-    unusable: dict[str, list[int]] = field(default_factory=dict)
+    repaired: Rows = field(default_factory=dict)
+    unusable: Rows = field(default_factory=dict)
 
 
 def read_class_folders(pictures: Iterable[str]) -> SourceTable:
@@ -56,15 +53,6 @@ def read_class_folders(pictures: Iterable[str]) -> SourceTable:
     return SourceTable(pd.DataFrame(cells, dtype="str"), unusable=unusable)
 
 
-class _Row(NamedTuple):
-    """A row that pandas' reader does not take as it is: its cells, as many as there are columns,
-    what was repaired in it, and why it cannot be used."""
-
-    cells: list[str]
-    repairs: list[str]
-    problem: str
-
-
 def read_csv(file: BinaryIO, keys: Sequence[str] = ("id",)) -> SourceTable:
     """A csv in UTF-8, with commas, semicolons or tabs, and a header that names a column of
     ids, called one of ``keys``.
@@ -75,82 +63,70 @@ def read_csv(file: BinaryIO, keys: Sequence[str] = ("id",)) -> SourceTable:
     or found unusable. Raises ``ValueError`` for a table that is none, ``csv.Error`` and whatever
     reading ``file`` raises.
     """
-    start = file.read(4)
+    start = file.read(2)
     file.seek(0)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if start in (b"\xff\xfe", b"\xfe\xff"):
         raise ValueError("saved as UTF-16. Save it as UTF-8 (CSV UTF-8 in Excel).")
     # Bytes that are not UTF-8 stay recognisable and are counted as repaired rows.
     lines = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
     first = as_windows_1252(next(lines, ""))
     delimiter = max(",;\t", key=first.count)
     header = next(csv.reader([first], delimiter=delimiter), [])
-    columns = check_columns([cell.strip() for cell in header], keys)
-    rows = _rows(lines, delimiter, columns)
-    blocks: list[pd.DataFrame] = []
-    repaired, unusable = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    count = 0
+    columns = schema.check_columns([cell.strip() for cell in header], keys)
+    repaired: Rows = defaultdict(list)
+    unusable: Rows = defaultdict(list)
+    rows = _rows(lines, delimiter, columns, repaired, unusable)
+    blocks = [pd.DataFrame(columns=columns, dtype="str")]
     while block := list(islice(rows, ROWS_AT_ONCE)):
         blocks.append(_parse_block(block, delimiter, columns))
-        for number, row in enumerate(block, count):
-            if isinstance(row, _Row):
-                for repair in row.repairs:
-                    repaired[repair].append(number)
-                if row.problem:
-                    unusable[row.problem].append(number)
-        count += len(block)
-        if count > MAX_ROWS:
+        if sum(map(len, blocks)) > MAX_ROWS:
             raise ValueError(f"more than {MAX_ROWS:,} rows.")
-    cells = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame(columns=columns)
-    return SourceTable(clean_cells(cells.astype("str")), repaired, unusable)
+    cells = pd.concat(blocks, ignore_index=True)
+    return SourceTable(schema.clean_cells(cells), repaired, unusable)
 
 
-def _parse_block(block: list[str | _Row], delimiter: str, columns: list[str]) -> pd.DataFrame:
+def _parse_block(block: list[str | list[str]], delimiter: str, columns: list[str]) -> pd.DataFrame:
     regular = {number: row for number, row in enumerate(block) if isinstance(row, str)}
-    others = {number: row.cells for number, row in enumerate(block) if isinstance(row, _Row)}
+    others = {number: row for number, row in enumerate(block) if isinstance(row, list)}
     rows = pd.DataFrame.from_dict(others, orient="index", columns=columns, dtype="str")
     if not regular:
         return rows
+    text = io.BytesIO("".join(regular.values()).encode())
     cells = pd.read_csv(
-        io.BytesIO("".join(regular.values()).encode()),
-        sep=delimiter,
-        header=None,
-        names=columns,
-        index_col=False,
-        dtype="str",
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
+        text, sep=delimiter, header=None, names=columns, dtype="str", na_filter=False
     )
     return pd.concat([cells.set_axis(list(regular)), rows]).sort_index() if others else cells
 
 
-def _rows(lines: Iterator[str], delimiter: str, columns: list[str]) -> Iterator[str | _Row]:
-    """Regular lines as they are, and other rows, repaired where that can be done."""
+def _rows(
+    lines: Iterator[str], delimiter: str, columns: list[str], repaired: Rows, unusable: Rows
+) -> Iterator[str | list[str]]:
+    """Regular lines as they are, and the cells of other rows, repaired where that can be done."""
     width = len(columns)
-    last_is_name = columns[-1] in NAME_COLUMNS
-    for record, repair in _records(lines, delimiter):
+    for number, (record, repair) in enumerate(_records(lines, delimiter)):
         cells = record
         if isinstance(cells, str):
-            if cells.count(delimiter) == width - 1 and not repair and _is_plain(cells):
+            plain = "\0" not in cells and (cells.isascii() or not UNDECODED.search(cells))
+            if plain and not repair and cells.count(delimiter) == width - 1:
                 yield cells
                 continue
             cells = cells.rstrip("\r\n").split(delimiter)
-        repairs = [repair] if repair else []
+        if repair:
+            repaired[repair].append(number)
         while len(cells) > width and not cells[-1].strip():
             cells.pop()  # a spreadsheet's empty columns
-        if len(cells) > width and last_is_name:
+        if len(cells) > width and columns[-1] in schema.NAME_COLUMNS:
             cells = [*cells[: width - 1], delimiter.join(cells[width - 1 :])]
-            repairs.append("unquoted commas in the last column")
+            repaired["unquoted commas in the last column"].append(number)
         if UNDECODED.search("".join(cells)):
-            cells = [as_windows_1252(cell) for cell in cells]
-            repairs.append("not UTF-8, read as Windows-1252")
-        missing = width - len(cells)
-        problem = "too few columns" if missing > 0 else "too many columns" if missing < 0 else ""
-        yield _Row([*cells[:width], *[""] * missing], repairs, problem)
-
-
-def _is_plain(line: str) -> bool:
-    return "\0" not in line and (line.isascii() or not UNDECODED.search(line))
+            cells = [as_windows_1252(cell.strip()) for cell in cells]
+            repaired["not UTF-8, read as Windows-1252"].append(number)
+        if len(cells) != width:
+            problem = "too few columns" if len(cells) < width else "too many columns"
+            unusable[problem].append(number)
+            # Where even the id is missing, the first cell stands for it in the report.
+            cells = [*cells[:width], *cells[:1] * (width - len(cells))]
+        yield cells
 
 
 def _records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[str | list[str], str]]:
@@ -186,9 +162,7 @@ def _parse_quoted(record: list[str], delimiter: str) -> list[str] | None:
     except csv.Error as error:
         # In a row of several lines, text after a closing quote says that the quote closed nothing:
         # it opens a cell of a later row, and the first one was a stray one.
-        if len(record) > 1 or any(
-            part in str(error) for part in ("unexpected end of data", "field larger than")
-        ):
+        if len(record) > 1 or "unexpected end" in str(error) or "field larger" in str(error):
             return None
     # A quote in the middle of a cell: strict reading refuses it, plain reading knows what to do.
     return next(csv.reader(record, delimiter=delimiter))

@@ -94,12 +94,10 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     """Print the most similar items of an index for each picture, best first. Of a folder, every
     picture in it and below is taken."""
     fitting_room = FittingRoom.open(options.index, settings)
-    pictures = _pictures(options.pictures)
-    similarity, where = _values_of(SimilarityOptions, options), _where(options)
+    pictures, similarity = _pictures(options.pictures), _values_of(SimilarityOptions, options)
+    answers = fitting_room.search_many(pictures, options.n, _where(options), options=similarity)
     status, picture = FAILURE, None
-    for picture, matches in fitting_room.search_many(
-        pictures, options.n, where, options=similarity
-    ):
+    for picture, matches in answers:
         if isinstance(matches, ImageRejected):
             complain(f"{picture}: {matches.reason}")
             if options.json:
@@ -165,9 +163,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if options.mapping_column and not options.mapping:
         raise UsageError("--mapping-column goes with --mapping FILE.")
     if options.mapping and options.columns:
-        raise UsageError(
-            "--columns and --mapping do not go together: the mapping says what counts."
-        )
+        raise UsageError("--columns and --mapping do not go together: the mapping has the column.")
     if options.report:
         report.check_report(options.report)
     column = options.mapping_column or MAPPING_COLUMN
@@ -247,10 +243,7 @@ def _values_of(kind: type[T], options: argparse.Namespace) -> T:
 
 
 def _where(options: argparse.Namespace) -> dict[str, list[str]]:
-    where: dict[str, list[str]] = {}
-    for column, value in options.where:
-        where.setdefault(column, []).append(value)
-    return where
+    return {column: [v for c, v in options.where if c == column] for column, _ in options.where}
 
 
 def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
@@ -292,7 +285,7 @@ def _in_words(index: IndexDescription) -> Iterator[str]:
 
 def _rows_in_words(index: IndexDescription) -> Iterator[str]:
     """What became of the catalogue's rows."""
-    yield "catalogue" if index.rows is None else f"catalogue   {index.rows:,} rows read"
+    yield f"catalogue   {index.rows:,} rows read"
     for outcome, count, ids in index.outcomes:
         yield f"  {count:,} {outcome}" + (f" (e.g. {', '.join(ids)})" if ids else "")
     if index.empty:

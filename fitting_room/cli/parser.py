@@ -71,8 +71,7 @@ def _add_build(add: Add) -> None:
     add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
     add("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
-    add("--storage", choices=STORAGES, default=FLOAT32,
-        help="how embeddings are kept: int8 is a quarter of float32, less exact")  # fmt: skip
+    add("--storage", choices=STORAGES, default=FLOAT32, help="of embeddings: int8 is a quarter")
     add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
 
@@ -98,15 +97,18 @@ def _add_train(add: Add) -> None:
     add("--finetune-blocks", type=_whole, default=0, metavar="N",
         help="fine-tune the last N blocks of the network first (%(default)s)")  # fmt: skip
     add("--save-weights", help="where fine-tuned weights go, .safetensors", **_FILE)
-    add("--finetune-epochs", default=usual.finetune_epochs,
-        help="passes of the fine-tuning (%(default)s)", **_COUNT)  # fmt: skip
+    add(
+        "--finetune-epochs",
+        default=usual.finetune_epochs,
+        help="its passes (%(default)s)",
+        **_COUNT,
+    )
     add("--weights", metavar="FILE", help="local weights that made the index")
     add("--remove", action="store_true", help="forget what was learned")
 
 
 def _add_evaluate(add: Add) -> None:
-    add("queries", type=Path, help="a catalogue, or a .csv of pictures (first column `picture`) "
-        "and expected labels")  # fmt: skip
+    add("queries", type=Path, help="a catalogue, or a .csv of `picture` and expected labels")
     add("-k", type=_positive, default=RESULTS, help="matches of each query (%(default)s)")
     add("--columns", help=f"what must be right ({','.join(DEFAULT_COLUMNS)})", **_COLUMNS)
     add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)

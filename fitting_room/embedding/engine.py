@@ -23,7 +23,7 @@ PRECISIONS = ("auto", "f32", "bf16", "f16")
 
 
 class EngineError(Exception):
-    """An engine was asked for what it, or this machine, does not have."""
+    """An engine that this machine does not have, or what an engine cannot do for a network."""
 
 
 class Engine(Protocol):
@@ -36,12 +36,10 @@ class Engine(Protocol):
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 pixels ``(N, H, W, 3)`` -> float32 features ``(N, D)``."""
-        ...
 
     def feature_maps(self, pixels: np.ndarray) -> np.ndarray | None:
         """The network's last feature maps, float32 ``(N, h, w, D)``, whose mean over the ``h x w``
         places is its answer; ``None`` where it does not end in such a mean."""
-        ...
 
 
 def make_engine(

@@ -75,7 +75,7 @@ class OpenVINOEngine:
         if compiled is None:
             return None
         maps = []
-        for picture in pixels:  # few are asked for: one by one, with all cores on each
+        for picture in pixels:  # they are few: one by one, with all cores on each
             request = compiled.create_infer_request()
             request.infer([np.ascontiguousarray(picture[None])], share_inputs=True)
             maps.append(request.get_output_tensor(0).data.transpose(0, 2, 3, 1).copy())

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fitting_room.catalogue import image_store
 from fitting_room.catalogue.catalogue import CSV_NAME, load_catalogue
-from fitting_room.catalogue.image_store import (
-    FolderStore,
-    ImageStore,
-    is_picture_name,
-    is_plain_name,
-)
+from fitting_room.catalogue.image_store import FolderStore, ImageStore
 from fitting_room.catalogue.label_mapping import LabelMapping
 from fitting_room.catalogue.readers import read_csv
 from fitting_room.catalogue.schema import RESERVED_COLUMNS
@@ -66,8 +62,8 @@ def load_queries(location: str | Path, mapping: LabelMapping | None = None) -> Q
     """
     location = Path(location)
     if location.suffix.lower() == ".csv" and location.name != CSV_NAME and location.is_file():
-        store: ImageStore = FolderStore(location.parent)
-        queries = Queries(location.resolve(), store, _read_table(location), mapping)
+        store = FolderStore(location.parent)
+        queries = Queries(location.resolve(), store, _read_table(location, store), mapping)
     else:
         catalogue = load_catalogue(location)
         queries = Queries(catalogue.location, catalogue.store, catalogue.items, mapping)
@@ -90,7 +86,7 @@ def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:
         )
 
 
-def _read_table(location: Path) -> pd.DataFrame:
+def _read_table(location: Path, store: FolderStore) -> pd.DataFrame:
     """Pictures and labels of a csv. Unlike a catalogue, which is a shop's, it is refused for
     anything that would have to be repaired or left out."""
     try:
@@ -99,16 +95,11 @@ def _read_table(location: Path) -> pd.DataFrame:
         if len(data) > MAX_TABLE_BYTES:
             raise QueriesError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
         table = read_csv(io.BytesIO(data), keys=PICTURE_COLUMNS)
-    except (OSError, csv.Error) as error:
-        raise QueriesError(f"{location}: cannot be read ({error}).") from error
-    except ValueError as error:
-        raise QueriesError(f"{location}: {error}") from error
+    except (OSError, csv.Error, ValueError) as error:
+        raise QueriesError(f"{location}: cannot be read: {error}") from error
     items = table.cells
     if len(items.columns) == 1:
-        raise QueriesError(
-            f"{location}: no expected labels beside the pictures. Name their columns as the "
-            "catalogue does."
-        )
+        raise QueriesError(f"{location}: no expected labels beside the pictures. Add columns.")
     if len(items) == 0:
         raise QueriesError(f"{location}: no pictures are named.")
     if len(items) > MAX_TABLE_ROWS:
@@ -119,24 +110,13 @@ def _read_table(location: Path) -> pd.DataFrame:
             "with quotes around a cell with a comma and a cell for each column."
         )
     for row, name in enumerate(items["id"], 1):
-        _check_picture(location, row, name)
+        where = f"{location}: row {row} below the header: {name!r:.100}"
+        if not image_store.is_plain_name(name) or not store.is_inside(store.location / name):
+            raise QueriesError(
+                f"{where} leads out of the table's folder. Name pictures in the folder of the "
+                "table or below, with / between the parts."
+            )
+        if not image_store.is_picture_name(name):
+            raise QueriesError(f"{where} is no picture's name.")
     items.insert(1, "image", items["id"])
     return items
-
-
-def _check_picture(location: Path, row: int, name: str) -> None:
-    where = f"{location}: row {row} below the header: {name!r:.100}"
-    if not is_plain_name(name) or not _is_inside(location.parent, name):
-        raise QueriesError(
-            f"{where} leads out of the table's folder. Name pictures in the folder of the table or "
-            "below, with / between the parts."
-        )
-    if not is_picture_name(name):
-        raise QueriesError(f"{where} is no picture's name.")
-
-
-def _is_inside(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError):  # a NUL byte, a circle of links
-        return False

@@ -193,7 +193,7 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
     try:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DECODER_ERRORS:
-        # A damaged EXIF block says nothing about the picture, which is still worth showing.
+        # A damaged EXIF block says nothing about the picture, which may be whole.
         return None
 
 

@@ -131,8 +131,8 @@ class _Palette:
 
 
 def _sums(places: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
-    """For each of some pictures, the sum of the weights of the pixels at each of ``count`` places,
-    float64 ``(N, count)``."""
+    """For each picture, the sum of its pixels' weights at each of ``count`` places, ``(N, count)``
+    in float64."""
     of_picture = (np.arange(len(places)) * count)[:, None, None]
     sums = np.bincount((places + of_picture).ravel(), weights.ravel(), len(places) * count)
     return sums.reshape(len(places), count)
@@ -158,7 +158,7 @@ def _lab() -> np.ndarray:
 def _shares() -> tuple[np.ndarray, np.ndarray]:
     """How each 5-bit colour is shared among the lattice's points: which ones, int16
     ``(32768, K)``, and how much each of them gets, float32 ``(32768, K)``, zeros where a colour has
-    fewer than ``K`` neighbours. The lattice is as much of it as sRGB's colours are nearest to."""
+    fewer than ``K``. Of the lattice there are the points that are nearest to a colour of sRGB."""
     lab = _lab()
     lattice = np.unique(np.rint(lab / SPACING), axis=0) * SPACING  # with the greys on it
     rows, columns, values = [], [], []
@@ -207,7 +207,7 @@ def _backgrounds(palette: _Palette) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return same.ravel().take(palette.places + first), uniform, plain
 
 
-#: The four pixels beside one and the eight around it, both within its own picture.
+#: Which pixels touch: the four beside one, and with the eight around it; pictures never do.
 _BESIDE = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
 _AROUND = np.ones((1, 3, 3), bool)
 

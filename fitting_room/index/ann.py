@@ -20,10 +20,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.index.scoring import ROWS_AT_ONCE, unit_bytes
 from fitting_room.index.vectors import Matrix
+
+#: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
+Codes = Callable[[Any], np.ndarray]
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +41,10 @@ TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX = "trained-ann-encoder.safetensors", "tra
 WORTHWHILE_FROM = 64_000_000
 #: A filter that leaves at most this many items is answered by comparing them all.
 FEW_ITEMS = 50_000
-#: The most directions that embeddings, silhouettes and colours are reduced to. Chosen on the
-#: catalogue: for every weight of colour, 200 candidates hold at least 0.99 of the exact top 10.
-MAX_DIRECTIONS = (128, 16, 32)
-#: Items that the directions are learned from, about.
-ENCODER_SAMPLE = 20_000
+#: The most directions that embeddings, silhouettes and colours are reduced to, and about how many
+#: items they are learned from. Chosen on the catalogue: for every weight of colour, 200 candidates
+#: hold at least 0.99 of the exact top 10.
+MAX_DIRECTIONS, ENCODER_SAMPLE = (128, 16, 32), 20_000
 #: There are ``GROUPS * items ** GROWTH`` groups: more take longer to learn and less to visit. Their
 #: centres are learned from this many items a group, in this many rounds.
 GROUPS, GROWTH, MAX_GROUPS = 0.5, 0.7, 16_384
@@ -73,9 +77,8 @@ class AnnSearchParams(NamedTuple):
     least: int = 30
 
 
-#: Chosen on the catalogue so that for every weight of colour at least 0.99 of the exact top 10 are
-#: found. With a head, the score also has a share of the embedding, which the codes lack: more
-#: candidates make up for it.
+#: Chosen so that at least 0.99 of the exact top 10 are found. With a head, the score also has a
+#: share of the embedding, which the codes lack: more candidates make up for it.
 PLAIN, TRAINED = AnnSearchParams(128, 8, 200), AnnSearchParams(64, 8, 400)
 #: Groups were made by all parts of the codes, so a query that is mostly colour needs more: from
 #: this share of colour in the query's square, so many times as many groups and candidates.
@@ -94,12 +97,8 @@ class AnnEncoder(NamedTuple):
         """Codes, float32 ``(N, width)``, of items' or queries' embeddings, silhouettes and colours;
         ``None`` has no weight."""
         count = next(len(rows) for rows in parts if rows is not None)
-        codes = [
-            np.zeros((count, directions.shape[1]), np.float32)
-            if rows is None
-            else rows @ directions
-            for rows, directions in zip(parts, self, strict=True)
-        ]
+        pairs = zip(parts, self, strict=True)
+        codes = [np.zeros((count, d.shape[1])) if p is None else p @ d for p, d in pairs]
         return np.hstack(codes, dtype=np.float32)
 
     @property
@@ -110,9 +109,6 @@ class AnnEncoder(NamedTuple):
     @classmethod
     def load(cls, path: Path, dimension: int) -> AnnEncoder:
         """Read directions for embeddings of ``dimension``. Raises :class:`AnnIndexError`."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         try:
             encoder = cls(**load_file(path))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -126,13 +122,8 @@ class AnnEncoder(NamedTuple):
 
 
 def _directions(rows: np.ndarray, most: int) -> np.ndarray:
-    """The directions that keep most of the dot products among rows."""
     _, eigenvectors = np.linalg.eigh(rows.T @ rows)
     return np.ascontiguousarray(eigenvectors[:, -most:], np.float32)
-
-
-#: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
-Codes = Callable[[Any], np.ndarray]
 
 
 class AnnIndex:
@@ -170,7 +161,8 @@ class AnnIndex:
         faiss = _faiss()
         try:
             inverted = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-        except (RuntimeError, MemoryError) as error:
+            groups = faiss.downcast_InvertedLists(inverted.invlists)
+        except (RuntimeError, MemoryError, SystemError, AttributeError) as error:
             raise AnnIndexError(f"{path.name} is damaged") from error
         sound = (
             isinstance(inverted, faiss.IndexIVFScalarQuantizer)
@@ -181,7 +173,7 @@ class AnnIndex:
         if not sound:
             raise AnnIndexError(f"{path.name} does not belong to this index")
         # Threads that read groups ahead are made anew for each query and take longer than groups.
-        faiss.downcast_InvertedLists(inverted.invlists).prefetch_nthread = 0
+        groups.prefetch_nthread = 0
         return cls(inverted)
 
     def candidates(
@@ -325,8 +317,6 @@ def write_ann(
     """Write what finds candidates among items of these unit rows, ``(N, D)``, and descriptors,
     uint8 ``(N, DESCRIPTOR_LENGTH)``; with ``trained``, the rows are the head's projections. What
     ``previous`` learned, of the same network and reduction, is taken over. Raises ``OSError``."""
-    from safetensors.numpy import save_file
-
     learned = None if previous is None else previous.trained if trained else previous.plain
     encoder, centres = learned or (None, None)
 

@@ -107,7 +107,7 @@ _CSS = """
   .st-key-fr-upload-again [data-testid="stFileUploaderDropzone"]::before { content: "Another one"; }
 }
 @media (max-width: 640px) {
-  /* Both sliders in one row, so that the matches are not far. */
+  /* Both sliders in one row, so that the matches follow soon. */
   .st-key-fr-controls .stHorizontalBlock > .stColumn { min-width: 0; flex: 1 1 40%; }
   .st-key-fr-controls .stHorizontalBlock > .stColumn:last-child { flex-basis: 100%; }
   .stMainBlockContainer .stHorizontalBlock { row-gap: 1rem; }
@@ -123,11 +123,8 @@ _CSS = """
 def apply() -> None:
     """Put the style sheet into the page."""
     theme = "dark" if st.context.theme.type == "dark" else "light"
-    colours = {
-        "accent": st.get_option(f"theme.{theme}.primaryColor"),
-        "text": st.get_option(f"theme.{theme}.textColor"),
-        "ground": st.get_option(f"theme.{theme}.backgroundColor"),
-    }
+    options = {"accent": "primaryColor", "text": "textColor", "ground": "backgroundColor"}
+    colours = {name: st.get_option(f"theme.{theme}.{option}") for name, option in options.items()}
     variables = "".join(f"--fr-{name}: {value};" for name, value in colours.items() if value)
     st.html(_CSS + f"<style>:root {{ {variables} }}</style>")
 

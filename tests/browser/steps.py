@@ -40,7 +40,7 @@ def wait_for_other_cards(page: Page, before: list[str]) -> None:
 
 
 def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
-    """Drop a file on the page's drop zone, as the browser tells a page about it."""
+    """Drop a file on the page's drop zone, with the events that a browser sends."""
     files = page.evaluate_handle(
         """([data, name, kind]) => {
             const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -71,7 +71,7 @@ def take_photo(page: Page) -> None:
 
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
-    """Paste a picture, or text, as the browser tells a page about it."""
+    """Paste a picture, or text, with the event that a browser sends."""
     page.wait_for_function("window.fittingRoomPaste?.listening")
     page.evaluate(
         """([data, kind]) => {
@@ -95,18 +95,19 @@ def open_map(page: Page) -> None:
     wait_until_drawn(page)
     # What is left of the page before moves the map when it goes.
     expect(page.locator("[data-stale=true], .fr-card")).to_have_count(0)
-    page.locator(".fr-map canvas").scroll_into_view_if_needed()
+    # A font that comes late breaks the lines above the map anew and moves it.
     page.wait_for_function(
         """async () => {
-            const frame = () => new Promise(requestAnimationFrame);
-            const at = () => {
+            await document.fonts.ready;
+            const places = new Set();
+            for (let i = 0; i < 10; i++) {
+                await new Promise(requestAnimationFrame);
                 const map = document.querySelector(".fr-map");
                 const box = map.querySelector("canvas").getBoundingClientRect();
-                return [box.x, box.y, box.width, box.height, map.frMap.width].join();
-            };
-            const before = at();
-            for (let i = 0; i < 5; i++) await frame();
-            return at() === before;
+                places.add([box.x, box.y, box.width, box.height].join());
+                if (box.width !== map.frMap.width) return false;
+            }
+            return places.size === 1;
         }"""
     )
 
@@ -117,10 +118,11 @@ def in_view(page: Page) -> int:
 
 
 def where(page: Page, row: int) -> Position:
-    """Where a point stands on the canvas, as the map itself computes it."""
+    """Where a point stands on the canvas as it is laid out now, as the map itself computes it."""
     x, y = page.evaluate(
         """row => {
             const map = document.querySelector(".fr-map").frMap;
+            map.measure();
             return map.screen(map.point(row));
         }""",
         row,
@@ -129,7 +131,7 @@ def where(page: Page, row: int) -> Position:
 
 
 def turn_wheel(page: Page, row: int, by: float) -> None:
-    """One turn of the wheel over a point of the map, told to it in one step: between a real pointer
+    """One turn of the wheel over a point of the map, as one event: between a real pointer's move
     and its wheel the page may move."""
     page.locator(".fr-map canvas").evaluate(
         """(canvas, [at, by]) => {

@@ -447,9 +447,9 @@ def test_the_network_of_an_index_is_found_again(name: str) -> None:
 def test_the_network_of_an_index_is_found_again_without_its_weights() -> None:
     """For then a conversion may be in the cache. Without one, it is said what to do."""
     v2 = get_backbone("resnet50").weights[1]
-    asked = Selection(get_backbone("resnet50"), WeightsFile(v2.name, v2.sha256), "").identity
-    selection = select_again(asked)
-    assert selection.identity == asked
+    identity = Selection(get_backbone("resnet50"), WeightsFile(v2.name, v2.sha256), "").identity
+    selection = select_again(identity)
+    assert selection.identity == identity
     with pytest.raises(BackboneError, match="--weights"):
         selection.backbone.module(selection.weights)
 

@@ -64,8 +64,8 @@ def noise(size: tuple[int, int] = (40, 50), mode: str = "RGB") -> Image.Image:
     return Image.fromarray(values).convert(mode)
 
 
-def close(found: object, expected: tuple[int, int, int], tolerance: int = 12) -> bool:
-    return bool(np.abs(np.subtract(found, expected)).max() <= tolerance)  # type: ignore[arg-type]
+def close(pixel: object, expected: tuple[int, int, int], tolerance: int = 12) -> bool:
+    return bool(np.abs(np.subtract(pixel, expected)).max() <= tolerance)  # type: ignore[arg-type]
 
 
 def looks_like_quarters(image: Image.Image) -> bool:
@@ -79,7 +79,7 @@ def looks_like_quarters(image: Image.Image) -> bool:
 
 
 def rejection(source: bytes | Path | str, **options: object) -> ImageRejected:
-    """The rejection of a source, after a look at whether its reason is fit to be shown."""
+    """The rejection of a source, after a check that its reason is fit to be shown."""
     with pytest.raises(ImageRejected) as caught:
         open_image(source, **options)  # type: ignore[arg-type]
     reason = caught.value.reason

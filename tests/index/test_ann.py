@@ -375,18 +375,24 @@ def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) 
     assert opened > 0
 
 
-def test_files_of_another_index_are_refused(tmp_path: Path, small: Path) -> None:
+def test_files_of_another_index_are_refused(small: Path) -> None:
     width = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION).width
     for count, dimension in ((299, width), (300, width + 1)):
         with pytest.raises(AnnIndexError, match="does not belong to this index"):
             AnnIndex.open(current_version(small) / ANN_INDEX, count, dimension)
     with pytest.raises(AnnIndexError, match="does not belong to this index"):
         AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION + 1)
+
+
+def test_another_structure_of_faiss_is_refused(tmp_path: Path, small: Path) -> None:
     import faiss
 
     faiss.write_index(faiss.IndexFlatIP(8), str(tmp_path / "flat"))
-    with pytest.raises(AnnIndexError, match="does not belong to this index"):
-        AnnIndex.open(tmp_path / "flat", 0, 8)
+    whole = (current_version(small) / ANN_INDEX).read_bytes()
+    (tmp_path / "without groups").write_bytes(whole[: whole.rindex(b"ilar")] + b"il00")
+    for name in ("flat", "without groups"):
+        with pytest.raises(AnnIndexError, match=f"{name} is damaged"):
+            AnnIndex.open(tmp_path / name, 300, DIMENSION)
 
 
 def test_a_full_disk_is_an_error_of_the_system() -> None:

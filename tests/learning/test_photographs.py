@@ -19,6 +19,7 @@ from fitting_room.imaging.decode import ImageLimits
 from fitting_room.index.index import Index
 from fitting_room.learning import photographs
 from fitting_room.learning.dataset import training_set_from
+from fitting_room.learning.losses import LOSSES
 from fitting_room.learning.options import TrainingError, TrainingOptions
 from fitting_room.learning.photographs import Photographs, augmented, load_photographs
 from fitting_room.learning.train import train
@@ -128,7 +129,7 @@ def test_of_many_photographs_some_are_for_the_calibration(
     assert summary.skipped == 1
 
 
-@pytest.mark.parametrize("loss", ["proxy_anchor", "supcon", "multi_similarity"])
+@pytest.mark.parametrize("loss", list(LOSSES))
 def test_photographs_are_learned_from_with_every_loss(
     colour_shop: tuple[Path, Path], street: Path, loss: str
 ) -> None:

@@ -130,6 +130,7 @@ class EmbeddingMap {
     if (this.canvas.width !== w || this.canvas.height !== h) {
       this.canvas.width = w;
       this.canvas.height = h;
+      this.draw();
     }
     // The shorter side shows the whole map, with a margin.
     this.pixel = (Math.min(this.width, this.height) / UNITS) * 0.94 * this.scale;
@@ -429,6 +430,7 @@ class EmbeddingMap {
   listen() {
     const { canvas, pointers } = this;
     const at = (event) => {
+      this.measure(); // the page may have changed since the last drawing
       const box = canvas.getBoundingClientRect();
       return [event.clientX - box.left, event.clientY - box.top];
     };
@@ -440,7 +442,6 @@ class EmbeddingMap {
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       this.byKeyboard = false;
-      this.byTouch = event.pointerType === "touch";
       pointers.set(event.pointerId, at(event));
       this.moved = pointers.size > 1;
       this.from = at(event);
@@ -449,12 +450,7 @@ class EmbeddingMap {
       const now = at(event);
       const before = pointers.get(event.pointerId);
       if (!before) {
-        // A page that scrolls under a mouse that stands still moves no finger's point.
-        const still = !event.movementX && !event.movementY;
-        if (this.points && !(this.byTouch && still)) {
-          this.byTouch = false;
-          this.hover(this.nearest(...now, 14));
-        }
+        if (this.points) this.hover(this.nearest(...now, 14));
         return;
       }
       if (pointers.size === 2) {
@@ -465,10 +461,10 @@ class EmbeddingMap {
       if (Math.hypot(now[0] - this.from[0], now[1] - this.from[1]) > 5) this.moved = true;
       if (this.moved) {
         canvas.classList.add("fr-dragging");
-        const share = 1 / pointers.size;
+        const part = 1 / pointers.size;
         this.move(
-          ((before[0] - now[0]) / this.pixel) * share,
-          ((before[1] - now[1]) / this.pixel) * share,
+          ((before[0] - now[0]) / this.pixel) * part,
+          ((before[1] - now[1]) / this.pixel) * part,
         );
       }
       pointers.set(event.pointerId, now);
@@ -477,9 +473,10 @@ class EmbeddingMap {
       const held = pointers.delete(event.pointerId);
       canvas.classList.remove("fr-dragging");
       if (event.type !== "pointerup" || !held || this.moved || !this.points) return;
-      const row = this.nearest(...at(event), this.byTouch ? 24 : 14);
+      const touch = event.pointerType === "touch";
+      const row = this.nearest(...at(event), touch ? 24 : 14);
       // A finger cannot point without touching: the first touch shows, the second one takes.
-      if (this.byTouch && row !== this.over) this.hover(row);
+      if (touch && row !== this.over) this.hover(row);
       else if (row >= 0) this.pick(row);
     };
     canvas.addEventListener("pointerup", up);

@@ -61,8 +61,8 @@ def page() -> None:
     words_side, column_side = st.columns([3, 1], gap="large", vertical_alignment="center")
     with column_side:
         facet = _facet(fitting_room)
-    name = None if facet is None else facet.column
-    points = _points(fitting_room.index.manifest.build, name, fitting_room, places)
+    column = "" if facet is None else facet.column
+    points = _points(fitting_room.index.manifest.build, column, facet, places)
     marks = _marks(fitting_room, resolved, places)
     words = "Each point is an item; what looks alike stands together."
     if marks["matches"]:
@@ -70,7 +70,7 @@ def page() -> None:
     words_side.caption(words + " Click a point to see what is like it.")
     title = f"Map of {len(fitting_room.index):,} items"
     if facet is not None:
-        title += f", coloured by {label(facet.column).lower()}"
+        title += f", coloured by {label(column).lower()}"
     component("map")(
         key="map",
         data={**points, "marks": marks, "label": title},
@@ -154,26 +154,20 @@ def _facet(searcher: Searcher) -> Facet | None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _points(
-    build: str,  # noqa: ARG001
-    column: str | None,
-    _searcher: Searcher,
-    _places: np.ndarray,
-) -> dict[str, Any]:
+def _points(build: str, column: str, _facet: Facet | None, _places: np.ndarray) -> dict[str, Any]:  # noqa: ARG001
     """The points for the component: places in its units, and the place of each point's value among
     the labels."""
-    facet = next((f for f in controls.facets_of(_searcher) if f.column == column), None)
-    if facet is None:
+    if _facet is None:
         codes, values = np.zeros(len(_places), np.uint8), ["Items"]
         counts = [len(_places)]
     else:
-        shown = min(len(facet.values), COLOURED if len(facet.values) > COLOURED + 1 else 99)
-        known = (facet.codes >= 0) & (facet.codes < shown)
-        codes = np.where(known, facet.codes, shown).astype(np.uint8)
-        values = list(facet.values[:shown])
+        shown = min(len(_facet.values), COLOURED if len(_facet.values) > COLOURED + 1 else 99)
+        known = (_facet.codes >= 0) & (_facet.codes < shown)
+        codes = np.where(known, _facet.codes, shown).astype(np.uint8)
+        values = list(_facet.values[:shown])
         counts = np.bincount(codes, minlength=shown).tolist()
         if len(counts) > shown:
-            values.append("Others" if len(facet.values) > shown else "No value")
+            values.append("Others" if len(_facet.values) > shown else "No value")
     points = np.rint(_in_units(_places, _places)).astype("<u2")
     return {
         "count": len(_places),
@@ -190,8 +184,7 @@ def _colours(values: Sequence[str]) -> list[str]:
     own = [colour_of(value) for value in values]
     if sum(colour is not None for colour in own) >= 0.7 * len(values):
         return [c if c is not None and c.startswith("#") else PALETTE[-1] for c in own]
-    colours = [*PALETTE[:-1][: len(values)]]
-    return [*colours, *[PALETTE[-1]] * (len(values) - len(colours))]
+    return [PALETTE[min(place, len(PALETTE) - 1)] for place in range(len(values))]
 
 
 def _marks(
@@ -242,12 +235,7 @@ def _in_words(searcher: Searcher, facet: Facet, places: np.ndarray) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _kinds(
-    build: str,  # noqa: ARG001
-    column: str,
-    _places: np.ndarray,
-    _facet: Facet,
-) -> dict[str, list[str]]:
+def _kinds(build: str, column: str, _places: np.ndarray, _facet: Facet) -> dict[str, list[str]]:  # noqa: ARG001
     shown = range(min(len(_facet.values), KINDS_IN_WORDS))
     middles = np.array([np.median(_places[_facet.codes == code], axis=0) for code in shown])
     low, high = _places.min(axis=0), _places.max(axis=0)

@@ -127,16 +127,12 @@ def samples() -> None:
     previews = _samples(Settings.from_environment().samples)
     if not previews:
         return
+    place = st.container()
     if sessions.current().history.query:
-        with st.expander("Try a sample picture"):
-            _offer(previews)
+        place = place.expander("Try a sample picture")
     else:
-        st.caption("Nothing at hand? Try one of these.")
-        _offer(previews)
-
-
-def _offer(previews: list[tuple[Path, bytes]]) -> None:
-    with st.grid(3, min_column_width=72, gap="xsmall"):
+        place.caption("Nothing at hand? Try one of these.")
+    with place, st.grid(3, min_column_width=72, gap="xsmall"):
         for number, (path, preview) in enumerate(previews):
             with st.container(key=f"fr-sample-{number}"):
                 address = media.address(preview, f"sample-{number}")

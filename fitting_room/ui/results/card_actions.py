@@ -53,8 +53,8 @@ def offered(resolved: ResolvedQuery | None) -> list[Action]:
 
 
 def act(searcher: Searcher, key: str) -> None:
-    """A card's button was used in the gallery of that key. The message comes from a browser and is
-    believed only as far as it names what there is."""
+    """A card's button was used in the gallery of that key. The message comes from a browser: it may
+    be anything, and only a known action of a known item is carried out."""
     message = sent(key, "act")
     if not isinstance(message, dict):
         return
@@ -88,4 +88,5 @@ def follow() -> None:
     """From another page, go to the search where a card or a point has become the query."""
     session = sessions.current()
     if session.moved:
+        session.moved = False
         st.switch_page(session.pages[0], query_params=params_of(session.history.query))

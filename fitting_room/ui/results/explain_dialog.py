@@ -43,15 +43,13 @@ def _dialog(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> None:
         ("Query", resolved.pictures[place].name, explanation.query),
         ("Match", match.name, explanation.item),
     )
-    figures = []
+    figures = ""
     for title, name, heat in sides:
         address = media.address(media.jpeg(heat.overlay, OVERLAY_SIZE), f"why-{title}")
         alt = escape(f"{title}: {name}. {_hottest(heat.picture)}", quote=True)
-        figures.append(
-            f'<figure><img src="{address}" alt="{alt}">'
-            f"<figcaption>{title}: {escape(name)}</figcaption></figure>"
-        )
-    st.html(f'<div class="fr-why">{"".join(figures)}</div>')
+        figures += f'<figure><img src="{address}" alt="{alt}">'
+        figures += f"<figcaption>{title}: {escape(name)}</figcaption></figure>"
+    st.html(f'<div class="fr-why">{figures}</div>')
     st.html(
         '<div class="fr-why-scale"><span>counts little</span>'
         '<span class="fr-why-bar" aria-hidden="true"></span><span>counts most</span></div>'

@@ -247,10 +247,8 @@ def card(match: Match, place: str, similarity: dict[str, Any] | None = None) -> 
 
 def _others(match: Match) -> dict[str, str] | None:
     count = len(match.others)
-    if not count:
-        return None
-    verb = "looks" if count == 1 else "look"
-    return {"text": f"+{count:,} alike", "title": f"{count:,} more {verb} all but the same"}
+    title = f"{count:,} more look{'s' if count == 1 else ''} all but the same"
+    return {"text": f"+{count:,} alike", "title": title} if count else None
 
 
 def similarity(match: Match, *, bare: bool) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Pictures as addresses that the browser keeps, instead of bytes that are sent on every rerun.
 
-Streamlit's own media store, the one behind ``st.image``, names a file by the digest of its bytes
-and lets go of it with the last session that shows it. A data URI is the way where there is no
-server.
+Streamlit's media store, the one behind ``st.image``, names a file by the digest of its bytes and
+lets go of it with the last session that shows it. Without a server it is a data URI.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all visitors share: the opened index, made once, with its progress shown to who waits."""
+"""What all visitors share: the index, opened or built once, with a progress bar meanwhile."""
 
 from __future__ import annotations
 
@@ -128,9 +128,7 @@ def fitting_room() -> FittingRoom:
     failure = preparation.result.exception()
     if failure is not None:
         expected = isinstance(failure, _EXPECTED)
-        reason = (
-            failure if expected else "Something went wrong inside. The server's log tells more."
-        )
+        reason = failure if expected else "Something went wrong inside. The server's log says more."
         st.error(f"The catalogue cannot be shown. {reason}", icon=":material/error:")
         if st.button("Try again", icon=":material/refresh:"):
             _prepare.clear()

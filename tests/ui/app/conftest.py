@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_md5
+from streamlit.util import calc_hash
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
@@ -49,7 +49,7 @@ def data_of(page: AppTest, component: str) -> dict[str, Any]:
 
 
 def send(page: AppTest, component: str, event: str, value: object) -> AppTest:
-    """What a component's script tells the page, as the browser would send it."""
+    """Send a message of a component's script to the page, as the browser would."""
     element = next(
         e for e in page.get("bidi_component")
         if e.proto.component_name == f"fitting_room_{component}"
@@ -68,8 +68,10 @@ def act(page: AppTest, action: str, item: str) -> AppTest:
 
 def go_to(page: AppTest, url_path: str) -> AppTest:
     """Open another of the app's pages in the same session."""
-    page._page_hash = calc_md5(url_path)
-    return page.run()
+    page._page_hash = calc_hash(url_path)
+    page.run()
+    page._page_hash = ""  # later runs stay where the page itself leads
+    return page
 
 
 def filter_of(page: AppTest, column: str) -> Any:
@@ -99,7 +101,7 @@ def upload(
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Callable[..., None]:
-    """Sets what the page's server is told."""
+    """Sets the environment variables of the page's server."""
 
     def configure(**variables: str | Path) -> None:
         monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))

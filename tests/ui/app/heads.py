@@ -1,4 +1,4 @@
-"""A head made by hand, in no time, that ranks otherwise than the network does by itself."""
+"""A head made by hand, without training, that ranks otherwise than the network alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fitting_room.index.index import Index
 
 def headed_index(index: Index, folder: Path) -> Path:
     """A copy of an index with a head whose hidden layer has a unit for each kind of article: how
-    near an embedding is to the kind's mean."""
+    similar an embedding is to the kind's mean."""
     shutil.copytree(index.folder, folder)
     kinds = tuple(sorted(index.items["articleType"].unique()))
     rows = index.items["articleType"].to_numpy()

@@ -1,4 +1,4 @@
-"""How far the index is, in words."""
+"""The progress of a build in words."""
 
 from __future__ import annotations
 
