@@ -73,12 +73,12 @@ def remove(shop: Path, item: int) -> None:
 
 def assert_right(folder: Path, shop: Path) -> None:
     """The index is whole, has the catalogue's items in its order, and each one's own embedding."""
-    index, goods = Index.open(folder), load_catalogue(shop)
+    index, catalogue = Index.open(folder), load_catalogue(shop)
     index.verify()
-    assert index.items["id"].tolist() == goods.items["id"].tolist()
+    assert index.items["id"].tolist() == catalogue.items["id"].tolist()
     from fitting_room.imaging.decode import open_image
 
-    pictures = [open_image(shop / name) for name in goods.items["image"]]
+    pictures = [open_image(shop / name) for name in catalogue.items["image"]]
     expected = colour_embedder().embed(pictures)
     if index.pca is not None:
         expected = index.pca(expected)
@@ -234,10 +234,10 @@ def test_another_network_embeds_everything_anew(shop: Path, folder: Path) -> Non
 
 
 def test_progress_is_told_from_nothing_to_all(shop: Path, folder: Path) -> None:
-    told: list[Progress] = []
-    build(shop, folder, listener=told.append)
-    for stage in dict.fromkeys(p.stage for p in told):
-        steps = [p for p in told if p.stage == stage]
+    reports: list[Progress] = []
+    build(shop, folder, listener=reports.append)
+    for stage in dict.fromkeys(p.stage for p in reports):
+        steps = [p for p in reports if p.stage == stage]
         assert steps[0].done == 0
         assert steps[-1].done == steps[-1].total == 10
         assert [p.done for p in steps] == sorted(p.done for p in steps)
@@ -267,9 +267,9 @@ def test_an_interrupted_build_goes_on_where_it_was(
     assert_right(folder, shop)
     assert beside(folder) == set()
     build(shop, tmp_path / "uninterrupted")
-    found, expected = Index.open(folder), Index.open(tmp_path / "uninterrupted")
-    np.testing.assert_array_equal(found.vectors, expected.vectors)
-    assert found.items.equals(expected.items)
+    resumed, expected = Index.open(folder), Index.open(tmp_path / "uninterrupted")
+    np.testing.assert_array_equal(resumed.vectors, expected.vectors)
+    assert resumed.items.equals(expected.items)
 
 
 def test_a_build_may_be_interrupted_again_and_again(shop: Path, folder: Path) -> None:
@@ -475,9 +475,9 @@ def test_a_picture_that_goes_bad_is_left_out_of_the_next_build(shop: Path, folde
 
 
 def test_a_picture_that_vanishes_during_the_build_is_left_out(shop: Path, folder: Path) -> None:
-    goods = load_catalogue(shop)
+    catalogue = load_catalogue(shop)
     picture(shop, 5).unlink()
-    summary = build_index(goods, colour_embedder(), folder, limits=ImageLimits())
+    summary = build_index(catalogue, colour_embedder(), folder, limits=ImageLimits())
     assert (summary.items, [item for item, _ in summary.failures]) == (9, ["5"])
 
 

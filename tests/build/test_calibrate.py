@@ -37,8 +37,8 @@ def test_a_curve_tells_the_share_of_right_results() -> None:
 def test_a_curve_is_nearer_to_the_truth_than_the_bare_likeness() -> None:
     curve = fit_curve(*answers(5_000))
     likeness, right = answers(5_000, seed=1)
-    told = [curve(value) for value in likeness]
-    assert brier_score_loss(right, told) < brier_score_loss(right, likeness) - 0.01
+    calibration = [curve(value) for value in likeness]
+    assert brier_score_loss(right, calibration) < brier_score_loss(right, likeness) - 0.01
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.booleans()), min_size=1, max_size=300))
@@ -75,15 +75,15 @@ def test_a_catalogue_without_kinds_has_none(demo_fitting_room: FittingRoom) -> N
 def test_the_demo_catalogue_is_measured_and_the_nearest_are_right_most_often(
     demo_fitting_room: FittingRoom,
 ) -> None:
-    told = demo_fitting_room.index.calibration
-    assert told is not None
-    assert told.column == "articleType"
-    near = told.expected_precision(0.95, colour=0.12, trained=False)
-    is_out_of_catalogue = told.expected_precision(0.45, colour=0.12, trained=False)
-    assert near is not None
-    assert is_out_of_catalogue is not None
-    assert near > 0.8
-    assert is_out_of_catalogue < 0.5
+    calibration = demo_fitting_room.index.calibration
+    assert calibration is not None
+    assert calibration.column == "articleType"
+    of_near = calibration.expected_precision(0.95, colour=0.12, trained=False)
+    of_far = calibration.expected_precision(0.45, colour=0.12, trained=False)
+    assert of_near is not None
+    assert of_far is not None
+    assert of_near > 0.8
+    assert of_far < 0.5
 
 
 def test_measuring_again_gives_the_same(demo_fitting_room: FittingRoom) -> None:

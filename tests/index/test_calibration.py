@@ -16,17 +16,19 @@ from fitting_room.index.manifest import MANIFEST, IndexUnusable
 from tests.index.made import random_rows, write
 
 
-def flat(*shares: float) -> tuple[Curve, ...]:
-    return tuple(Curve((0.0, 1.0), (share, share)) for share in shares)
+def flat(*precisions: float) -> tuple[Curve, ...]:
+    return tuple(Curve((0.0, 1.0), (precision, precision)) for precision in precisions)
 
 
 def test_between_two_measured_weights_it_is_interpolated() -> None:
-    shares = [0.9, 0.8, 0.6, 0.4, 0.2, 0.1]
-    told = Calibration("articleType", 10, flat(*shares))
-    for weight, share in zip(COLOUR_WEIGHTS, shares, strict=True):
-        assert told.expected_precision(0.5, colour=weight, trained=False) == pytest.approx(share)
+    precisions = [0.9, 0.8, 0.6, 0.4, 0.2, 0.1]
+    calibration = Calibration("articleType", 10, flat(*precisions))
+    for weight, precision in zip(COLOUR_WEIGHTS, precisions, strict=True):
+        assert calibration.expected_precision(0.5, colour=weight, trained=False) == pytest.approx(
+            precision
+        )
     middle = (COLOUR_WEIGHTS[2] + COLOUR_WEIGHTS[3]) / 2
-    assert told.expected_precision(0.5, colour=middle, trained=False) == pytest.approx(0.5)
+    assert calibration.expected_precision(0.5, colour=middle, trained=False) == pytest.approx(0.5)
 
 
 def test_what_was_not_measured_is_not_told() -> None:
@@ -41,8 +43,10 @@ def test_what_was_not_measured_is_not_told() -> None:
 
 def test_it_comes_back_from_a_manifest_as_it_was() -> None:
     curve = Curve((0.0, 0.31, 0.92), (0.0, 0.25, 0.75))
-    told = Calibration("class", 7, (curve,) * 6, flat(*[0.25] * 6))
-    assert Calibration.from_manifest(json.loads(json.dumps(told.as_manifest()))) == told
+    calibration = Calibration("class", 7, (curve,) * 6, flat(*[0.25] * 6))
+    assert (
+        Calibration.from_manifest(json.loads(json.dumps(calibration.as_manifest()))) == calibration
+    )
     assert Calibration.from_manifest(None) is None
 
 
@@ -87,6 +91,6 @@ def test_nonsense_in_a_manifest_is_refused(made: Path, values: Any) -> None:
 
 
 def test_a_share_in_words() -> None:
-    words = [describe_share(share) for share in (1.0, 0.8, 0.5, 0.3, 0.0)]
+    words = [describe_share(precision) for precision in (1.0, 0.8, 0.5, 0.3, 0.0)]
     assert len(set(words)) == len(words)
     assert words[0] == "Very close"

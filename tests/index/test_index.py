@@ -61,8 +61,8 @@ def check(
     assert (scores[rows] >= scores[expected] - 3e-6).all()
     # Of equal rows the earlier one first, and never a later one without it.
     for one in np.unique(which[rows]):
-        found = rows[which[rows] == one]
-        assert found.tolist() == allowed[which[allowed] == one][: len(found)].tolist()
+        results = rows[which[rows] == one]
+        assert results.tolist() == allowed[which[allowed] == one][: len(results)].tolist()
 
 
 @st.composite
@@ -86,23 +86,23 @@ def searches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, np.random.Ge
 @given(searches())
 def test_search_is_exact(case: tuple[np.ndarray, np.ndarray, int, np.random.Generator]) -> None:
     vectors, queries, n, _ = case
-    found = in_memory(vectors).search(queries, n)
-    assert len(found) == len(queries)
-    for hits, query in zip(found, queries, strict=True):
+    results = in_memory(vectors).search(queries, n)
+    assert len(results) == len(queries)
+    for hits, query in zip(results, queries, strict=True):
         check(hits, vectors, query, n)
 
 
 @hypothesis_settings(deadline=None, max_examples=150)
 @given(searches(), st.sampled_from([0.02, 0.1, 0.5, 0.95]))
 def test_filtered_search_is_exact(
-    case: tuple[np.ndarray, np.ndarray, int, np.random.Generator], share: float
+    case: tuple[np.ndarray, np.ndarray, int, np.random.Generator], passing_fraction: float
 ) -> None:
     """A rare value is searched in another way than a frequent one; the answer is the same."""
     vectors, queries, n, generator = case
-    passes = generator.random(len(vectors)) < share
+    passes = generator.random(len(vectors)) < passing_fraction
     index = in_memory(vectors, table(len(vectors), gender=np.where(passes, "Women", "Men")))
-    found = index.search(queries, n, {"gender": "Women"})
-    for hits, query in zip(found, queries, strict=True):
+    results = index.search(queries, n, {"gender": "Women"})
+    for hits, query in zip(results, queries, strict=True):
         check(hits, vectors, query, n, np.flatnonzero(passes))
 
 
@@ -185,7 +185,7 @@ def test_a_search_changes_nothing_for_the_next(made: Path) -> None:
 
 
 @pytest.fixture
-def goods() -> Index:
+def pairs_index() -> Index:
     """Every pair of 4 genders and 5 colours, five times."""
     genders, colours = ["Men", "Women", "Boys", "Girls"], ["Red", "Blue", "Grey", "Pink", "Gold"]
     pairs = [(g, c) for _ in range(5) for g in genders for c in colours]
@@ -193,51 +193,53 @@ def goods() -> Index:
     return in_memory(random_rows(10, 100, 8), items)
 
 
-def found_in(index: Index, where: dict[str, Any]) -> pd.DataFrame:
+def passing(index: Index, where: dict[str, Any]) -> pd.DataFrame:
     (hits,) = index.search(random_rows(11, 1, 8), 1000, where)
     return index.items.iloc[hits.rows]
 
 
-def test_any_of_the_values_of_a_column_passes(goods: Index) -> None:
-    found = found_in(goods, {"gender": ["Women", "Girls"]})
-    assert len(found) == 50
-    assert set(found["gender"]) == {"Women", "Girls"}
+def test_any_of_the_values_of_a_column_passes(pairs_index: Index) -> None:
+    results = passing(pairs_index, {"gender": ["Women", "Girls"]})
+    assert len(results) == 50
+    assert set(results["gender"]) == {"Women", "Girls"}
 
 
-def test_all_of_the_columns_must_pass(goods: Index) -> None:
-    found = found_in(goods, {"gender": ["Women", "Girls"], "baseColour": "Red"})
-    assert len(found) == 10
-    assert set(found["gender"]) == {"Women", "Girls"}
-    assert set(found["baseColour"]) == {"Red"}
+def test_all_of_the_columns_must_pass(pairs_index: Index) -> None:
+    results = passing(pairs_index, {"gender": ["Women", "Girls"], "baseColour": "Red"})
+    assert len(results) == 10
+    assert set(results["gender"]) == {"Women", "Girls"}
+    assert set(results["baseColour"]) == {"Red"}
 
 
-def test_an_item_is_found_by_its_id(goods: Index) -> None:
-    assert found_in(goods, {"id": "item-42"})["id"].tolist() == ["item-42"]
+def test_an_item_is_found_by_its_id(pairs_index: Index) -> None:
+    assert passing(pairs_index, {"id": "item-42"})["id"].tolist() == ["item-42"]
 
 
-def test_no_filter_is_everything(goods: Index) -> None:
-    assert len(found_in(goods, {})) == 100
+def test_no_filter_is_everything(pairs_index: Index) -> None:
+    assert len(passing(pairs_index, {})) == 100
 
 
 @pytest.mark.parametrize("where", [{"gender": []}, {"gender": "Dogs"}, {"gender": "men"}])
-def test_a_filter_that_nothing_passes_is_no_error(goods: Index, where: dict[str, Any]) -> None:
-    assert len(found_in(goods, where)) == 0
-    many = goods.search(random_rows(12, 3, 8), 5, where)
+def test_a_filter_that_nothing_passes_is_no_error(
+    pairs_index: Index, where: dict[str, Any]
+) -> None:
+    assert len(passing(pairs_index, where)) == 0
+    many = pairs_index.search(random_rows(12, 3, 8), 5, where)
     assert [len(hits) for hits in many] == [0, 0, 0]
 
 
 def test_a_missing_value_passes_no_filter() -> None:
     index = in_memory(random_rows(1, 4, 8), table(4, gender=["Men", None, "Men", None]))
-    assert set(found_in(index, {"gender": "Men"})["id"]) == {"item-0", "item-2"}
-    assert len(found_in(index, {"gender": ["nan", "None", ""]})) == 0
+    assert set(passing(index, {"gender": "Men"})["id"]) == {"item-0", "item-2"}
+    assert len(passing(index, {"gender": ["nan", "None", ""]})) == 0
 
 
 @pytest.mark.parametrize("column", ["color", "", "image", "signature", "digest"])
 def test_an_unknown_column_is_refused_and_the_known_ones_are_named(
-    goods: Index, column: str
+    pairs_index: Index, column: str
 ) -> None:
     with pytest.raises(FilterError, match=r"id.*gender.*baseColour"):
-        goods.search(random_rows(11, 1, 8), 5, {column: "Red"})
+        pairs_index.search(random_rows(11, 1, 8), 5, {column: "Red"})
 
 
 # --- reduction --------------------------------------------------------------------------------

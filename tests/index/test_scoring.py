@@ -45,10 +45,12 @@ from tests.index.made import manifest_of, random_rows, table
 PLAIN = SimilarityOptions(colour=0.0, trained=False)
 
 
-def some_looks(seed: int, count: int, *, plain_background: bool = True) -> np.ndarray:
-    looks = np.random.default_rng(seed).integers(1, 200, (count, DESCRIPTOR_LENGTH), dtype=np.uint8)
-    looks[:, PLAIN_BACKGROUND] = 255 if plain_background else 0
-    return looks
+def random_descriptors(seed: int, count: int, *, plain_background: bool = True) -> np.ndarray:
+    descriptors = np.random.default_rng(seed).integers(
+        1, 200, (count, DESCRIPTOR_LENGTH), dtype=np.uint8
+    )
+    descriptors[:, PLAIN_BACKGROUND] = 255 if plain_background else 0
+    return descriptors
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -59,14 +61,14 @@ def unit(rows: np.ndarray) -> np.ndarray:
 def make(
     folder: Path,
     vectors: np.ndarray,
-    looks: np.ndarray,
+    descriptors: np.ndarray,
     items: pd.DataFrame | None = None,
     head: Head | None = None,
     pca: PCA | None = None,
 ) -> Index:
     items = table(len(vectors)) if items is None else items
     manifest = manifest_of(*vectors.shape)
-    write_index(folder, [(vectors, looks)], items, manifest, pca=pca, head=head)
+    write_index(folder, [(vectors, descriptors)], items, manifest, pca=pca, head=head)
     return Index.open(folder)
 
 
@@ -98,14 +100,15 @@ def a_head(dimension: int, seed: int = 0, **record: Any) -> Head:
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     """60 items from a studio, 6 numbers each."""
-    folder = tmp_path_factory.mktemp("ranking") / "index"
+    folder = tmp_path_factory.mktemp("options") / "index"
     items = table(60, gender=["Men", "Women", None] * 20)
-    return make(folder, random_rows(1, 60, 6), some_looks(2, 60), items)
+    return make(folder, random_rows(1, 60, 6), random_descriptors(2, 60), items)
 
 
-def asked(seed: int, views: int = 1, *, plain_background: bool = True) -> Features:
+def query_of(seed: int, views: int = 1, *, plain_background: bool = True) -> Features:
     return Features(
-        random_rows(seed, views, 6), some_looks(seed + 1, 1, plain_background=plain_background)[0]
+        random_rows(seed, views, 6),
+        random_descriptors(seed + 1, 1, plain_background=plain_background)[0],
     )
 
 
@@ -113,14 +116,14 @@ def shape_of(index: Index, query: Features) -> np.ndarray:
     return np.asarray(index.vectors @ unit(query.embeddings.mean(axis=0)))
 
 
-def part(index: Index, query: Features, columns: slice) -> np.ndarray:
+def cosines(index: Index, query: Features, columns: slice) -> np.ndarray:
     return np.asarray(unit(index.descriptors[:, columns]) @ unit(query.descriptors[columns]))
 
 
 def check(
-    index: Index, query: Features, ranking: SimilarityOptions, expected: np.ndarray, n: int
+    index: Index, query: Features, options: SimilarityOptions, expected: np.ndarray, n: int
 ) -> None:
-    (hits,) = index.search([query], n, options=ranking)
+    (hits,) = index.search([query], n, options=options)
     best = np.argsort(-expected, kind="stable")[:n]
     np.testing.assert_allclose(hits.similarities, expected[best], atol=2e-6)
     np.testing.assert_allclose(expected[hits.rows], expected[best], atol=2e-6)
@@ -131,10 +134,10 @@ def check(
 def test_likeness_is_shape_and_colour_by_weight(
     index: Index, seed: int, weight: float, n: int
 ) -> None:
-    query = asked(seed)
-    outline = SILHOUETTE_SHARE * part(index, query, SILHOUETTE)
+    query = query_of(seed)
+    outline = SILHOUETTE_SHARE * cosines(index, query, SILHOUETTE)
     shape = (1 - SILHOUETTE_SHARE) * shape_of(index, query) + outline
-    expected = (1 - weight) * shape + weight * part(index, query, COLOURS)
+    expected = (1 - weight) * shape + weight * cosines(index, query, COLOURS)
     check(index, query, SimilarityOptions(colour=weight, trained=False), expected, n)
 
 
@@ -143,7 +146,7 @@ def test_likeness_is_shape_and_colour_by_weight(
 def test_of_a_photograph_the_outline_does_not_count_and_its_views_are_averaged(
     index: Index, seed: int, views: int
 ) -> None:
-    query = asked(seed, views, plain_background=False)
+    query = query_of(seed, views, plain_background=False)
     check(index, query, PLAIN, shape_of(index, query), 10)
 
 
@@ -152,7 +155,7 @@ def test_of_a_photograph_the_outline_does_not_count_and_its_views_are_averaged(
 def test_jaccard_is_the_sum_of_the_lesser_over_the_sum_of_the_greater(
     index: Index, seed: int, views: int, plain_background: bool
 ) -> None:
-    query = asked(seed, views, plain_background=plain_background)
+    query = query_of(seed, views, plain_background=plain_background)
 
     def parts(values: np.ndarray) -> np.ndarray:  # negative numbers are coordinates of their own
         return np.concatenate([np.maximum(values, 0), np.maximum(-values, 0)], axis=-1)
@@ -165,49 +168,49 @@ def test_jaccard_is_the_sum_of_the_lesser_over_the_sum_of_the_greater(
     expected = np.mean(each, axis=0)
     if plain_background:
         expected = (1 - SILHOUETTE_SHARE) * expected
-        expected += SILHOUETTE_SHARE * part(index, query, SILHOUETTE)
+        expected += SILHOUETTE_SHARE * cosines(index, query, SILHOUETTE)
     check(index, query, SimilarityOptions(colour=0.0, metric=JACCARD), expected, 10)
 
 
 def test_many_queries_are_answered_as_one_by_one(index: Index) -> None:
-    queries = [asked(seed, 1 + seed % 3, plain_background=seed % 2 == 0) for seed in range(20)]
-    for ranking in (
+    queries = [query_of(seed, 1 + seed % 3, plain_background=seed % 2 == 0) for seed in range(20)]
+    for options in (
         SimilarityOptions(),
         SimilarityOptions(colour=0.7),
         SimilarityOptions(metric=JACCARD),
     ):
-        combine_queries = index.search(queries, 7, options=ranking)
-        for query, hits in zip(queries, combine_queries, strict=True):
-            (alone,) = index.search([query], 7, options=ranking)
+        all_hits = index.search(queries, 7, options=options)
+        for query, hits in zip(queries, all_hits, strict=True):
+            (alone,) = index.search([query], 7, options=options)
             assert hits.rows.tolist() == alone.rows.tolist()
             assert hits.similarities.tolist() == alone.similarities.tolist()
 
 
 @pytest.mark.parametrize(
-    "ranking",
+    "options",
     [SimilarityOptions(), SimilarityOptions(colour=1.0), SimilarityOptions(metric=JACCARD)],
 )
 def test_filters_and_exclusions_leave_the_same_order(
-    index: Index, ranking: SimilarityOptions
+    index: Index, options: SimilarityOptions
 ) -> None:
-    query = asked(5)
-    (every,) = index.search([query], 60, options=ranking)
+    query = query_of(5)
+    (every,) = index.search([query], 60, options=options)
     women = index.mask({"gender": "Women"})
     for exclude in (np.arange(60) % 2 == 0, np.arange(60) > 2, np.zeros(60, bool)):
         left = [row for row in every.rows if women[row] and not exclude[row]]
-        (hits,) = index.search([query], 60, {"gender": "Women"}, options=ranking, exclude=exclude)
+        (hits,) = index.search([query], 60, {"gender": "Women"}, options=options, exclude=exclude)
         assert hits.rows.tolist() == left
     (none,) = index.search([query], 5, exclude=np.ones(60, bool))
     assert len(none) == 0
 
 
 def test_an_item_is_most_like_itself(index: Index) -> None:
-    for ranking in (
+    for options in (
         SimilarityOptions(),
         SimilarityOptions(colour=0.5),
         SimilarityOptions(metric=JACCARD),
     ):
-        for row, hits in enumerate(index.search(index.features(np.arange(60)), 1, options=ranking)):
+        for row, hits in enumerate(index.search(index.features(np.arange(60)), 1, options=options)):
             assert hits.rows.tolist() == [row]
             assert hits.similarities[0] == pytest.approx(1, abs=1e-6)
 
@@ -220,7 +223,7 @@ def test_a_picture_without_known_colours_is_asked_by_shape_alone(index: Index) -
 
 
 @pytest.mark.parametrize("values", [{"colour": -0.1}, {"colour": 1.1}, {"metric": "euclid"}])
-def test_a_ranking_that_makes_no_sense_is_refused(values: dict[str, Any]) -> None:
+def test_options_that_make_no_sense_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"colour|metric"):
         SimilarityOptions(**values)
 
@@ -232,7 +235,9 @@ def test_the_usual_weight_of_colour(index: Index, tmp_path: Path) -> None:
         index.colour_weight(SimilarityOptions(), plain_background=False) == COLOUR_WEIGHT_PHOTOGRAPH
     )
     assert index.colour_weight(SimilarityOptions(colour=0.0)) == 0
-    street = make(tmp_path / "street", index.vectors, some_looks(3, 60, plain_background=False))
+    street = make(
+        tmp_path / "street", index.vectors, random_descriptors(3, 60, plain_background=False)
+    )
     assert not street.mostly_plain_background
     assert street.colour_weight(SimilarityOptions(), plain_background=False) == COLOUR_WEIGHT
     with_head = make(tmp_path / "head", index.vectors, index.descriptors, head=a_head(6))
@@ -243,12 +248,12 @@ def test_the_usual_weight_of_colour(index: Index, tmp_path: Path) -> None:
 def test_an_index_reduced_by_pca_is_ranked_in_its_own_dimensions(tmp_path: Path) -> None:
     full = random_rows(4, 50, 20)
     pca = PCA.fit(full, 5)
-    made = make(tmp_path / "index", pca(full), some_looks(1, 50), pca=pca)
-    for ranking in (SimilarityOptions(), SimilarityOptions(metric=JACCARD)):
+    made = make(tmp_path / "index", pca(full), random_descriptors(1, 50), pca=pca)
+    for options in (SimilarityOptions(), SimilarityOptions(metric=JACCARD)):
         fresh = [Features(full[row][None], made.descriptors[row]) for row in range(50)]
-        for row, hits in enumerate(made.search(fresh, 1, options=ranking)):
+        for row, hits in enumerate(made.search(fresh, 1, options=options)):
             assert hits.rows.tolist() == [row]
-        stored = made.search(made.features(np.arange(50)), 1, options=ranking)
+        stored = made.search(made.features(np.arange(50)), 1, options=options)
         assert [hits.rows[0] for hits in stored] == list(range(50))
 
 
@@ -258,9 +263,9 @@ def test_an_index_reduced_by_pca_is_ranked_in_its_own_dimensions(tmp_path: Path)
 def test_a_head_ranks_by_what_it_makes_of_the_pictures(index: Index, tmp_path: Path) -> None:
     head = a_head(6)
     made = make(tmp_path / "index", index.vectors, index.descriptors, index.items, head)
-    query = asked(3, 2)
-    looks = np.repeat(query.descriptors[None], 2, axis=0)
-    wanted = unit(head.project(query.embeddings, looks).mean(axis=0))
+    query = query_of(3, 2)
+    descriptors = np.repeat(query.descriptors[None], 2, axis=0)
+    wanted = unit(head.project(query.embeddings, descriptors).mean(axis=0))
     items = head.project_items(index.vectors, index.descriptors, index.items)
     expected = (1 - EMBEDDING_SHARE) * (items @ wanted) + EMBEDDING_SHARE * shape_of(index, query)
     check(made, query, SimilarityOptions(colour=0.0), expected, 10)
@@ -327,9 +332,11 @@ def test_a_damaged_head_is_refused(index: Index, tmp_path: Path, name: str) -> N
 
 def test_items_that_look_all_but_the_same_are_one_group(index: Index, tmp_path: Path) -> None:
     vectors = normalise(np.repeat(random_rows(1, 5, 6), 3, axis=0) + 0.002 * random_rows(2, 15, 6))
-    looks = np.repeat(some_looks(3, 5), 3, axis=0)
-    looks[14, COLOURS] = some_looks(8, 1)[0, COLOURS] * (np.arange(COLOURS.stop) % 2)  # recoloured
-    made = make(tmp_path / "index", vectors, looks)
+    descriptors = np.repeat(random_descriptors(3, 5), 3, axis=0)
+    descriptors[14, COLOURS] = random_descriptors(8, 1)[0, COLOURS] * (
+        np.arange(COLOURS.stop) % 2
+    )  # recoloured
+    made = make(tmp_path / "index", vectors, descriptors)
     query = replace(made.features(np.array([0]))[0])
     (hits,) = made.search([query], 15, options=PLAIN)
     groups = [sorted(hits.rows[group].tolist()) for group in made.near_duplicates(hits)]
@@ -349,11 +356,11 @@ def _unit(*rows: tuple[float, ...]) -> np.ndarray:
 def test_several_queries_are_their_mean_and_keep_their_weights():
     rows = _unit((1, 0, 0), (0, 1, 0), (0, 0, 1))
     queries = np.float32([[0.6], [0.2]]) * _unit((1, 0, 0), (0, 1, 0))
-    (part,) = combine_queries([ScoreTerm(EMBEDDING, rows, queries)], 2)
-    assert part.queries.shape == (1, 3)
-    assert np.linalg.norm(part.queries) == pytest.approx(0.4)
+    (combined,) = combine_queries([ScoreTerm(EMBEDDING, rows, queries)], 2)
+    assert combined.queries.shape == (1, 3)
+    assert np.linalg.norm(combined.queries) == pytest.approx(0.4)
     # The one with more weight counts more, the third direction not at all.
-    first, second, third = part.queries[0]
+    first, second, third = combined.queries[0]
     assert first > second > third == 0
 
 
@@ -361,25 +368,25 @@ def test_what_is_not_wanted_is_taken_away():
     rows = _unit((1, 0), (0, 1))
     like, negatives = (1.0, 1.0), (0.0, 1.0)
     (alone,) = combine_queries([ScoreTerm(EMBEDDING, rows, _unit(like))], 1)
-    (part,) = combine_queries([ScoreTerm(EMBEDDING, rows, _unit(like, negatives))], 1)
-    assert part.queries[0, 1] < alone.queries[0, 1]
-    assert part.queries[0, 0] > alone.queries[0, 0]
-    assert np.linalg.norm(part.queries) == pytest.approx(1)
+    (combined,) = combine_queries([ScoreTerm(EMBEDDING, rows, _unit(like, negatives))], 1)
+    assert combined.queries[0, 1] < alone.queries[0, 1]
+    assert combined.queries[0, 0] > alone.queries[0, 0]
+    assert np.linalg.norm(combined.queries) == pytest.approx(1)
 
 
 def test_one_wanted_query_alone_is_itself():
     rows = _unit((1, 0), (0, 1))
     queries = 0.7 * _unit((3, 4))
-    (part,) = combine_queries([ScoreTerm(EMBEDDING, rows, queries)], 1)
-    assert part.queries == pytest.approx(queries)
+    (combined,) = combine_queries([ScoreTerm(EMBEDDING, rows, queries)], 1)
+    assert combined.queries == pytest.approx(queries)
 
 
 def test_nothing_wanted_or_another_metric_is_refused():
-    part = ScoreTerm(EMBEDDING, _unit((1, 0)), _unit((1, 0)))
+    term = ScoreTerm(EMBEDDING, _unit((1, 0)), _unit((1, 0)))
     jaccard = JaccardTerm(_unit((1, 0)), [_unit((1, 0))], np.ones(1))
-    for parts, positives in (([part], 0), ([part], 2), ([jaccard], 1)):
+    for terms, positives in (([term], 0), ([term], 2), ([jaccard], 1)):
         with pytest.raises(ValueError, match="wanted"):
-            combine_queries(parts, positives)
+            combine_queries(terms, positives)
 
 
 class Counted(np.ndarray):
@@ -393,8 +400,8 @@ class Counted(np.ndarray):
         return np.asarray(result)
 
 
-def whole(parts: list[ScoreTerm | JaccardTerm], items: int, query: int) -> np.ndarray:
-    return sum((part.exact(np.arange(items), query) for part in parts), np.zeros(items))
+def whole(terms: list[ScoreTerm | JaccardTerm], items: int, query: int) -> np.ndarray:
+    return sum((term.exact(np.arange(items), query) for term in terms), np.zeros(items))
 
 
 @given(
@@ -422,30 +429,30 @@ def test_the_nearest_lose_nothing_by_what_is_left_out(
         learned[items // 2 :], bare[items // 2 :] = learned[0], bare[0]
     values, scales = stored(bare, storage)
     rows: Any = bare if storage == FLOAT32 else Rows(values, scales)
-    looks = generator.integers(0, 255, (items, 12)).astype(np.uint8)
-    scale = 1 / np.linalg.norm(looks.astype(np.float32), axis=1).clip(1e-9)
+    descriptors = generator.integers(0, 255, (items, 12)).astype(np.uint8)
+    scale = 1 / np.linalg.norm(descriptors.astype(np.float32), axis=1).clip(1e-9)
     queries = [
         normalise(generator.normal(size=(2, d))) * w
         for d, w in zip((6, 40, 12), weights, strict=True)
     ]
-    parts: list[ScoreTerm | JaccardTerm] = [
+    terms: list[ScoreTerm | JaccardTerm] = [
         ScoreTerm("learned", learned, queries[0]),
         ScoreTerm("embedding", rows, queries[1]),
-        ScoreTerm("colour", looks, queries[2], scale.astype(np.float32)),
+        ScoreTerm("colour", descriptors, queries[2], scale.astype(np.float32)),
     ]
     allowed = generator.random(items) >= masked
     some = min(n, int(allowed.sum()))
     if some == 0:
         return
     scores = np.where(allowed, 0, -np.inf).astype(np.float32)[None]
-    near = nearest(parts, 1, some, None, scores)
-    exact = np.where(allowed, whole(parts, items, 1), -np.inf)
+    near = nearest(terms, 1, some, None, scores)
+    exact = np.where(allowed, whole(terms, items, 1), -np.inf)
     best = np.argsort(-exact, kind="stable")[:some]
     assert set(best.tolist()) <= set(near.tolist())
     assert (np.diff(near) > 0).all()
     # The same among some rows that were chosen before.
     chosen = np.flatnonzero(allowed)
-    near = nearest(parts, 1, some, chosen, np.zeros((1, len(chosen)), np.float32))
+    near = nearest(terms, 1, some, chosen, np.zeros((1, len(chosen)), np.float32))
     assert set(best.tolist()) <= set(chosen[near].tolist())
 
 
@@ -453,12 +460,12 @@ def test_most_of_what_weighs_little_is_not_read() -> None:
     generator = np.random.default_rng(0)
     learned = normalise(generator.normal(size=(5_000, 8)))
     bare = normalise(generator.normal(size=(5_000, 64))).view(Counted)
-    parts: list[ScoreTerm | JaccardTerm] = [
+    terms: list[ScoreTerm | JaccardTerm] = [
         ScoreTerm("embedding", bare, normalise(np.asarray(bare[:1]) + 0.01) * 0.1),
         ScoreTerm("learned", learned, learned[:1] * 0.9),
     ]
     Counted.taken = 0
-    near = nearest(parts, 0, 10, None, np.zeros((1, 5_000), np.float32))
+    near = nearest(terms, 0, 10, None, np.zeros((1, 5_000), np.float32))
     assert Counted.taken < 1_000
-    exact = whole(parts, 5_000, 0)
+    exact = whole(terms, 5_000, 0)
     assert set(np.argsort(-exact)[:10].tolist()) <= set(near.tolist())

@@ -35,12 +35,12 @@ def back(rows: np.ndarray, storage: str) -> np.ndarray:
 
 @given(some_rows, st.sampled_from(STORAGES))
 def test_rows_come_back_as_exactly_as_the_storage_allows(rows: np.ndarray, storage: str) -> None:
-    found = back(rows, storage)
-    assert found.dtype == np.float32
+    read = back(rows, storage)
+    assert read.dtype == np.float32
     most = np.abs(rows).max(axis=1, keepdims=True)
     # Of int8 half a step is rounding; giving the row its length back is sqrt(9) halves at most.
     bounds = {FLOAT32: 0 * most, FLOAT16: most * 2**-11 + 2**-24, INT8: 2 * most / 127 + 1e-7}
-    assert (np.abs(found - rows) <= bounds[storage] * (1 + 1e-5)).all()
+    assert (np.abs(read - rows) <= bounds[storage] * (1 + 1e-5)).all()
 
 
 @given(some_rows, st.sampled_from(STORAGES))
