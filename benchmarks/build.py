@@ -5,8 +5,8 @@
 Catalogues are made of the real one's rows and pictures over and over, each picture different in a
 few bytes at its end, so that none is taken for another. Networks are left out, which would take
 hours and no memory that the first pictures do not take: a stand-in answers each picture with a
-vector between two of the real catalogue, with a little noise, and the description of one of them.
-All else is what `fitting-room build` does: reading, digests, the journal, writing, the inverted
+vector between two of the real catalogue, with a little noise, and the descriptors of one of them.
+All else is what `fitting-room build` does: reading, digests, the checkpoint, writing, the inverted
 file, the map, calibration. Each build runs in a process of its own; memory is that process's
 greatest, mapped files included.
 """
@@ -66,7 +66,7 @@ def main() -> int:
             say(f"{count:,}: making the catalogue")
             make(catalogue, count)
             first = in_a_process(catalogue, index, options)
-            size = sum(path.stat().st_size for path in index.iterdir())
+            size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
             make(catalogue, count + 1)
             again = in_a_process(catalogue, index, options)
             rows.append(
@@ -112,17 +112,17 @@ def in_a_process(catalogue: Path, index: Path, options: Any) -> dict[str, Any]:
     done = subprocess.run(
         [*command, "--build", catalogue, index], check=True, stdout=subprocess.PIPE, text=True
     )
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
 
 
 class StandIn(Embedder):
-    """Answers pictures without looking at them."""
+    """Answers pictures without opening them."""
 
     def __init__(self, real: Embedder, index: Index) -> None:
         super().__init__(real.selection, real.engine)
         self._vectors = np.array(index.vectors[:SEEDS])
-        self._looks = np.array(index.descriptors[:SEEDS])
+        self._descriptors = np.array(index.descriptors[:SEEDS])
         self._number = 0
 
     def open(self, picture: Any, **_: Any) -> Any:  # type: ignore[override]
@@ -140,7 +140,7 @@ class StandIn(Embedder):
             one, other = generator.integers(len(self._vectors), size=2)
             row = 0.8 * self._vectors[one] + 0.2 * self._vectors[other]
             row += generator.standard_normal(len(row), np.float32) * np.float32(0.004)
-            yield source, Features(normalise(row[None]), np.asarray(self._looks[one]))
+            yield source, Features(normalise(row[None]), np.asarray(self._descriptors[one]))
 
 
 def build(catalogue: Path, index: Path, real: Path, storage: str) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""How fast pictures become embeddings, beside the peers' ways, in one run.
+"""How fast pictures become embeddings, beside other libraries, in one run.
 
     pip install -r benchmarks/requirements.txt
     python benchmarks/embed.py [--backbone efficientnet_lite0] [--pictures 400] [--json]
 
 For the catalogue's pictures and for street photographs: the bare engine on ready tensors, ours
-from files on disk to vectors on disk, with and without the descriptions of colours and silhouette,
-and the peers on the same files. All in turn, several rounds; what is printed are medians, and
+from files on disk to vectors on disk, with and without the descriptors,
+and other libraries on the same files. All in turn, several rounds; what is printed are medians, and
 ratios within a round. ResNet50 has random weights where its own cannot be had: the work is the
 same. Then the agreement with torch in 32 bits: cosines, and how much of the top 10 is the same
 (with random weights that says little).
@@ -33,8 +33,8 @@ from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import WeightsUnavailable
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.imaging.preprocess import prepare, prepare_all
-from fitting_room.index.vectors import RowsWriter
+from fitting_room.imaging.preprocess import prepare
+from fitting_room.index.vectors import new_array
 
 OURS = "ours, files to vectors"
 
@@ -43,10 +43,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbone", choices=("resnet50", "efficientnet_lite0"), action="append")
     parser.add_argument("--pictures", type=int, default=400, help="of each set, for the quick ones")
-    parser.add_argument("--slow", type=int, default=48, help="pictures for the slow peers")
+    parser.add_argument("--slow", type=int, default=48, help="pictures for the slow libraries")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--queries", type=int, default=1_000, help="for the agreement; 0: none")
-    parser.add_argument("--gallery", type=int, default=42_000, help="pictures asked about by them")
+    parser.add_argument("--gallery", type=int, default=42_000, help="pictures that they search")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     results = []
@@ -142,10 +142,10 @@ def bare(embedder: Embedder, ready: np.ndarray) -> None:
 
 
 def ours(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
-    with RowsWriter(work / "vectors.npy", np.float32, len(files), embedder.dimension) as out:
-        for _, outcome in embedder.stream(files, embedder.open, fast=True):
-            assert isinstance(outcome, Features)
-            out.append(outcome.embeddings)
+    out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
+    for row, (_, outcome) in enumerate(embedder.stream(files, embedder.open)):
+        assert isinstance(outcome, Features)
+        out[row] = outcome.embeddings[0]
 
 
 def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
@@ -153,18 +153,17 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
 
     def batch(start: int) -> np.ndarray:
         some = files[start : start + engine.batch_size]
-        return normalise(engine(prepare_all([embedder.open(p) for p in some], size, fast=True)))
+        return normalise(engine(np.stack([prepare(embedder.open(p), size) for p in some])))
 
-    with (
-        RowsWriter(work / "vectors.npy", np.float32, len(files), embedder.dimension) as out,
-        ThreadPoolExecutor(engine.streams + 1) as pool,
-    ):
-        for rows in pool.map(batch, range(0, len(files), engine.batch_size)):
-            out.append(rows)
+    out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
+    starts = range(0, len(files), engine.batch_size)
+    with ThreadPoolExecutor(engine.streams + 1) as pool:
+        for start, rows in zip(starts, pool.map(batch, starts), strict=True):
+            out[start : start + len(rows)] = rows
 
 
 def _transform(selection: Selection) -> Callable[[Image.Image], Any]:
-    """What the peers do to a picture: torchvision's, on a square."""
+    """What the other libraries do to a picture: torchvision's, on a square."""
     from torchvision import transforms
 
     mean, std = (tuple(v / 255 for v in values) for values in (
@@ -225,14 +224,14 @@ def data_loader(selection: Selection, files: Sequence[Path]) -> Callable[[], obj
 def peers(files: Sequence[Path]) -> dict[str, Callable[[], object]]:
     """Other programs with a ResNet of their own, or what they have. What is not installed, or wants
     weights that cannot be had, is left out and said."""
-    found: dict[str, Callable[[], object]] = {}
+    runs: dict[str, Callable[[], object]] = {}
     for name, make in (
         ("img2vec-pytorch, ResNet50", _img2vec),
         ("imagededup, MobileNetV3", _dedup),
     ):
         try:
-            found[name] = make(files)
-        except Exception as error:  # whatever stands in a peer's way
+            runs[name] = make(files)
+        except Exception as error:  # whatever stops a library
             say(f"{name} is left out: {str(error)[:120]}")
     try:
         import DeepImageSearch  # noqa: F401
@@ -240,7 +239,7 @@ def peers(files: Sequence[Path]) -> dict[str, Callable[[], object]]:
         say("DeepImageSearch downloads its model when it is made, and is left out")
     except Exception as error:
         say(f"DeepImageSearch is left out: {str(error)[:120]}")
-    return found
+    return runs
 
 
 def _img2vec(files: Sequence[Path]) -> Callable[[], object]:
@@ -288,40 +287,40 @@ def agree(options: Any) -> dict[str, Any]:
             vectors[label] = np.concatenate(
                 [
                     outcome.embeddings
-                    for _, outcome in embedder.stream(names, load, fast=True)
+                    for _, outcome in embedder.stream(names, load)
                     if not isinstance(outcome, ImageRejected | None)
                 ]
             )
         generator = np.random.default_rng(0)
-        asked = generator.choice(len(names), min(options.queries, len(names)), replace=False)
-        # The engine in 32 bits stands for torch over the gallery; on some pictures torch is asked.
+        queries = generator.choice(len(names), min(options.queries, len(names)), replace=False)
+        # The engine in 32 bits stands for torch over the gallery; torch runs on some pictures.
         some = np.stack(
-            [prepare(embedder.open(archive.read(names[i])), (224, 168)) for i in asked[:100]]
+            [prepare(embedder.open(archive.read(names[i])), (224, 168)) for i in queries[:100]]
         )
     torch_rows = normalise(make_engine(selection, kind="torch", precision="f32")(some))
     here, exact = vectors["here"], vectors["exact"]
     cosines = (here * exact).sum(axis=1)
     same = [
         len(set(one) & set(other)) / 10
-        for one, other in zip(_top(here, asked), _top(exact, asked), strict=True)
+        for one, other in zip(_top(here, queries), _top(exact, queries), strict=True)
     ]
     result = {
         "engine": engines["here"].name,
         "mean cosine to 32 bits": float(cosines.mean()),
         "least cosine": float(cosines.min()),
         "mean cosine to torch, 100 pictures": float(
-            (here[asked[:100]] * torch_rows).sum(axis=1).mean()
+            (here[queries[:100]] * torch_rows).sum(axis=1).mean()
         ),
         "top 10 the same": float(np.mean(same)),
-        "queries": len(asked),
+        "queries": len(queries),
     }
     table([result])
     return result
 
 
-def _top(vectors: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    scores = vectors[asked] @ vectors.T
-    scores[np.arange(len(asked)), asked] = -2  # itself
+def _top(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    scores = vectors[queries] @ vectors.T
+    scores[np.arange(len(queries)), queries] = -2  # itself
     return np.argpartition(-scores, 10, axis=1)[:, :10]
 
 

@@ -1,16 +1,17 @@
-"""How fast the nearest items are found, beside the peers, at the recall that each reaches.
+"""How fast the most similar items are found, beside other libraries, at the recall of each.
 
     pip install -r benchmarks/requirements.txt
     python benchmarks/search.py [--items 42000 1000000] [--json]
 
 Vectors are those of the real catalogue, EfficientNet-Lite0 reduced to 128 numbers by PCA (an index
-is made where none is named); more than there are items are made of them, between neighbours and
-with a little noise. Questions are vectors of the same kind that are not among them. Printed are the
-median of one question at a time, recall@10 against exact search, the time to build and the bytes on
-disk or in memory for each byte of raw float32 vectors. Ways that find more the longer they look are
-asked with several efforts; for some recalls the quickest of each way that reaches them is printed.
+is made where none is named); more than there are items are made of them, between similar items and
+with a little noise. Queries are vectors of the same kind that are not among them. It prints the
+median time of one query, recall@10 against exact search, the time to build and the bytes on
+disk or in memory for each byte of raw float32 vectors. Methods that find
+more the longer they search run with several settings; for some recalls the quickest setting of each
+method that reaches them is printed.
 
-Then what is our own: storages, filters from one item in two to one in a thousand, and, with
+Then our own:  storages, filters from one item in two to one in a thousand, and, with
 `--growth`, how time and memory grow from one to four million, with the line through them and what
 it says of ten.
 """
@@ -22,8 +23,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +33,19 @@ from common import CATALOGUE, finish, say, table
 
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import normalise
-from fitting_room.index.ann import BARE, FEW_ITEMS, AnnIndex, AnnSearchParams
+from fitting_room.index.ann import FEW_ITEMS, AnnIndex, AnnSearchParams
 from fitting_room.index.index import Index
-from fitting_room.index.reduction import PCA
 from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest, top_k_candidates
-from fitting_room.index.vectors import STORAGES, Rows, stored
+from fitting_room.index.vectors import PCA, STORAGES, Rows, stored
 
 DIMENSION, RESULTS, NOISE = 128, 10, 0.15
-#: Past this many items peers that take minutes to build are left out unless --all is given.
+#: Past this many items libraries that take minutes to build are left out unless --all is given.
 SLOW_BUILDERS_UP_TO = 1_000_000
 
 
-#: Groups that ours looks at, and what graphs keep of the way there.
+#: Groups that ours searches, and candidates that graphs keep.
 PROBES, BREADTHS = (4, 8, 12, 16, 24, 32, 48, 64), (12, 16, 24, 32, 48, 64, 128, 256)
-#: Recalls at which the ways are compared.
+#: Recalls at which the methods are compared.
 LEVELS = (0.99, 0.995, 0.998, 0.9995)
 
 Search = Callable[[np.ndarray], np.ndarray]
@@ -53,7 +53,7 @@ Search = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Contestant:
-    """``searches`` answer one question with rows, each with an effort of its own, named. ``bytes``
+    """``searches`` answer one query with rows, one for each named setting. ``bytes``
     are what it holds, raw vectors of ours included."""
 
     name: str
@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, nargs="+", default=[42_000, 1_000_000])
     parser.add_argument("--index", type=Path, help="an index of the real catalogue without PCA")
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--queries", "--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="all", help="names, by commas; all; none")
     parser.add_argument("--growth", type=int, nargs="*", metavar="ITEMS", help="sizes to fit")
@@ -94,9 +94,9 @@ def real_vectors(index: Path | None, work: Path) -> np.ndarray:
 
 
 def made(real: np.ndarray, count: int, seed: int, work: Path | None = None) -> np.ndarray:
-    """``count`` vectors between a real one and one of its neighbours, with a little noise."""
+    """``count`` vectors between a real one and one similar to it, with a little noise."""
     generator = np.random.default_rng(seed)
-    near = _neighbours_of(real)
+    ann = _similar_to(real)
     shape = (count, real.shape[1])
     if work is None:
         rows: np.ndarray = np.empty(shape, np.float32)
@@ -105,51 +105,51 @@ def made(real: np.ndarray, count: int, seed: int, work: Path | None = None) -> n
     for start in range(0, count, 100_000):
         size = min(100_000, count - start)
         one = generator.integers(len(real), size=size)
-        other = near[one, generator.integers(near.shape[1], size=size)]
-        share = generator.random((size, 1), np.float32)
-        block = real[one] * share + real[other] * (1 - share)
+        other = ann[one, generator.integers(ann.shape[1], size=size)]
+        part = generator.random((size, 1), np.float32)
+        block = real[one] * part + real[other] * (1 - part)
         block += generator.standard_normal(block.shape, np.float32) * (NOISE / DIMENSION**0.5)
         rows[start : start + size] = normalise(block)
     return rows
 
 
-_NEAR: dict[int, np.ndarray] = {}
+_SIMILAR: dict[int, np.ndarray] = {}
 
 
-def _neighbours_of(real: np.ndarray) -> np.ndarray:
-    if id(real) not in _NEAR:
+def _similar_to(real: np.ndarray) -> np.ndarray:
+    if id(real) not in _SIMILAR:
         blocks = []
         for start in range(0, len(real), 2_048):
             scores = real[start : start + 2_048] @ real.T
             blocks.append(np.argpartition(-scores, 11, axis=1)[:, 1:11])
-        _NEAR[id(real)] = np.concatenate(blocks)
-    return _NEAR[id(real)]
+        _SIMILAR[id(real)] = np.concatenate(blocks)
+    return _SIMILAR[id(real)]
 
 
-def exact_rows(vectors: np.ndarray, questions: np.ndarray) -> np.ndarray:
-    found = []
-    for question in questions:
-        scores = vectors @ question
+def exact_rows(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    hits = []
+    for query in queries:
+        scores = vectors @ query
         best = np.argpartition(-scores, RESULTS)[:RESULTS]
-        found.append(best[np.argsort(-scores[best])])
-    return np.stack(found)
+        hits.append(best[np.argsort(-scores[best])])
+    return np.stack(hits)
 
 
 def recall(
-    found: np.ndarray, expected: np.ndarray, vectors: np.ndarray, questions: np.ndarray
+    hits: np.ndarray, expected: np.ndarray, vectors: np.ndarray, queries: np.ndarray
 ) -> float:
-    """The share of the expected that was found. Of equal items any is right."""
+    """The part of the expected rows among the hits. Of equal items any is right."""
     shares = []
-    for rows, right, question in zip(found, expected, questions, strict=True):
-        least = (vectors[right] @ question).min() - 1e-6
-        shares.append(min(1.0, (vectors[np.unique(rows)] @ question >= least).sum() / len(right)))
+    for rows, right, query in zip(hits, expected, queries, strict=True):
+        least = (vectors[right] @ query).min() - 1e-6
+        shares.append(min(1.0, (vectors[np.unique(rows)] @ query >= least).sum() / len(right)))
     return float(np.mean(shares))
 
 
 def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, Any]:
     vectors = real[:count] if count <= len(real) else made(real, count, 1)
-    questions = made(real, options.questions, 2)
-    expected = exact_rows(vectors, questions)
+    queries = made(real, options.queries, 2)
+    expected = exact_rows(vectors, queries)
     wanted = options.peers.split(",")
     rows: list[dict[str, Any]] = []
     contestants = []
@@ -159,7 +159,7 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
         try:
             say(f"{count:,}: building {name}")
             contestants.append(build(name, vectors, work))
-        except Exception as error:  # whatever stands in a peer's way
+        except Exception as error:  # whatever stops a library's way
             say(f"{name} is left out: {type(error).__name__}: {str(error)[:120]}")
     ways = [
         (c, search_params, search)
@@ -169,24 +169,24 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
     seconds: list[list[float]] = [[] for _ in ways]
     answers: list[np.ndarray] = [np.empty(0)] * len(ways)
     for _, _, search in ways:
-        for question in questions[:5]:
-            search(question)
+        for query in queries[:5]:
+            search(query)
     for _ in range(options.rounds):  # in turn
         for number, (_, _, search) in enumerate(ways):
-            found = []
-            for question in questions:
+            hits = []
+            for query in queries:
                 started = time.perf_counter()
-                found.append(np.resize(search(question), RESULTS))
+                hits.append(np.resize(search(query), RESULTS))
                 seconds[number].append(time.perf_counter() - started)
-            answers[number] = np.stack(found)
+            answers[number] = np.stack(hits)
     raw = vectors.nbytes
     for (contestant, search_params, _), taken, answer in zip(ways, seconds, answers, strict=True):
         rows.append(
             {
                 "search": contestant.name,
-                "effort": search_params,
+                "setting": search_params,
                 "median ms": statistics.median(taken) * 1e3,
-                "recall@10": recall(answer, expected, vectors, questions),
+                "recall@10": recall(answer, expected, vectors, queries),
                 "build s": contestant.seconds_to_build,
                 "bytes / raw": contestant.bytes / raw,
             }
@@ -200,20 +200,20 @@ def race(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, An
 
 
 def at_levels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each way the quickest median at each of :data:`LEVELS`, and times as long as ours."""
-    found = []
+    """For each method the quickest median at each of :data:`LEVELS`, and times as long as ours."""
+    hits = []
     for name in dict.fromkeys(row["search"] for row in rows):
         best: dict[str, Any] = {"search": name}
         for level in LEVELS:
             fit = [r for r in rows if r["search"] == name and r["recall@10"] >= level]
             best[f">= {level}"] = min((r["median ms"] for r in fit), default=None)
-        found.append(best)
-    ours = found[1]
-    for best in found:
+        hits.append(best)
+    ours = hits[1]
+    for best in hits:
         for level in LEVELS:
             theirs, mine = best[f">= {level}"], ours[f">= {level}"]
             best[f"times ours, >= {level}"] = theirs / mine if theirs and mine else None
-    return found
+    return hits
 
 
 # --- who takes part ---------------------------------------------------------------------------
@@ -224,43 +224,44 @@ def _timed(build: Callable[[], Any]) -> tuple[Any, float]:
     return build(), time.perf_counter() - started
 
 
-def blocks_of(vectors: np.ndarray) -> Callable[[], Iterator[np.ndarray]]:
-    return lambda: (np.asarray(vectors[i : i + 65_536]) for i in range(0, len(vectors), 65_536))
-
-
 def ours_exact(name: str, vectors: np.ndarray, work: Path) -> Contestant:
-    def search(question: np.ndarray) -> np.ndarray:
-        parts = [ScoreTerm("embedding", vectors, question[None])]
-        near = nearest(parts, 0, RESULTS, None, np.zeros((1, len(vectors)), np.float32))
-        return best(parts, 0, near, RESULTS).rows
+    def search(query: np.ndarray) -> np.ndarray:
+        terms = [ScoreTerm("embedding", vectors, query[None])]
+        ann = nearest(terms, 0, RESULTS, None, np.zeros((1, len(vectors)), np.float32))
+        return best(terms, 0, ann, RESULTS).rows
 
     return Contestant(name, {"all": search}, 0.0, vectors.nbytes)
 
 
-def ours_near(name: str, vectors: np.ndarray, work: Path) -> Contestant:
-    path = work / f"near-{len(vectors)}.faiss"
+def ours_candidates(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+    path = work / f"ann-{len(vectors)}.faiss"
 
     def build() -> AnnIndex:
-        AnnIndex.write(path, blocks_of(vectors), *vectors.shape)
+        AnnIndex.write(path, vectors.__getitem__, *vectors.shape)
         return AnnIndex.open(path, *vectors.shape)
 
-    near, seconds = _timed(build)
-    searches: dict[str, Search] = {"default": _near_search(near, vectors)}
+    ann, seconds = _timed(build)
+    searches: dict[str, Search] = {"default": _ann_search(ann, vectors)}
     for probes in PROBES:
-        search_params = replace(BARE, probes=probes)
-        searches[f"{probes} groups"] = _near_search(near, vectors, search_params)
+        search_params = AnnSearchParams(probes=probes)
+        searches[f"{probes} groups"] = _ann_search(ann, vectors, search_params)
     return Contestant(name, searches, seconds, vectors.nbytes + path.stat().st_size)
 
 
-def _near_search(near: AnnIndex, vectors: Any, search_params: AnnSearchParams = BARE) -> Any:
-    def search(question: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        (rows,) = near.candidates(question[None], RESULTS, mask, search_params)
-        return best_among([ScoreTerm("embedding", vectors, question[None])], 0, rows, RESULTS).rows
+DEFAULT_PARAMS = AnnSearchParams()
+
+
+def _ann_search(
+    ann: AnnIndex, vectors: Any, search_params: AnnSearchParams = DEFAULT_PARAMS
+) -> Any:
+    def search(query: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        (rows,) = ann.candidates(query[None], RESULTS, search_params, mask)
+        return best_among([ScoreTerm("embedding", vectors, query[None])], 0, rows, RESULTS).rows
 
     return search
 
 
-def sklearn_neighbours(name: str, vectors: np.ndarray, work: Path) -> Contestant:
+def sklearn_nearest(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     from sklearn.neighbors import NearestNeighbors
 
     peer, seconds = _timed(
@@ -325,9 +326,9 @@ def usearch_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     _, seconds = _timed(lambda: peer.add(np.arange(len(vectors)), vectors))
 
     def at(breadth: int) -> Search:
-        def search(question: np.ndarray) -> np.ndarray:
+        def search(query: np.ndarray) -> np.ndarray:
             peer.expansion_search = breadth
-            return np.asarray(peer.search(question, RESULTS).keys)
+            return np.asarray(peer.search(query, RESULTS).keys)
 
         return search
 
@@ -344,9 +345,9 @@ def hnswlib_(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     size = _size_of(peer.save_index, work)
 
     def at(breadth: int) -> Search:
-        def search(question: np.ndarray) -> np.ndarray:
+        def search(query: np.ndarray) -> np.ndarray:
             peer.set_ef(breadth)
-            return np.asarray(peer.knn_query(question, RESULTS)[0][0])
+            return np.asarray(peer.knn_query(query, RESULTS)[0][0])
 
         return search
 
@@ -371,8 +372,8 @@ def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     def at(probes: int) -> Search:
-        def search(question: np.ndarray) -> np.ndarray:
-            asked = peer.search(question).distance_type("dot").nprobes(probes).refine_factor(20)
+        def search(query: np.ndarray) -> np.ndarray:
+            asked = peer.search(query).distance_type("dot").nprobes(probes).refine_factor(20)
             return np.array(asked.select(["row", "_distance"]).limit(RESULTS).to_arrow()["row"])
 
         return search
@@ -382,9 +383,9 @@ def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 
 CONTESTANTS: dict[str, Callable[[str, np.ndarray, Path], Contestant]] = {
     "ours, exact": ours_exact,
-    "ours, candidates": ours_near,
+    "ours, candidates": ours_candidates,
     "seed's way (cosine_similarity)": seeds_way,
-    "sklearn": sklearn_neighbours,
+    "sklearn": sklearn_nearest,
     "faiss flat": faiss_flat,
     "faiss hnsw": faiss_hnsw,
     "usearch f16": usearch_hnsw,
@@ -399,26 +400,26 @@ CONTESTANTS: dict[str, Callable[[str, np.ndarray, Path], Contestant]] = {
 
 def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any) -> dict[str, Any]:
     vectors = real[:count] if count <= len(real) else made(real, count, 1)
-    questions = made(real, options.questions, 2)
-    expected = exact_rows(vectors, questions)
-    path = work / f"near-{len(vectors)}.faiss"
-    near = AnnIndex.open(path, *vectors.shape)
+    queries = made(real, options.queries, 2)
+    expected = exact_rows(vectors, queries)
+    path = work / f"ann-{len(vectors)}.faiss"
+    ann = AnnIndex.open(path, *vectors.shape)
     stores = []
     for storage in STORAGES:
         values, scales = stored(vectors, storage)
         rows = Rows(values, scales)
-        search = _near_search(near, rows)
-        found, median = _ask(search, questions)
+        search = _ann_search(ann, rows)
+        hits, median = _timed_queries(search, queries)
         held = values.nbytes + (0 if scales is None else scales.nbytes)
-        # All compared, in this storage: what is lost by it and not by looking for candidates.
-        whole = exact_rows(normalise(rows[:]), questions)
+        # All compared, in this storage: what the storage loses, not the candidates.
+        whole = exact_rows(normalise(rows[:]), queries)
         stores.append(
             {
                 "storage": storage,
                 "bytes / raw": held / vectors.nbytes,
                 "with candidates": (held + path.stat().st_size) / vectors.nbytes,
-                "recall@10, exact": recall(whole, expected, vectors, questions),
-                "recall@10": recall(found, expected, vectors, questions),
+                "recall@10, exact": recall(whole, expected, vectors, queries),
+                "recall@10": recall(hits, expected, vectors, queries),
                 "median ms": median,
             }
         )
@@ -426,30 +427,30 @@ def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any)
     table(stores)
     filters = []
     generator = np.random.default_rng(3)
-    search = _near_search(near, vectors)
-    for share in (0.5, 0.1, 0.06, 0.01, 0.001):
-        mask = generator.random(len(vectors)) < share
+    search = _ann_search(ann, vectors)
+    for part in (0.5, 0.1, 0.06, 0.01, 0.001):
+        mask = generator.random(len(vectors)) < part
         allowed = np.flatnonzero(mask)
-        inside = allowed[exact_rows(np.asarray(vectors[allowed]), questions)]
+        inside = allowed[exact_rows(np.asarray(vectors[allowed]), queries)]
         few = len(allowed) <= FEW_ITEMS  # then they are all compared
 
         def answer(
-            question: np.ndarray,
+            query: np.ndarray,
             mask: np.ndarray = mask,
             allowed: np.ndarray = allowed,
             few: bool = few,
         ) -> np.ndarray:
             if not few:
-                return search(question, mask)
-            scores = vectors[allowed] @ question
+                return search(query, mask)
+            scores = vectors[allowed] @ query
             return allowed[top_k_candidates(scores, RESULTS)][:RESULTS]
 
-        found, median = _ask(answer, questions[:50])
+        hits, median = _timed_queries(answer, queries[:50])
         filters.append(
             {
-                "let through": share,
-                "way": "all of them" if few else "candidates",
-                "recall@10": recall(found, inside[:50], vectors, questions[:50]),
+                "items left": part,
+                "method": "all of them" if few else "candidates",
+                "recall@10": recall(hits, inside[:50], vectors, queries[:50]),
                 "median ms": median,
             }
         )
@@ -458,40 +459,40 @@ def storages_and_filters(real: np.ndarray, count: int, work: Path, options: Any)
     return {"items": count, "storages": stores, "filters": filters}
 
 
-def _ask(
-    search: Callable[[np.ndarray], np.ndarray], questions: np.ndarray
+def _timed_queries(
+    search: Callable[[np.ndarray], np.ndarray], queries: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    for question in questions[:5]:
-        search(question)
-    seconds, found = [], []
-    for question in questions:
+    for query in queries[:5]:
+        search(query)
+    seconds, hits = [], []
+    for query in queries:
         started = time.perf_counter()
-        rows = search(question)
+        rows = search(query)
         seconds.append(time.perf_counter() - started)
-        found.append(np.resize(rows, RESULTS))
-    return np.stack(found), statistics.median(seconds) * 1e3
+        hits.append(np.resize(rows, RESULTS))
+    return np.stack(hits), statistics.median(seconds) * 1e3
 
 
 def grow(real: np.ndarray, sizes: list[int], work: Path, options: Any) -> dict[str, Any]:
     rows = []
-    questions = made(real, options.questions, 2)
+    queries = made(real, options.queries, 2)
     for count in sizes:
         vectors = made(real, count, 1, work)
-        near = ours_near("ours, candidates", vectors, work)
-        found, median = _ask(near.searches["default"], questions)
-        expected = exact_rows(vectors, questions[:50])
+        ann = ours_candidates("ours, candidates", vectors, work)
+        hits, median = _timed_queries(ann.searches["default"], queries)
+        expected = exact_rows(vectors, queries[:50])
         rows.append(
             {
                 "items": count,
-                "build s": near.seconds_to_build,
+                "build s": ann.seconds_to_build,
                 "median ms": median,
-                "recall@10": recall(found[:50], expected, vectors, questions[:50]),
-                "GB": near.bytes / 1e9,
+                "recall@10": recall(hits[:50], expected, vectors, queries[:50]),
+                "GB": ann.bytes / 1e9,
             }
         )
         table(rows[-1:])
-        del vectors, near
-        (work / f"near-{count}.faiss").unlink()
+        del vectors, ann
+        (work / f"ann-{count}.faiss").unlink()
     table(rows)
     fits = {}
     if len(rows) > 1:

@@ -88,10 +88,10 @@ def _listens(port: int) -> bool:
 
 def resident(process: int) -> float:
     """Resident memory in megabytes."""
-    told = subprocess.run(
+    listing = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
     )
-    return int(told.stdout) / 1024
+    return int(listing.stdout) / 1024
 
 
 async def soak(port: int, process: int, options: argparse.Namespace) -> int:
@@ -160,7 +160,7 @@ class Visitor:
         if not fragment:
             self.widgets = {}
         await self.connection.send(message.SerializeToString())
-        # A click that changes what is asked about draws its part and then the whole.
+        # A click that changes the query draws its part and then the whole.
         finished = False
         while True:
             try:
@@ -169,23 +169,23 @@ class Visitor:
                 if finished:
                     return
                 raise
-            told = ForwardMsg.FromString(bytes(data))
-            kind = told.WhichOneof("type")
+            message = ForwardMsg.FromString(bytes(data))
+            kind = message.WhichOneof("type")
             if kind == "script_finished":
                 finished = True
             elif kind == "new_session":
                 finished = False
-                self.hash = told.new_session.page_script_hash
+                self.hash = message.new_session.page_script_hash
             elif kind == "page_info_changed":
-                self.query = told.page_info_changed.query_string
+                self.query = message.page_info_changed.query_string
                 self.history.append(self.query)
             elif kind == "delta":
-                self._note(told)
+                self._note(message)
 
-    def _note(self, told: ForwardMsg) -> None:
-        element = told.delta.new_element
+    def _note(self, message: ForwardMsg) -> None:
+        element = message.delta.new_element
         kind = element.WhichOneof("type")
-        fragment = told.delta.fragment_id
+        fragment = message.delta.fragment_id
         if kind == "exception":
             raise RuntimeError(element.exception.message)
         if kind == "bidi_component":

@@ -74,7 +74,7 @@ class FittingRoom(Searcher):
         summary = build_index(
             loaded, embedder, folder, pca=pca, storage=storage, limits=limits, listener=listener
         )
-        fitting_room = cls(Index.open(folder, items=False), lambda: embedder, limits)
+        fitting_room = cls(Index.open(folder), lambda: embedder, limits)
         fitting_room.summary = summary
         return fitting_room
 

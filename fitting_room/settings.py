@@ -24,11 +24,10 @@ PREFIX = "FITTING_ROOM_"
 #: Above this Pillow itself refuses a picture (twice its ``Image.MAX_IMAGE_PIXELS``).
 MOST_MEGAPIXELS = 178
 
-_PACKAGE = Path(__file__).resolve().parent
-_CHECKOUT = _PACKAGE.parent
+_CHECKOUT = Path(__file__).resolve().parents[1]
 #: Holds the page, the demo catalogue and the sample pictures: a checkout, or the copy that an
 #: installed package carries.
-HOME = _CHECKOUT if (_CHECKOUT / "app.py").is_file() else _PACKAGE / "bundled"
+HOME = _CHECKOUT if (_CHECKOUT / "app.py").is_file() else _CHECKOUT / "fitting_room" / "bundled"
 DEMO = HOME / "data" / "demo"
 
 
@@ -46,8 +45,8 @@ def _cache_folder() -> Path:
 class Settings:
     """The settings of the page and the command line."""
 
-    #: The catalogue that the page shows; its index is built at the first start. Without one, and
-    #: without ``index``, it is the demo catalogue.
+    #: The catalogue of the page, whose index is built at the first start; without it and without
+    #: ``index``, the demo catalogue.
     catalogue: Path | None = None
     #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
     index: Path | None = None
@@ -61,8 +60,7 @@ class Settings:
     weights: str | None = None
     #: ``auto``, ``openvino``, ``torch`` (on the CPU), ``cuda`` or ``mps``.
     engine: str = "auto"
-    #: ``f32``, ``bf16`` or ``f16``: 16 bits are quicker on processors that have them and a little
-    #: less exact. ``auto`` takes them where they are.
+    #: ``f32``, or quicker and less exact ``bf16`` or ``f16``, or ``auto``: 16 bits where possible.
     precision: str = "auto"
     #: Seconds without progress after which a download of weights is given up.
     download_timeout: float = 5.0
@@ -85,10 +83,8 @@ class Settings:
         return cls(**values)
 
     def __post_init__(self) -> None:
-        if self.max_megapixels > MOST_MEGAPIXELS:
-            raise SettingsError(
-                f"{PREFIX}MAX_MEGAPIXELS={self.max_megapixels:g}: {MOST_MEGAPIXELS} at most."
-            )
+        if (most := self.max_megapixels) > MOST_MEGAPIXELS:
+            raise SettingsError(f"{PREFIX}MAX_MEGAPIXELS={most:g}: {MOST_MEGAPIXELS} at most.")
         for name, value, known in (
             ("BACKBONE", self.backbone, [AUTO, *backbone_names()]),
             ("ENGINE", self.engine, ENGINES),

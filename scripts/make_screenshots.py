@@ -24,7 +24,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from fitting_room import FittingRoom
-from fitting_room.learning.train import TrainingOptions, train
+from fitting_room.learning.options import TrainingOptions
+from fitting_room.learning.train import train
 from fitting_room.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -164,11 +164,9 @@ def shade(number: int) -> tuple[int, int, int]:
     return (200 + 4 * number, 10, 10) if number <= 6 else (10, 10, 150 + 4 * number)
 
 
-@pytest.fixture
-def goods(tmp_path: Path) -> Path:
+def write_items(folder: Path) -> Path:
     """Twelve items: six reds, of which four are Tshirts and two Shirts, and six blues, all Jeans.
     The sixth has no gender and the last no type."""
-    folder = tmp_path / "goods"
     (folder / "images").mkdir(parents=True)
     lines = ["id,articleType,baseColour,gender,productDisplayName"]
     for number, (kind, gender) in enumerate(zip(KINDS, GENDERS, strict=True), 1):
@@ -177,6 +175,12 @@ def goods(tmp_path: Path) -> Path:
         (folder / "images" / f"{number}.png").write_bytes(picture_bytes(shade(number), kind="PNG"))
     (folder / "styles.csv").write_text("\n".join(lines) + "\n", "utf-8")
     return folder
+
+
+@pytest.fixture
+def goods(tmp_path: Path) -> Path:
+    """The catalogue of :func:`write_items`."""
+    return write_items(tmp_path / "goods")
 
 
 def fitting_room_of(catalogue: Path) -> FittingRoom:

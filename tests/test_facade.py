@@ -22,14 +22,16 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom, Match
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
+from fitting_room.index.data import current_version
 from fitting_room.index.index import FilterError, Index
-from fitting_room.index.manifest import ITEMS, MANIFEST, IndexUnusable, file_entry
+from fitting_room.index.manifest import ITEMS, MANIFEST, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.settings import Settings
+from fitting_room.util.files import sha256_of
 from tests.conftest import COLOURS, DEMO, SAMPLES, colour_embedder, picture_bytes
 
 
-def open_room(folder: Path, embedder: Embedder) -> FittingRoom:
+def open_index(folder: Path, embedder: Embedder) -> FittingRoom:
     return FittingRoom(Index.open(folder), lambda: embedder, ImageLimits())
 
 
@@ -37,7 +39,7 @@ def open_room(folder: Path, embedder: Embedder) -> FittingRoom:
 def fitting_room(shop: Path, tmp_path: Path, embedder: Embedder) -> FittingRoom:
     """The shop of ten colours, searched by colour."""
     build_index(load_catalogue(shop), embedder, tmp_path / "index", limits=ImageLimits())
-    return open_room(tmp_path / "index", embedder)
+    return open_index(tmp_path / "index", embedder)
 
 
 def as_file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -95,7 +97,7 @@ def test_what_the_catalogue_does_not_say_is_no_attribute(
         "id,gender,season,productDisplayName\n1,,NA,\n2,Men,Summer,Green shirt\n", "utf-8"
     )
     build_index(load_catalogue(shop), embedder, tmp_path / "index", limits=ImageLimits())
-    fitting_room = open_room(tmp_path / "index", embedder)
+    fitting_room = open_index(tmp_path / "index", embedder)
     matches = {m.id: m for m in fitting_room.search(shop / "images" / "1.jpg", 2)}
     assert matches["1"].attributes == {}
     assert matches["1"].name == "1"
@@ -117,7 +119,7 @@ def test_filters_narrow_the_catalogue(fitting_room: FittingRoom, shop: Path) -> 
         fitting_room.search(query, 10, {"type": "Tshirts"})
 
 
-def test_twelve_matches_are_given_unless_told(demo_fitting_room: FittingRoom) -> None:
+def test_twelve_matches_are_the_default(demo_fitting_room: FittingRoom) -> None:
     assert len(demo_fitting_room.search(SAMPLES / "red-dress.jpg")) == 12
     assert len(demo_fitting_room.search(SAMPLES / "red-dress.jpg", 5000)) == 1200
 
@@ -147,7 +149,7 @@ def test_many_pictures_are_answered_in_order_and_bad_ones_with_the_reason(
 
 
 def test_the_demo_finds_garments_of_the_samples_kind(demo_fitting_room: FittingRoom) -> None:
-    """Six types of ten are asked for; by chance 1 match in 10 would be right."""
+    """Six of ten types are sought; by chance 1 match in 10 would be right."""
     wanted = {
         "black-boot": "Casual Shoes",
         "blue-tshirt": "Tshirts",
@@ -226,13 +228,13 @@ def test_a_pillow_picture_is_left_as_it_was(fitting_room: FittingRoom) -> None:
 # --- build and open ---------------------------------------------------------------------------
 
 
-def test_a_built_room_says_what_was_done(demo_fitting_room: FittingRoom) -> None:
+def test_a_build_says_what_was_done(demo_fitting_room: FittingRoom) -> None:
     assert demo_fitting_room.summary is not None
     assert (demo_fitting_room.summary.items, demo_fitting_room.summary.failed) == (1200, 0)
     assert demo_fitting_room.summary.backbone == "efficientnet_lite0"
 
 
-def test_an_opened_room_answers_as_the_built_one(
+def test_an_opened_index_answers_as_the_built_one(
     demo_fitting_room: FittingRoom, settings: Settings
 ) -> None:
     opened = FittingRoom.open(settings.index_folder, settings)
@@ -244,7 +246,7 @@ def test_an_opened_room_answers_as_the_built_one(
         assert one.similarity == pytest.approx(other.similarity, abs=1e-4)
 
 
-def test_where_there_is_no_index_it_is_said(tmp_path: Path, settings: Settings) -> None:
+def test_a_missing_index_is_an_error_with_the_remedy(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(IndexUnusable, match="fitting-room build"):
         FittingRoom.open(tmp_path / "nowhere", settings)
 
@@ -268,7 +270,7 @@ def test_an_index_is_never_searched_with_another_network(
     fitting_room: FittingRoom, settings: Settings
 ) -> None:
     for other in (colour_embedder("other"), colour_embedder(sha256="1" * 64)):
-        wrong = open_room(fitting_room.index.folder, other)
+        wrong = open_index(fitting_room.index.folder, other)
         with pytest.raises(IndexUnusable, match="Build it again"):
             wrong.search(picture_bytes("red"))
 
@@ -329,7 +331,7 @@ def test_a_zipped_catalogue_is_searched_and_shown_in_place(
         for path in sorted(shop.rglob("*")):
             archive.write(path, path.relative_to(shop))
     build_index(load_catalogue(packed), embedder, tmp_path / "index", limits=ImageLimits())
-    fitting_room = open_room(tmp_path / "index", embedder)
+    fitting_room = open_index(tmp_path / "index", embedder)
     (match,) = fitting_room.search(shop / "images" / "2.jpg", 1)
     assert match.id == "2"
     assert fitting_room.picture(match.image) == (shop / "images" / "2.jpg").read_bytes()
@@ -370,13 +372,15 @@ def test_a_hostile_picture_name_in_an_index_is_not_read(
     secret.write_bytes(picture_bytes("red"))
     name = str(secret) if absolute else "images/../../secret.jpg"
     folder = fitting_room.index.folder
-    items = pd.read_parquet(folder / ITEMS)
+    version = current_version(folder)
+    items = pd.read_parquet(version / ITEMS)
     items.loc[0, "image"] = name
-    items.to_parquet(folder / ITEMS, index=False)
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    manifest["files"][ITEMS] = file_entry(folder / ITEMS)
-    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
-    hostile = open_room(folder, embedder)
+    items.to_parquet(version / ITEMS, index=False)
+    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    size, sha256 = (version / ITEMS).stat().st_size, sha256_of(version / ITEMS)
+    manifest["files"][ITEMS] = {"bytes": size, "sha256": sha256}
+    (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    hostile = open_index(folder, embedder)
     (match,) = hostile.search(picture_bytes("red"), 1)
     assert match.id == "1"
     assert match.image == name
@@ -409,7 +413,7 @@ def test_values_of_a_column_come_the_most_frequent_first(
     rows = ["1,Rare", "2,Often", "3,Often", "4,Often", "5,Some", "6,Some", "7,"]
     (shop / "styles.csv").write_text("id,season\n" + "\n".join(rows) + "\n", "utf-8")
     build_index(load_catalogue(shop), embedder, tmp_path / "index", limits=ImageLimits())
-    fitting_room = open_room(tmp_path / "index", embedder)
+    fitting_room = open_index(tmp_path / "index", embedder)
     assert fitting_room.values("season") == ["Often", "Some", "Rare"]
     with pytest.raises(KeyError):
         fitting_room.values("colour")
@@ -419,7 +423,7 @@ def test_the_demo_catalogue_is_where_the_index_says(demo_fitting_room: FittingRo
     assert demo_fitting_room.catalogue_location == DEMO.resolve()
 
 
-# --- several pictures as one question, and items by id --------------------------------------------
+# --- several pictures as one query, and items by id --------------------------------------------
 
 
 def test_several_pictures_find_what_is_like_all_of_them(demo_fitting_room: FittingRoom):
@@ -430,19 +434,19 @@ def test_several_pictures_find_what_is_like_all_of_them(demo_fitting_room: Fitti
     matches = demo_fitting_room.search(queries, 8, without=own)
     assert not {match.id for match in matches} & set(own)
     assert [match.attributes["articleType"] for match in matches[:3]] == ["Dresses"] * 3
-    # It was not measured what a likeness to several is worth.
+    # The precision of a similarity to several pictures was not measured.
     assert {match.expected_precision for match in matches} == {None}
 
 
 @pytest.mark.parametrize("colour", [0.0, None, 1.0])
-def test_less_like_an_item_moves_away_from_it(demo_fitting_room: FittingRoom, colour: float | None):
-    ranking = SimilarityOptions(colour=colour)
+def test_a_negative_moves_away(demo_fitting_room: FittingRoom, colour: float | None):
+    options = SimilarityOptions(colour=colour)
     query = demo_fitting_room.describe([SAMPLES / "red-dress.jpg"])
-    near = demo_fitting_room.search(query[0], 200, options=ranking)
-    unwanted = near[1].id
+    before = demo_fitting_room.search(query[0], 200, options=options)
+    unwanted = before[1].id
     (negatives,) = demo_fitting_room.index.features(np.array([demo_fitting_room.row(unwanted)]))
-    after = demo_fitting_room.search(query, 200, options=ranking, negatives=[negatives])
-    before_order = [match.id for match in near]
+    after = demo_fitting_room.search(query, 200, options=options, negatives=[negatives])
+    before_order = [match.id for match in before]
     after_order = [match.id for match in after]
     assert unwanted not in after_order or after_order.index(unwanted) > before_order.index(unwanted)
 
@@ -463,9 +467,9 @@ def test_an_item_is_found_by_its_id(demo_fitting_room: FittingRoom):
 
 def test_items_are_found_by_words_of_their_name_or_number(demo_fitting_room: FittingRoom):
     items = demo_fitting_room.index.items
-    found = items[demo_fitting_room.named(["DRESS", "red"])]
-    assert len(found) == 10
-    assert set(found["baseColour"]) == {"Red"}
+    named = items[demo_fitting_room.named(["DRESS", "red"])]
+    assert len(named) == 10
+    assert set(named["baseColour"]) == {"Red"}
     assert list(items[demo_fitting_room.named(["10724"])]["id"]) == ["10724"]
     assert not demo_fitting_room.named(["red.*"]).any()
     assert demo_fitting_room.named([]).all()

@@ -1,4 +1,4 @@
-"""Every knob has a variable, and a variable that makes no sense is told."""
+"""Every setting has a variable, and a variable that makes no sense is an error."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 from fitting_room.settings import Settings, SettingsError
 from tests.conftest import DEMO, SAMPLES
 
-KNOBS = {
+SETTINGS = {
     "catalogue": ("/data/shop", Path("/data/shop")),
     "index": ("indexes/shop", Path("indexes/shop")),
-    "cache": ("/var/cache/rooms", Path("/var/cache/rooms")),
+    "cache": ("/var/cache/shops", Path("/var/cache/shops")),
     "samples": ("/data/samples", Path("/data/samples")),
     "backbone": ("resnet50", "resnet50"),
     "weights": ("V2", "V2"),
@@ -28,27 +28,29 @@ KNOBS = {
 NUMBERS = ["download_timeout", "max_megabytes", "max_megapixels"]
 
 
-def variable(knob: str) -> str:
-    return f"FITTING_ROOM_{knob.upper()}"
+def variable(setting: str) -> str:
+    return f"FITTING_ROOM_{setting.upper()}"
 
 
 def test_every_knob_is_tested_here() -> None:
-    assert set(KNOBS) == {knob.name for knob in fields(Settings)}
+    assert set(SETTINGS) == {setting.name for setting in fields(Settings)}
 
 
-@pytest.mark.parametrize("knob", KNOBS)
-def test_a_variable_sets_its_knob_and_no_other(knob: str) -> None:
-    text, value = KNOBS[knob]
-    found = Settings.from_environment({variable(knob): text})
-    assert getattr(found, knob) == value
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_variable_sets_its_knob_and_no_other(setting: str) -> None:
+    text, value = SETTINGS[setting]
+    settings = Settings.from_environment({variable(setting): text})
+    assert getattr(settings, setting) == value
     plain = Settings()
-    others = set(KNOBS) - {knob, "catalogue"}  # an index alone means no catalogue, see below
-    assert {o: getattr(found, o) for o in others} == {o: getattr(plain, o) for o in others}
+    others = set(SETTINGS) - {setting, "catalogue"}  # an index alone means no catalogue, see below
+    assert {o: getattr(settings, o) for o in others} == {o: getattr(plain, o) for o in others}
 
 
-def test_all_variables_together_set_all_knobs() -> None:
-    found = Settings.from_environment({variable(k): text for k, (text, _) in KNOBS.items()})
-    assert {k: getattr(found, k) for k in KNOBS} == {k: value for k, (_, value) in KNOBS.items()}
+def test_all_variables_together_set_all_settings() -> None:
+    settings = Settings.from_environment({variable(k): text for k, (text, _) in SETTINGS.items()})
+    assert {k: getattr(settings, k) for k in SETTINGS} == {
+        k: value for k, (_, value) in SETTINGS.items()
+    }
 
 
 def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,9 +58,9 @@ def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) 
     assert Settings.from_environment().engine == "torch"
 
 
-@pytest.mark.parametrize("knob", KNOBS)
-def test_an_empty_variable_is_none(knob: str) -> None:
-    assert Settings.from_environment({variable(knob): ""}) == Settings()
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_an_empty_variable_is_none(setting: str) -> None:
+    assert Settings.from_environment({variable(setting): ""}) == Settings()
 
 
 def test_variables_of_others_are_not_read() -> None:
@@ -76,30 +78,30 @@ def test_an_unknown_variable_is_refused_and_the_known_ones_named(name: str) -> N
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({name: "x"})
     assert name in str(caught.value)
-    for knob in KNOBS:
-        assert variable(knob) in str(caught.value)
+    for setting in SETTINGS:
+        assert variable(setting) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["many", "0", "-1", "nan", "inf", "1e999", "12 MB", "1,5", " "])
-@pytest.mark.parametrize("knob", NUMBERS)
-def test_what_is_no_number_above_zero_is_refused(knob: str, text: str) -> None:
+@pytest.mark.parametrize("setting", NUMBERS)
+def test_what_is_no_number_above_zero_is_refused(setting: str, text: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        Settings.from_environment({variable(knob): text})
-    assert f"{variable(knob)}={text}" in str(caught.value)
+        Settings.from_environment({variable(setting): text})
+    assert f"{variable(setting)}={text}" in str(caught.value)
 
 
-@pytest.mark.parametrize("knob", ["catalogue", "index", "cache", "samples"])
+@pytest.mark.parametrize("setting", ["catalogue", "index", "cache", "samples"])
 def test_a_tilde_in_a_path_is_the_home_folder(
-    knob: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    found = Settings.from_environment({variable(knob): "~/shop"})
-    assert getattr(found, knob) == tmp_path / "shop"
+    settings = Settings.from_environment({variable(setting): "~/shop"})
+    assert getattr(settings, setting) == tmp_path / "shop"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses a home for anybody")
-def test_the_home_of_somebody_unknown_is_told() -> None:
+def test_the_home_of_somebody_unknown_is_an_error() -> None:
     with pytest.raises(SettingsError, match=re.escape(variable("catalogue"))):
         Settings.from_environment({variable("catalogue"): "~no-such-user-here/shop"})
 

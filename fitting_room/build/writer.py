@@ -1,331 +1,290 @@
-"""Writing an index, or a head into one, and putting it in place as a whole."""
+"""Writing an index, or a head into one, as a new version that takes the old one's place at once.
+
+A version is written whole into a subfolder before ``CURRENT`` names it, so that a reader sees the
+old version or the new one, and a kill at any moment leaves one of them.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from filelock import Timeout
+import pandas as pd
+from filelock import FileLock, Timeout
 
 from fitting_room.build import embedding_map
+from fitting_room.build.calibrate import Photograph, calibrate
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
-from fitting_room.imaging.descriptors import VERSION as DESCRIPTORS_VERSION
-from fitting_room.index import calibration
+from fitting_room.index import manifest as names
 from fitting_room.index.ann import (
+    ANN_INDEX,
     MISSING,
+    TRAINED_ANN_ENCODER,
+    TRAINED_ANN_INDEX,
     WORTHWHILE_FROM,
-    AnnEncoder,
-    AnnIndex,
-    AnnIndexError,
+    Ann,
     is_available,
+    write_ann,
 )
+from fitting_room.index.calibration import Calibration
+from fitting_room.index.data import CURRENT, VERSION_NAME, IndexData, current_version, open_derived
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import (
-    DESCRIPTORS,
-    FILES,
-    FORMAT,
-    FORMAT_VERSION,
-    HEAD_FILE,
-    ITEMS,
-    MAP,
-    NEIGHBOURS,
-    PCA_FILE,
-    SCALES,
-    SKETCH,
-    TRAINED,
-    TRAINED_NEIGHBOURS,
-    TRAINED_SCALES,
-    TRAINED_SKETCH,
-    VECTORS,
-    IndexUnusable,
-    build_lock,
-    file_entry,
-    link,
-    mapped,
-    mapped_rows,
-    new_array,
-    put_in_place,
-    sync,
-    work_folder,
-    write_manifest,
-)
-from fitting_room.index.near import Finder, Near, write_encoder
-from fitting_room.index.reduction import PCA
+from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import (
-    FLOAT32,
-    INT8,
-    KINDS,
-    Matrix,
-    RowsWriter,
-    release,
-    stored,
-    taken,
-)
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array
+from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
-from fitting_room.util.tables import Table
 
 _log = logging.getLogger(__name__)
 
-#: Items that the directions of sketches are learned from, about.
-SKETCH_SAMPLE = 20_000
+_OF_HEAD = {
+    names.HEAD_FILE, names.TRAINED, names.TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
+}  # fmt: skip
 
 
 def write_index(
     folder: Path,
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    items: pd.DataFrame,
+    manifest: Manifest,
     *,
-    blocks: Iterator[tuple[np.ndarray, np.ndarray]],
-    items: Table,
-    dimension: int,
-    pca: PCA | None,
-    head: Head | None,
-    manifest: Mapping[str, Any],
-    calibrated: calibration.Calibration | None = None,
-    previous: calibration.Calibration | None = None,
-    storage: str = FLOAT32,
-    near: bool | None = None,
+    pca: PCA | None = None,
+    head: Head | None = None,
+    ann: bool | None = None,
     before: Index | None = None,
+    measure: Callable[[Index], Calibration | None] = calibrate,
     listener: Listener = ignore,
 ) -> None:
-    """Write an index and put it in place of ``folder`` as a whole.
-
-    ``blocks`` are float32 unit rows and the uint8 appearances that belong to them, as many rows
-    together as ``items`` has. ``manifest`` carries ``identity``, ``catalogue`` and ``counts``; the
-    rest is added here. What a likeness is worth is measured unless ``calibrated`` tells it;
-    ``previous`` tells what cannot be measured again. ``before`` is the index that is replaced, by
-    whoever has opened it; what it learned and laid out is taken over where it fits.
-    """
+    """Write an index and put it in place of what is at ``folder``. ``blocks`` are float32 unit rows
+    and the uint8 descriptors that belong to them; ``ann`` says whether to make what finds
+    candidates, by default in large catalogues. What ``before``, the index that is replaced, learned
+    and laid out is taken over where it fits; ``measure`` calibrates the new one. Raises
+    ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there."""
     if before is None:
-        before = _opened(folder)
-    with work_folder(folder) as new:
-        plain_background = 0
-        with (
-            _Writer(new, VECTORS, SCALES, storage, (len(items), dimension)) as vectors,
-            RowsWriter(new / DESCRIPTORS, np.uint8, len(items), DESCRIPTOR_LENGTH) as descriptors,
-        ):
-            for block, looks in blocks:
-                vectors.append(block)
-                descriptors.append(looks)
-                plain_background += int(np.count_nonzero(looks[:, PLAIN_BACKGROUND]))
-        items.to_parquet(new / ITEMS)
+        with suppress(IndexUnusable):
+            before = Index.open(folder)
+    with new_version(folder) as version:
+        vectors, descriptors = _write_rows(version, blocks, manifest)
+        items.to_parquet(version / names.ITEMS, index=False)
         if pca is not None:
-            np.savez(
-                new / PCA_FILE, mean=pca.mean, components=pca.components, fitted_on=pca.fitted_on
-            )
-        full = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "appearance": DESCRIPTORS_VERSION,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "dimension": dimension,
-            "storage": storage,
-            "pca": None if pca is None else {"dimension": dimension, "fitted_on": pca.fitted_on},
-            **manifest,
-            "counts": {**manifest["counts"], "studio": plain_background},
-        }
-        rows = mapped_rows(new, storage, VECTORS, SCALES, (len(items), dimension))
-        looks = mapped(new, DESCRIPTORS, np.uint8, (len(items), DESCRIPTOR_LENGTH))
-        if near is None:
-            near = len(items) * dimension >= WORTHWHILE_FROM
-            if near and not is_available():
-                _log.warning("%s", MISSING)
-                near = False
-        known = _learned(before, full, pca)
-        if near:
-            plain = None if known is None else known.plain
-            _write_finder(new / SKETCH, new / NEIGHBOURS, rows, looks, plain)
-        if head is not None:
-            of_head = None if known is None else known.trained
-            _write_trained(new, head, rows, looks, items, storage, of_head)
-        _complete(new, folder, full, items, before, head, calibrated, (), previous, listener)
+            pca.save(version / names.PCA_FILE)
+        plain = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
+        manifest = replace(
+            manifest,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            pca=None if pca is None else {"dimension": pca.dimension, "fitted_on": pca.fitted_on},
+            counts=replace(manifest.counts, plain_background=plain),
+        )
+        learned = _learned(before, manifest, pca)
+        if _wants_ann(vectors) if ann is None else ann:
+            write_ann(version, vectors, descriptors, previous=learned)
+        data = IndexData(folder, version, manifest, vectors, descriptors, items, pca)
+        _finish(data, head, learned, before, measure, listener)
 
 
-def write_head(
-    folder: Path, head: Head | None, photographs: Sequence[calibration.Photograph] = ()
-) -> None:
-    """Give an index a head, or take it away, and put the index in place as a whole. What a
-    likeness is worth is measured anew, for photographs with the given ones. Raises
-    :class:`IndexUnusable` when there is no sound index, another build is running, or the head was
-    trained on embeddings of another dimension."""
+def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph] = ()) -> None:
+    """Give an index a head, or take it away, and calibrate it anew, for photographs with the given
+    ones. Raises :class:`IndexUnusable` when there is no sound index, another build is running, or
+    the head was trained on embeddings of another dimension."""
     folder = folder.resolve()
     try:
-        with build_lock(folder).acquire(timeout=0), work_folder(folder) as new:
+        with build_lock(folder).acquire(timeout=0):
             old = Index.open(folder)
             old.verify()
             if head is not None and head.input_dimension != old.dimension:
                 raise IndexUnusable(
                     f"{folder}: the head was trained on another index. Train again."
                 )
-            items = Table(old.items)
-            of_head = {
-                HEAD_FILE, TRAINED, TRAINED_SCALES, TRAINED_SKETCH, TRAINED_NEIGHBOURS, MAP,
-            }  # fmt: skip
-            for name in set(old.manifest["files"]) - of_head:
-                link(old.folder / name, new / name)
-            if head is not None:
-                storage = old.manifest["storage"]
-                _write_trained(new, head, old.vectors, old.descriptors, items, storage, None)
-            _complete(
-                new, folder, old.manifest, items, old, head, None, photographs, old.calibration
-            )
+            with new_version(folder) as version:
+                for name in set(old.manifest.files) - _OF_HEAD - {names.MAP}:
+                    link_or_copy(old.data.version / name, version / name)
+                measure = partial(calibrate, photographs=photographs, previous=old.calibration)
+                _finish(replace(old.data, version=version), head, None, old, measure, ignore)
     except Timeout as error:
         raise IndexUnusable(
             f"{folder}: another build of this index is running. Wait for it."
         ) from error
 
 
-class _Writer:
-    """Writes rows in a storage, and their scales where it has some."""
+def _finish(
+    data: IndexData,
+    head: Head | None,
+    learned: Ann | None,
+    before: Index | None,
+    measure: Callable[[Index], Calibration | None],
+    listener: Listener,
+) -> None:
+    """Add head, map, calibration and manifest to a version, and make it the current one."""
+    version = data.version
+    if head is not None:
+        _write_trained(data, head, learned)
+    manifest = replace(
+        data.manifest,
+        build=uuid.uuid4().hex,
+        head=None if head is None else dict(head.record),
+        files={p.name: _entry(p) for p in sorted(version.iterdir()) if p.name in names.FILES},
+    )
+    trained, ann = open_derived(version, manifest, head)
+    data = replace(data, manifest=manifest, head=head, trained=trained, ann=ann)
+    checksums = {name: entry.sha256 for name, entry in manifest.files.items()}
+    basis = embedding_map.basis_of(manifest.identity, checksums)
+    rows = data.vectors if trained is None else trained
+    drawn = embedding_map.draw(rows, data.items.get("digest"), basis, before, listener)
+    np.save(version / names.MAP, np.asarray(drawn.positions, np.float32))
+    calibration = measure(Index(data))
+    manifest = replace(
+        manifest,
+        map=drawn.record,
+        calibration=None if calibration is None else calibration.as_manifest(),
+        files={**manifest.files, names.MAP: _entry(version / names.MAP)},
+    )
+    text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False)
+    (version / names.MANIFEST).write_text(text, encoding="utf-8")
+    _make_current(data.folder, version)
 
-    def __init__(
-        self, new: Path, name: str, scales: str, storage: str, shape: tuple[int, int]
-    ) -> None:
-        self._storage = storage
-        self._rows = RowsWriter(new / name, KINDS[storage], *shape)
-        self._scales = (
-            RowsWriter(new / scales, np.float32, shape[0], None) if storage == INT8 else None
+
+def _write_rows(
+    version: Path, blocks: Iterable[tuple[np.ndarray, np.ndarray]], manifest: Manifest
+) -> tuple[Matrix, np.ndarray]:
+    """Write the vectors and the descriptors; returns both, mapped."""
+    count, storage = manifest.counts.items, manifest.storage
+    of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
+    of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
+    vectors, descriptors = mapped_rows(*of_vectors, new_array), new_array(*of_descriptors)
+    row = 0
+    for block, descriptors_of_block in blocks:
+        rows = slice(row, row + len(block))
+        vectors[rows], descriptors[rows] = block, descriptors_of_block
+        row += len(block)
+    if row != count:
+        raise ValueError(f"{row} rows for {count} items")
+    del vectors, descriptors  # which writes what is not written yet
+    return mapped_rows(*of_vectors), mapped_array(*of_descriptors)
+
+
+def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
+    """Write a head and what it makes of the items, with an inverted file if they have one."""
+    version, count = data.version, len(data.items)
+    head.save(version / names.HEAD_FILE)
+    shape = (count, head.dimension)
+    trained = mapped_rows(version / names.TRAINED, data.manifest.storage, shape, new_array)
+    for start in range(0, count, ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, count))
+        trained[rows] = head.project_items(
+            data.vectors[rows], data.descriptors[rows], data.items.iloc[rows]
         )
-
-    def __enter__(self) -> _Writer:
-        self._stack = ExitStack()
-        self._stack.enter_context(self._rows)
-        if self._scales is not None:
-            self._stack.enter_context(self._scales)
-        return self
-
-    def append(self, rows: np.ndarray) -> None:
-        values, scales = stored(np.asarray(rows, np.float32), self._storage)
-        self._rows.append(values)
-        if self._scales is not None and scales is not None:
-            self._scales.append(scales)
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+    if (version / ANN_INDEX).exists():
+        write_ann(version, trained, data.descriptors, trained=True, previous=learned)
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))
+def _wants_ann(vectors: Matrix) -> bool:
+    """Whether a catalogue is large enough for an inverted file, and faiss is there."""
+    is_large = vectors.shape[0] * vectors.shape[1] >= WORTHWHILE_FROM
+    if is_large and not is_available():
+        _log.warning("%s", MISSING)
+    return is_large and is_available()
 
 
-def _opened(folder: Path) -> Index | None:
-    try:
-        return Index.open(folder, items=False)
-    except IndexUnusable:
-        return None
-
-
-def _learned(before: Index | None, manifest: Mapping[str, Any], pca: PCA | None) -> Near | None:
-    """What ``before`` learned for finding candidates, so that a catalogue that grows a little needs
-    no learning: directions and centres, which say nothing of another network's embeddings, or of
-    the same ones reduced otherwise."""
-    if before is None or before.identity != manifest["identity"]:
+def _learned(before: Index | None, manifest: Manifest, pca: PCA | None) -> Ann | None:
+    """What ``before`` learned for finding candidates, unless that was about the embeddings of
+    another network, or ones reduced otherwise."""
+    if before is None or before.identity != manifest.identity:
         return None
     if pca is None or before.pca is None:
-        return before.near if pca is before.pca else None
-    same = np.array_equal(pca.components, before.pca.components)
-    return before.near if same else None
+        return before.ann if pca is before.pca else None
+    return before.ann if np.array_equal(pca.components, before.pca.components) else None
 
 
-def _write_finder(
-    sketch: Path, file: Path, vectors: Matrix, descriptors: np.ndarray, before: Finder | None
-) -> None:
-    """Write what finds candidates among some rows; what ``before`` learned is taken over."""
-    if before is None:
-        some = np.arange(0, len(descriptors), max(1, len(descriptors) // SKETCH_SAMPLE))
-        encoder = AnnEncoder.fit(taken(vectors, some), taken(descriptors, some))
-    else:
-        encoder = before.encoder
-    write_encoder(sketch, encoder)
+def _entry(path: Path) -> FileEntry:
+    return FileEntry(path.stat().st_size, sha256_of(path))
 
-    def sketches() -> Iterator[np.ndarray]:
-        for block in _blocks(len(descriptors)):
-            yield encoder.items(vectors[block], descriptors[block])
-            release(vectors, descriptors)
 
-    previous = None if before is None else before.neighbours
+# --- versions ---------------------------------------------------------------------------------
+
+
+def build_lock(folder: Path) -> FileLock:
+    """What a process holds while it writes the index at ``folder``."""
+    return FileLock(folder.with_name(f".{folder.name}.lock"))
+
+
+@contextmanager
+def new_version(folder: Path) -> Iterator[Path]:
+    """An empty folder for a version of the index at ``folder``, gone again if it is not finished.
+    Raises :class:`IndexUnusable` where ``folder`` holds something else."""
+    require_replaceable(folder)
+    version = folder / f"v-{uuid.uuid4().hex[:12]}"
+    version.mkdir(parents=True)
     try:
-        AnnIndex.write(file, sketches, len(descriptors), encoder.width, previous=previous)
-    except AnnIndexError as error:
-        raise IndexUnusable(f"{file.parent}: the index cannot be written. {error}") from error
+        yield version
+    except BaseException:
+        _remove_files(version)
+        with suppress(OSError):
+            version.rmdir()
+            folder.rmdir()  # if nothing was there before
+        raise
 
 
-def _write_trained(
-    new: Path,
-    head: Head,
-    vectors: Matrix,
-    descriptors: np.ndarray,
-    items: Table,
-    storage: str,
-    previous: Finder | None,
-) -> None:
-    head.save(new / HEAD_FILE)
-    shape = (len(items), head.dimension)
-    with _Writer(new, TRAINED, TRAINED_SCALES, storage, shape) as trained:
-        for block in _blocks(len(items)):
-            trained.append(
-                head.project_items(vectors[block], descriptors[block], items.frame.iloc[block])
-            )
-            release(vectors, descriptors)
-            items.release()
-    if (new / SKETCH).exists():
-        projected = mapped_rows(new, storage, TRAINED, TRAINED_SCALES, shape)
-        _write_finder(
-            new / TRAINED_SKETCH, new / TRAINED_NEIGHBOURS, projected, descriptors, previous
+def require_replaceable(folder: Path) -> None:
+    """Raise :class:`IndexUnusable` where something else than an index, whole or not, is there."""
+    if not folder.exists():
+        return
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    # What file managers leave in any folder they show is nobody's work.
+    present = {name for name in present if not name.startswith(".") and name != "Thumbs.db"}
+    others = present - names.FILES - names.OLD_FILES - {names.MANIFEST, CURRENT}
+    others = {name for name in others if not VERSION_NAME.fullmatch(name)}
+    # A manifest alone is that of some web app rather than ours.
+    if others or present in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
+        named = ", ".join(sorted(others or present)[:3])
+        raise IndexUnusable(
+            f"{folder}: there is something else than an index ({named}). Name another place."
         )
 
 
-def _complete(
-    new: Path,
-    folder: Path,
-    manifest: Mapping[str, Any],
-    items: Table,
-    before: Index | None,
-    head: Head | None,
-    calibrated: calibration.Calibration | None,
-    photographs: Sequence[calibration.Photograph] = (),
-    previous: calibration.Calibration | None = None,
-    listener: Listener = ignore,
-) -> None:
-    """Add the map and the manifest to an index's files in ``new``, put in place of ``folder``."""
-    full = {
-        **manifest,
-        "build": uuid.uuid4().hex,
-        "head": None if head is None else dict(head.record),
-        "calibration": None if calibrated is None else calibrated.as_manifest(),
-        "files": {
-            path.name: file_entry(path) for path in sorted(new.iterdir()) if path.name in FILES
-        },
-    }
-    full["map"] = None  # an earlier index's manifest may be what this one began as
-    write_manifest(new, full)
-    _write_map(new, full, items, before, listener)
-    if calibrated is None:
-        items.release()
-        measured = calibration.calibrate(Index._open(new, items.frame), photographs, previous)
-        full["calibration"] = None if measured is None else measured.as_manifest()
-        write_manifest(new, full)
-    for path in new.iterdir():
-        sync(path)
-    put_in_place(new, folder)
+def _make_current(folder: Path, version: Path) -> None:
+    try:
+        for path in version.iterdir():
+            sync(path)
+        write_atomically(folder / CURRENT, version.name + "\n")
+    except OSError as error:
+        raise IndexUnusable(
+            f"{folder}: the new index could not be put in place ({error}). "
+            "Close the programs that have it open and build again."
+        ) from error
+    remove_leftovers(folder)
 
 
-def _write_map(
-    new: Path, manifest: dict[str, Any], items: Table, before: Index | None, listener: Listener
-) -> None:
-    """Draw the map of the index in ``new`` and add it to its files and its manifest. ``before``,
-    which it will replace, tells where things were."""
-    items.release()
-    drawn = embedding_map.draw(Index._open(new, items.frame), before, listener)
-    places = new_array(new / MAP, np.float32, drawn.positions.shape)
-    places[:] = drawn.positions
-    places.flush()
-    manifest["map"] = drawn.record
-    manifest["files"][MAP] = file_entry(new / MAP)
-    write_manifest(new, manifest)
+def remove_leftovers(folder: Path) -> None:
+    """Remove what is not the current version of an index, such as earlier ones and what a killed
+    build left. Files that a reader has open stay readable; where the system does not let them go,
+    the next build removes them. Only for who holds the lock."""
+    try:
+        current = current_version(folder)
+    except IndexUnusable:
+        return
+    if current != folder:
+        _remove_files(folder)
+    for path in folder.iterdir():
+        if VERSION_NAME.fullmatch(path.name) and path != current:
+            _remove_files(path)
+            with suppress(OSError):
+                path.rmdir()
+
+
+def _remove_files(folder: Path) -> None:
+    """Remove an index's files from a folder, and those that were not finished; what somebody else
+    has put into it stays."""
+    for path in folder.iterdir():
+        unfinished = path.name.startswith(".") and ".new-" in path.name
+        if unfinished or path.name in names.FILES | names.OLD_FILES | {names.MANIFEST}:
+            with suppress(OSError):
+                path.unlink()

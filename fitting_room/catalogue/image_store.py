@@ -21,7 +21,7 @@ from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 _TOO_LARGE = "The file is too large: more than {:.3g} MB. Save the picture smaller."
 
 
-class PictureStore(Protocol):
+class ImageStore(Protocol):
     """Pictures by name. ``location`` is the folder or archive that holds them."""
 
     location: Path
@@ -38,10 +38,10 @@ class PictureStore(Protocol):
 
     def path(self, name: str) -> str:
         """The picture's place for people and other programs."""
-        ...
+        return str(self.location / PurePosixPath(name))
 
 
-class FolderStore:
+class FolderStore(ImageStore):
     """Pictures in a folder and below. Links that lead out of it are not followed."""
 
     def __init__(self, location: Path) -> None:
@@ -58,44 +58,41 @@ class FolderStore:
                     name = inside + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         pending.append((name + "/", entry.path))
-                    elif is_picture_name(name):
-                        signature = self._signature(entry)
-                        if signature is not None:
-                            yield name, signature
+                    elif is_picture_name(name) and (signature := self._signature(entry)):
+                        yield name, signature
 
     def _signature(self, entry: os.DirEntry[str]) -> str | None:
         try:
-            if entry.is_symlink() and not self._is_inside(Path(entry.path)):
+            if entry.is_symlink() and not self.is_inside(Path(entry.path)):
                 return None
             status = entry.stat()
-        except (OSError, RuntimeError):  # a dangling or circular link, or gone since the listing
+        except OSError:  # a dangling link, or gone since the listing
             return None
         return f"{status.st_size}-{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else None
 
-    def _is_inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self.location)
+    def is_inside(self, path: Path) -> bool:
+        """Whether a path, all links followed, is in the folder or below."""
+        try:
+            return path.resolve().is_relative_to(self.location)
+        except (OSError, ValueError, RuntimeError):  # a NUL byte, a circle of links
+            return False
 
     def read(self, name: str, max_bytes: int) -> bytes:
         path = self.location / PurePosixPath(name)
+        if not is_picture_name(name) or not self.is_inside(path):
+            raise ImageRejected("The name leads outside the catalogue.", name=name)
         try:
-            if not is_picture_name(name) or not self._is_inside(path):
-                raise ImageRejected("The name leads outside the catalogue.", name=name)
             with path.open("rb") as file:
                 data = file.read(max_bytes + 1)
-        except (OSError, ValueError, RuntimeError) as error:
-            if isinstance(error, ImageRejected):
-                raise
-            why = getattr(error, "strerror", None) or "it leads nowhere"
-            raise ImageRejected(f"The file cannot be read ({why}).", name=name) from error
+        except OSError as error:
+            reason = f"The file cannot be read ({error.strerror})."
+            raise ImageRejected(reason, name=name) from error
         if len(data) > max_bytes:
             raise ImageRejected(_TOO_LARGE.format(max_bytes / 2**20), name=name)
         return data
 
-    def path(self, name: str) -> str:
-        return str(self.location / PurePosixPath(name))
 
-
-class ZipStore:
+class ZipStore(ImageStore):
     """Pictures in a zip archive, read in place: nothing is ever unpacked to disk.
 
     Raises ``zipfile.BadZipFile`` or ``OSError`` when the archive cannot be opened.
@@ -108,10 +105,8 @@ class ZipStore:
     def pictures(self) -> Iterator[tuple[str, str]]:
         for info in self.archive.infolist():
             name = info.filename
-            # Not is_dir(): a damaged entry may have no name, which some Pythons stumble over.
-            if not is_picture_name(name) or name.endswith("/"):
-                continue
-            if self.archive.getinfo(name) is info:  # of several with one name the last is read
+            # Of several entries with one name the last is read.
+            if is_picture_name(name) and self.archive.getinfo(name) is info:
                 yield name, f"{info.file_size}-{info.CRC:08x}"
 
     def read(self, name: str, max_bytes: int) -> bytes:
@@ -132,13 +127,10 @@ class ZipStore:
             if isinstance(error, ImageRejected):
                 raise
             raise ImageRejected(f"The archive's entry is damaged ({error}).", name=name) from error
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
             raise ImageRejected(
                 "The archive's entry is encrypted or packed in an unknown way.", name=name
             ) from error
-
-    def path(self, name: str) -> str:
-        return str(self.location / PurePosixPath(name))
 
 
 def is_picture_name(name: str) -> bool:

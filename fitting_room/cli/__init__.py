@@ -14,25 +14,26 @@ from dataclasses import replace
 
 from fitting_room.build.builder import BuildError
 from fitting_room.catalogue.catalogue import CatalogueError
-from fitting_room.catalogue.download import FetchError
+from fitting_room.catalogue.download import DownloadError
+from fitting_room.catalogue.label_mapping import LabelMappingError
 from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build, complain
 from fitting_room.cli.parser import make_parser
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
-from fitting_room.evaluation.evaluate import EvaluationError, QuestionError
 from fitting_room.evaluation.queries import QueriesError
+from fitting_room.evaluation.results import EvaluationError, OptionError
 from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.reduction import ReductionError
+from fitting_room.index.vectors import ReductionError
 from fitting_room.learning.losses import LossError
-from fitting_room.learning.train import TrainingError
+from fitting_room.learning.options import TrainingError
 from fitting_room.settings import Settings, SettingsError
 
 #: Errors whose text is for people: of arguments, and of everything else.
-USAGE_ERRORS = (FilterError, QuestionError, ReductionError, SettingsError, UsageError)
+USAGE_ERRORS = (FilterError, OptionError, ReductionError, SettingsError, UsageError)
 FAILURES = (
-    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, FetchError,
-    IndexUnusable, LossError, OSError, QueriesError, TrainingError,
+    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, DownloadError,
+    IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
 )  # fmt: skip
 
 

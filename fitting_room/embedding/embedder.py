@@ -1,4 +1,4 @@
-"""Pictures -> embeddings, float32 unit vectors ``(N, D)``, and the rest of what is compared.
+"""Pictures -> features: embeddings, float32 unit vectors ``(N, D)``, and descriptors.
 
 Reading and decoding run in the same threads as inference, a batch to a thread: while one thread
 waits for the disk or unpacks a JPEG, the others compute, and no more batches than threads (and a
@@ -18,22 +18,21 @@ import numpy as np
 from PIL import Image
 
 from fitting_room.embedding.backbones import AUTO, Selection, select
-from fitting_room.embedding.engine import Engine, make_engine
+from fitting_room.embedding.engine import Engine, EngineError, make_engine
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import DEFAULT_LIMITS, ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.imaging.preprocess import prepare_all, views_of
+from fitting_room.imaging.preprocess import prepare, views_of
 from fitting_room.util.progress import Listener, ignore
 
 T = TypeVar("T")
 
-
-#: Batches of the engine that a thread reads and describes at once: what is done to a picture
-#: before the network sees it is done to several in little more time.
+#: Batches of the engine that a thread reads and describes at once: to describe several pictures
+#: takes little longer than one.
 PREPARED_TOGETHER = 2
 
 #: What became of one source of a stream: its features, the reason it has none, or ``None`` where
-#: the loader had nothing to look at.
+#: the loader had nothing to describe.
 Outcome = Features | ImageRejected | None
 
 
@@ -74,65 +73,58 @@ class Embedder:
         name: str | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
     ) -> Image.Image:
-        """A picture as it is to be looked at, upright, RGB and no larger than this network needs
-        (:func:`fitting_room.imaging.decode.open_image`). Raises :class:`ImageRejected`."""
+        """A picture upright, in RGB and no larger than this network needs
+        (:func:`fitting_room.imaging.decode.open_image`), to be described, shown or both: what was
+        opened once is not changed by opening it again. Raises :class:`ImageRejected`."""
         side = self.selection.backbone.working_side
         return open_image(picture, name=name, limits=limits, side=side)
 
-    def embed(self, images: Sequence[Image.Image], *, fast: bool = False) -> np.ndarray:
-        """Embeddings of upright RGB pictures, float32 ``(len(images), D)``, rows of length 1.
-        ``fast`` is that of :func:`fitting_room.imaging.resize.resized`."""
-        if not images:
-            return np.empty((0, self.dimension), np.float32)
-        size = self.selection.backbone.input_size
-        rows = []
-        for batch in _batches(images, self.engine.batch_size):
-            rows.append(self.engine(prepare_all(batch, size, fast=fast)))
-        return normalise(np.concatenate(rows))
+    def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Embeddings of upright RGB pictures, float32 ``(len(images), D)``, rows of length 1."""
+        batches = _batches(images, self.engine.batch_size)
+        rows = [self.engine(self._prepared(batch)) for batch in batches]
+        return normalise(np.concatenate([np.empty((0, self.dimension), np.float32), *rows]))
 
     def feature_maps(self, images: Sequence[Image.Image]) -> np.ndarray:
         """The network's last feature maps of upright RGB pictures, float32 ``(N, h, w, D)``. Their
-        mean over the ``h x w`` places, scaled to length 1, is the embedding."""
-        size = self.selection.backbone.input_size
-        return self.engine.feature_maps(prepare_all(images, size))
+        mean over the ``h x w`` places, scaled to length 1, is the embedding. Raises
+        :class:`EngineError` for a network that does not end in such a mean."""
+        maps = self.engine.feature_maps(self._prepared(images))
+        if maps is None:
+            raise EngineError(
+                "The network does not end in a mean over places, so it has no feature maps to show."
+            )
+        return maps
 
-    def describe(
-        self, images: Sequence[Image.Image], *, views: bool = False, fast: bool = False
-    ) -> list[Features]:
-        """Features of upright RGB pictures. With ``views``, photographs are looked at in several
-        cuts (:func:`views_of`). ``fast`` is that of :func:`fitting_room.imaging.resize.resized`."""
-        looks = descriptors.describe_all(images, fast=fast)
-        parts = [
-            views_of(image) if views and not look[descriptors.PLAIN_BACKGROUND] else [image]
-            for image, look in zip(images, looks, strict=True)
+    def describe(self, images: Sequence[Image.Image], *, views: bool = False) -> list[Features]:
+        """Features of upright RGB pictures. With ``views``, photographs are embedded in several
+        cuts (:func:`fitting_room.imaging.preprocess.views_of`)."""
+        rows = descriptors.describe(images)
+        cuts = [
+            views_of(image) if views and not row[descriptors.PLAIN_BACKGROUND] else [image]
+            for image, row in zip(images, rows, strict=True)
         ]
-        embeddings = self.embed([view for part in parts for view in part], fast=fast)
-        ends = np.cumsum([len(part) for part in parts])
+        embeddings = self.embed([cut for of_image in cuts for cut in of_image])
+        ends = np.cumsum([len(of_image) for of_image in cuts])
         return [
-            Features(embeddings[end - len(part) : end], look)
-            for end, part, look in zip(ends, parts, looks, strict=True)
+            Features(embeddings[end - len(of_image) : end], row)
+            for end, of_image, row in zip(ends, cuts, rows, strict=True)
         ]
 
     def stream(
-        self,
-        sources: Iterable[T],
-        load: Callable[[T], Image.Image | None],
-        *,
-        views: bool = False,
-        fast: bool = False,
+        self, sources: Iterable[T], load: Callable[[T], Image.Image | None], *, views: bool = False
     ) -> Iterator[tuple[T, Outcome]]:
-        """Load and describe any number of sources, in their order, with bounded memory. ``fast``
-        is that of :func:`fitting_room.imaging.resize.resized`.
+        """Load and describe any number of sources, in their order, with bounded memory.
 
         ``load`` runs in a worker thread. It may raise :class:`ImageRejected`, which becomes the
-        source's outcome, or answer ``None`` when there is nothing to look at.
+        source's outcome, or answer ``None`` when there is nothing to describe.
         """
         workers = self.engine.streams + 1  # one reads while the others compute
         waiting: deque[Future[list[tuple[T, Outcome]]]] = deque()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
         try:
             for batch in _batches(sources, PREPARED_TOGETHER * self.engine.batch_size):
-                waiting.append(pool.submit(self._describe_batch, batch, load, views, fast))
+                waiting.append(pool.submit(self._describe_batch, batch, load, views))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -142,26 +134,26 @@ class Embedder:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _describe_batch(
-        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool, fast: bool
+        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool
     ) -> list[tuple[T, Outcome]]:
-        outcomes: list[Outcome] = []
-        images: list[Image.Image] = []
-        places: list[int] = []
-        for source in batch:
+        outcomes: list[Outcome] = [None] * len(batch)
+        images: dict[int, Image.Image] = {}
+        for place, source in enumerate(batch):
             try:
                 image = load(source)
             except ImageRejected as rejected:
-                outcomes.append(rejected)
+                outcomes[place] = rejected
                 continue
             if image is not None:
-                places.append(len(outcomes))
-                images.append(image)
-            outcomes.append(None)
-        for place, features in zip(
-            places, self.describe(images, views=views, fast=fast), strict=True
-        ):
+                images[place] = image
+        described = self.describe(list(images.values()), views=views)
+        for place, features in zip(images, described, strict=True):
             outcomes[place] = features
         return list(zip(batch, outcomes, strict=True))
+
+    def _prepared(self, images: Sequence[Image.Image]) -> np.ndarray:
+        size = self.selection.backbone.input_size
+        return np.stack([prepare(image, size) for image in images])
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import tempfile
 import threading
-import time
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from queue import Empty, Queue
+from typing import Any
 
-from fitting_room.util.progress import Listener, Progress
+from fitting_room.util.progress import Listener, Progress, Stage
 
 MAX_WEIGHTS_BYTES = 4 * 2**30
+#: Bytes of a download between two signs of life: few, so that a slow connection gives some too.
+DOWNLOADED_AT_ONCE = 2**14
 
 
 class BackboneError(Exception):
@@ -27,106 +31,78 @@ class WeightsUnavailable(BackboneError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """Certain weights: a name for people, the sha256 of the file's bytes, and the file, where it
-    was looked for already."""
+    """Certain weights: a name for people, the sha256 of the file's bytes, and the file's path
+    where that is known already."""
 
     name: str
     sha256: str
     path: Path | None = None
 
 
-class WeightsSource(Protocol):
-    """Where the weights of a name come from."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sha256(self) -> str:
-        """In hex, as a whole or, where no more of it is published, its first digits."""
-        ...
-
-    def find(self) -> Path | None:
-        """The file on this machine, or ``None``. Never touches the network."""
-        ...
-
-    def download(self, timeout: float, listener: Listener) -> Path:
-        """Bring the file here, or raise :class:`WeightsUnavailable`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class _DownloadedWeights(ABC):
-    """Weights that are downloaded into torch's own cache, shared with other programs."""
+class DownloadedWeights:
+    """Weights that are downloaded into torch's own cache, shared with other programs. ``sha256``
+    is in hex, as a whole or, where no more of it is published, its first digits."""
 
     name: str
     sha256: str
-
-    @abstractmethod
-    def _url(self) -> str: ...
-
-    def _file(self) -> Path:
-        import torch
-
-        return Path(torch.hub.get_dir()) / "checkpoints" / self._url().rsplit("/", 1)[-1]
+    url: Callable[[], str]
 
     def find(self) -> Path | None:
-        return self._file() if self._file().is_file() else None
+        """The file on this machine, or ``None``."""
+        path = self._path(self.url())
+        return path if path.is_file() else None
 
     def download(self, timeout: float, listener: Listener) -> Path:
-        url, file = self._url(), self._file()
+        """Bring the file here, or raise :class:`WeightsUnavailable`."""
+        url = self.url()
+        path = self._path(url)
         try:
-            return _download(url, file, self.sha256, timeout, listener)
+            return _download(url, path, self.sha256, timeout, listener)
         except WeightsUnavailable as error:
             raise WeightsUnavailable(
                 f"{error} To use them all the same, download {url} with any browser and "
-                f"put it at {file}, or name it with --weights; then build again."
+                f"put it at {path}, or name it with --weights; then build again."
             ) from error
 
+    def _path(self, url: str) -> Path:
+        import torch
 
-@dataclass(frozen=True, slots=True)
-class TorchvisionWeights(_DownloadedWeights):
-    """Weights whose home torchvision knows."""
-
-    enum: str  # torchvision's name of the weights, "ResNet50_Weights.IMAGENET1K_V1"
-
-    def _url(self) -> str:
-        import torchvision
-
-        return str(torchvision.models.get_weight(self.enum).url)
+        return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class TimmWeights(_DownloadedWeights):
-    """Weights whose home timm knows."""
+def torchvision_url(weights: str) -> str:
+    """Where torchvision has weights, named like "ResNet50_Weights.IMAGENET1K_V1"."""
+    import torchvision
 
-    model: str  # timm's name of the network, "legacy_xception"
+    return str(torchvision.models.get_weight(weights).url)
 
-    def _url(self) -> str:
-        import timm
 
-        known = timm.get_pretrained_cfg(self.model)
-        url = known.url if known else None
-        if not isinstance(url, str):  # another version of timm may have moved them
-            raise WeightsUnavailable(
-                f"timm {timm.__version__} does not say where the weights {self.name} of "
-                f"{self.model} can be downloaded. Name a file with --weights."
-            )
-        return url
+def timm_url(model: str) -> str:
+    """Where timm has the weights of a network of its own. Raises :class:`WeightsUnavailable`."""
+    import timm
+
+    config = timm.get_pretrained_cfg(model)
+    url = config.url if config else None
+    if not isinstance(url, str):  # another version of timm may have moved them
+        raise WeightsUnavailable(
+            f"timm {timm.__version__} does not say where the weights of {model} can be "
+            "downloaded. Name a file with --weights."
+        )
+    return url
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedWeights:
-    """Weights that an installed Python package carries."""
+    """Weights that an installed Python package carries as ``file``."""
 
     name: str
     sha256: str
     package: str
-    file: str  # inside the package
+    file: str
 
     def find(self) -> Path | None:
-        from importlib.util import find_spec
-
+        """The file on this machine, or ``None``."""
         spec = find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
             return None
@@ -134,6 +110,7 @@ class PackagedWeights:
         return path if path.is_file() else None
 
     def download(self, timeout: float, listener: Listener) -> Path:  # noqa: ARG002
+        """Raises :class:`WeightsUnavailable`: pip brings packages."""
         package = self.package.replace("_", "-")
         raise WeightsUnavailable(
             f"The weights {self.name} come with the package {package}, which is not installed. "
@@ -141,75 +118,59 @@ class PackagedWeights:
         )
 
 
-class _DownloadBar:
-    """What pooch asks of a progress bar, passed on to a listener."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-        self.total = 0
-        self.done = 0
-        self.started = self.last_sign = time.monotonic()
-
-    def update(self, count: int) -> None:
-        self.done += count
-        self.last_sign = time.monotonic()
-        seconds = self.last_sign - self.started
-        self.listener(Progress("Downloading weights", self.done, self.total, "B", seconds))
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        pass
+WeightsSource = DownloadedWeights | PackagedWeights
+Signs = Queue[Progress | Exception | None]
 
 
 def _download(url: str, target: Path, sha256: str, timeout: float, listener: Listener) -> Path:
-    """Fetch, check and put in place as a whole. ``sha256`` is the whole or its first digits.
+    """Fetch a file, check it and put it in place as a whole.
 
-    Neither a dead name server nor a stalled connection holds it longer than ``timeout`` seconds,
-    which no timeout of a socket covers: so it runs in a thread that is left behind when it gives no
-    sign of life."""
-    import pooch
+    Neither a dead name server nor a stalled connection holds this longer than ``timeout`` seconds,
+    which no timeout of a socket covers: a thread that gives no sign of life is left behind. The
+    listener is called in the caller's thread, which a page's progress bar needs."""
+    signs: Signs = Queue()
+    arguments = (url, target, sha256, timeout, signs)
+    threading.Thread(target=_fetch, args=arguments, name="weights", daemon=True).start()
+    while True:
+        try:
+            sign = signs.get(timeout=timeout)
+        except Empty:
+            message = f"{target.name}: no answer within {timeout:g} seconds."
+            raise WeightsUnavailable(message) from None
+        if sign is None:
+            return target
+        if isinstance(sign, Exception):
+            damaged = isinstance(sign, BackboneError)
+            what = "arrived damaged" if damaged else "failed (no connection?)"
+            raise WeightsUnavailable(f"{target.name}: the download {what}.") from sign
+        listener(sign)
+
+
+def _fetch(
+    url: str, target: Path, sha256: str, timeout: float, signs: Queue[Progress | Exception | None]
+) -> None:
+    """Bring ``url`` to ``target``. ``signs`` gets the progress and, last, ``None`` or the error."""
     import requests
 
-    # Byte counts reach the listener in this thread: a page's progress bar needs its own thread.
-    latest: list[Progress] = []
-    bar = _DownloadBar(latest.append)
-    failure: list[Exception] = []
-    download = pooch.HTTPDownloader(progressbar=bar, timeout=timeout)
-
-    def download_and_check(url: str, file: str, pooch: object) -> None:
-        download(url, file, pooch)
-        verify_weights(Path(file), sha256)
-
-    def fetch() -> None:
-        try:
-            # Its own check knows a whole sha256 only. What a downloader refuses it deletes.
-            pooch.retrieve(
-                url,
-                known_hash=None,
-                fname=target.name,
-                path=target.parent,
-                downloader=download_and_check,
-            )
-        except (requests.RequestException, OSError, ValueError, BackboneError) as error:
-            failure.append(error)
-
-    pooch.get_logger().setLevel("WARNING")
-    thread = threading.Thread(target=fetch, name="weights", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
-        if latest:
-            listener(latest[-1])
-            latest.clear()
-        if thread.is_alive() and time.monotonic() - bar.last_sign > timeout:
-            raise WeightsUnavailable(f"{target.name}: no answer within {timeout:g} seconds.")
-    if failure:
-        if isinstance(failure[0], BackboneError):
-            raise WeightsUnavailable(f"{target.name}: the download arrived damaged.")
-        raise WeightsUnavailable(f"{target.name}: the download failed (no connection?).")
-    return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            requests.get(url, stream=True, timeout=timeout) as response,
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder,
+        ):
+            response.raise_for_status()
+            total = int(response.headers.get("Content-Length", 0))
+            stage = Stage("Downloading weights", total, "B", signs.put)
+            part = Path(folder) / target.name
+            with part.open("wb") as file:
+                for chunk in response.iter_content(DOWNLOADED_AT_ONCE):
+                    file.write(chunk)
+                    stage.advance(len(chunk))
+            verify_weights(part, sha256)
+            part.replace(target)
+        signs.put(None)
+    except (requests.RequestException, OSError, ValueError, BackboneError) as error:
+        signs.put(error)
 
 
 def local_file(path: Path) -> WeightsFile:
@@ -222,13 +183,13 @@ def local_file(path: Path) -> WeightsFile:
 def verify_weights(path: Path, sha256: str) -> str:
     """The file's sha256. Raises :class:`BackboneError` unless it is the expected one, or begins
     with what is known of that."""
-    found = sha256_of(path)
-    if not found.startswith(sha256):
+    actual = sha256_of(path)
+    if not actual.startswith(sha256):
         raise BackboneError(
-            f"{path}: the weights are damaged or not the published ones (sha256 {found[:12]}..., "
+            f"{path}: the weights are damaged or not the published ones (sha256 {actual[:12]}..., "
             f"expected {sha256[:12]}...). Delete the file to have it downloaded again."
         )
-    return found
+    return actual
 
 
 def sha256_of(path: Path) -> str:

@@ -1,31 +1,30 @@
-"""Whether copies of the catalogue's pictures, as they go around the world, find their originals."""
+"""Copy detection: whether changed copies of the catalogue's pictures find their originals."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from fitting_room.evaluation.evaluate import (
-    QUERIES_AT_ONCE,
     RESULTS,
-    EvaluationError,
-    Figure,
-    check_results,
-    described,
-    figures,
-    gallery_of,
+    check_k,
+    embedded,
+    gallery_mask,
+    picture_digests,
 )
+from fitting_room.evaluation.metrics import bootstrap_figures
+from fitting_room.evaluation.results import CopyDetection, EvaluationError, Recall
 from fitting_room.facade import FittingRoom
-from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.index.index import Where
-from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.util.progress import Listener, Stage, ignore
+
+Change = Callable[[Image.Image], Image.Image]
 
 
 def reencoded(image: Image.Image) -> Image.Image:
@@ -48,45 +47,16 @@ def brightened(image: Image.Image) -> Image.Image:
     return ImageEnhance.Brightness(image).enhance(1.15)
 
 
-def flipped(image: Image.Image) -> Image.Image:
-    """Left and right exchanged."""
-    return ImageOps.mirror(image)
-
-
-#: What becomes of pictures on their way around the world, by name.
-CHANGES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+#: The changes by name.
+CHANGES: Mapping[str, Change] = {
     "reencoded": reencoded,
     "cropped": cropped,
     "brightened": brightened,
-    "flipped": flipped,
+    "flipped": ImageOps.mirror,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """How often an item was the ``first`` result for a copy of its picture, and how often it was
-    ``among`` the first k."""
-
-    first: Figure
-    among: Figure
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """How often copies of ``items`` pictures found their original, for each of :data:`CHANGES`.
-    Pictures that could not be read are ``skipped``."""
-
-    items: int
-    skipped: int
-    k: int
-    changes: Mapping[str, Recall]
-
-    def as_dict(self) -> dict[str, Any]:
-        """As plain values for JSON."""
-        return asdict(self)
-
-
-def find_copies(
+def detect_copies(
     fitting_room: FittingRoom,
     count: int,
     *,
@@ -96,30 +66,26 @@ def find_copies(
     options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
     seed: int = 0,
     listener: Listener = ignore,
-) -> Copies:
+) -> CopyDetection:
     """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
-    catalogue, and see how often each finds its item. Items with the very same picture, byte for
-    byte, stand for each other: nothing can tell them apart.
+    catalogue, and see how often each finds its item, or one with the very same picture.
 
     ``where`` and ``holdout`` narrow the gallery as in
-    :func:`fitting_room.evaluation.evaluate.evaluate`. Raises :class:`EvaluationError` when nothing
-    can be asked, and ``FilterError``.
+    :func:`fitting_room.evaluation.evaluate.evaluate`. Raises :class:`EvaluationError` when there is
+    nothing to search for, and ``FilterError``.
     """
-    check_results(k)
-    gallery = gallery_of(fitting_room.index, where, holdout)
+    check_k(k)
+    gallery = gallery_mask(fitting_room.index, where, holdout)
+    exclude = None if gallery.all() else ~gallery
+    search = partial(fitting_room.index.search, n=k, options=options, exclude=exclude)
     rows = evenly(np.flatnonzero(gallery), count, seed)
-    pictures = _Originals(fitting_room, rows)
+    rejected: dict[int, str] = {}
     changes = {}
     for name, change in CHANGES.items():
         stage = Stage(f"Finding {name} copies", len(rows), "picture", listener)
-        first, among = pictures.recall(change, gallery, k, options, stage)
-        if not len(first):
-            raise EvaluationError(
-                f"{fitting_room.catalogue_location}: none of the catalogue's pictures "
-                "could be read, so there is nothing to copy."
-            )
-        changes[name] = Recall(*figures(np.stack([first, among]).astype(np.float64), seed))
-    return Copies(len(rows), len(pictures.skipped), k, changes)
+        recall = _recall(fitting_room, rows, change, search, stage, rejected)
+        changes[name] = Recall(*bootstrap_figures(recall, seed))
+    return CopyDetection(len(rows), len(rejected), k, changes)
 
 
 def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -131,60 +97,28 @@ def evenly(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.asarray(rows[((start + np.arange(count)) * len(rows) / count).astype(np.int64)])
 
 
-class _Originals:
-    """Items whose pictures are copied; ``skipped`` are those of unreadable pictures."""
+def _recall(
+    fitting_room: FittingRoom,
+    rows: np.ndarray,
+    change: Change,
+    search: Callable[[Sequence[Features]], list[Hits]],
+    stage: Stage,
+    rejected: dict[int, str],
+) -> np.ndarray:
+    """Whether each copy finds its original first, and among the first k, float ``(2, C)``."""
+    digests = picture_digests(fitting_room.index).to_numpy()
 
-    def __init__(self, fitting_room: FittingRoom, rows: np.ndarray) -> None:
-        self.fitting_room, self.rows = fitting_room, rows
-        self.skipped: set[int] = set()
-        table = fitting_room.index.items
-        digests = table["digest"] if "digest" in table else table["id"]
-        self._digests = digests.to_numpy()
+    def load(row: int) -> Image.Image:
+        image = str(fitting_room.index.items["image"].iat[row])
+        original = fitting_room.open_picture(fitting_room.picture(image), image)
+        return fitting_room.open_picture(change(original))
 
-    def recall(
-        self,
-        change: Callable[[Image.Image], Image.Image],
-        gallery: np.ndarray,
-        k: int,
-        options: SimilarityOptions,
-        stage: Stage,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each copy finds its original first, and among the first k, bool ``(C,)``."""
-        found: list[np.ndarray] = []
-        waiting: list[tuple[int, Features]] = []
-
-        def ask() -> None:
-            hits = self.fitting_room.index.search(
-                [features for _, features in waiting],
-                k,
-                options=options,
-                exclude=None if gallery.all() else ~gallery,
-            )
-            for (row, _), of_copy in zip(waiting, hits, strict=True):
-                same = self._digests[of_copy.rows] == self._digests[row]
-                found.append(np.array([same[0], same.any()]))
-            waiting.clear()
-
-        for row, outcome in described(self.fitting_room, self._copies(change)):
-            if isinstance(outcome, Features):
-                waiting.append((row, outcome))
-            else:
-                self.skipped.add(row)
-            if len(waiting) == QUERIES_AT_ONCE:
-                ask()
-            stage.advance()
-        ask()
-        first, among = np.array(found, bool).reshape(-1, 2).T
-        return first, among
-
-    def _copies(
-        self, change: Callable[[Image.Image], Image.Image]
-    ) -> Iterator[tuple[int, Image.Image]]:
-        for row in self.rows.tolist():
-            image = str(self.fitting_room.index.items["image"].iat[row])
-            try:
-                original = self.fitting_room.open_picture(self.fitting_room.picture(image), image)
-            except ImageRejected:
-                self.skipped.add(row)
-                continue
-            yield row, change(original)
+    recall: list[tuple[bool, bool]] = []
+    for batch in embedded(fitting_room, rows, load, stage, rejected):
+        for (row, _), hits in zip(batch, search([one for _, one in batch]), strict=True):
+            same = digests[hits.rows] == digests[row]
+            recall.append((same[0], same.any()))
+    if not recall:
+        place = fitting_room.catalogue_location
+        raise EvaluationError(f"{place}: no picture could be read, so there is nothing to copy.")
+    return np.array(recall, np.float64).T

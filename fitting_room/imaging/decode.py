@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
-import simplejpeg
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 pillow_heif.register_heif_opener(thumbnails=False)
@@ -30,8 +29,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif"}
 )
 
-#: The shorter side, in pixels, below which a picture that is to be shown is never reduced while it
-#: is opened.
+#: Opening never reduces a picture below this shorter side, in pixels, unless another is asked for.
 WORKING_SIDE = 512
 
 # What the many decoders raise on damaged input. OSError covers "truncated" and libtiff's errors.
@@ -120,45 +118,11 @@ def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
             f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
-    image = _plain_jpeg(data, limits, side)
-    if image is not None:
-        return image
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _check_size(image.size, limits)
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (side, side))
         return _to_upright_rgb(image, side)
-
-
-#: What a JPEG file that Pillow would turn upright says somewhere: EXIF, or XMP with an orientation.
-_TURNED = (b"Exif\0", b"Orientation")
-
-
-def _plain_jpeg(data: bytes, limits: ImageLimits, side: int) -> Image.Image | None:
-    """An ordinary colour JPEG, decoded in two thirds of Pillow's time by the same libjpeg-turbo to
-    the same pixels; ``None`` for anything else and whatever is not wholly in order, which Pillow
-    then judges."""
-    if not data.startswith(b"\xff\xd8\xff") or any(mark in data for mark in _TURNED):
-        return None
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=True)
-        if colours != "YCbCr":
-            return None
-        _check_size((width, height), limits)
-        fits = min(width, height) // side
-        scale = next((s for s in (8, 4, 2) if fits >= s), 1)  # as Pillow's draft chooses it
-        pixels = simplejpeg.decode_jpeg(
-            data,
-            min_height=-(-height // scale),
-            min_width=-(-width // scale),
-            min_factor=scale,
-            strict=True,
-        )
-    except ImageRejected:
-        raise
-    except ValueError:
-        return None
-    return _reduce(Image.fromarray(pixels), side)
 
 
 @contextmanager
@@ -193,9 +157,9 @@ def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
         )
 
 
-def _too_many_pixels(limits: ImageLimits, found: str = "it has") -> str:
+def _too_many_pixels(limits: ImageLimits, subject: str = "it has") -> str:
     return (
-        f"The picture is too large: {found} more than {limits.max_pixels / 1e6:.3g} megapixels. "
+        f"The picture is too large: {subject} more than {limits.max_pixels / 1e6:.3g} megapixels. "
         "Save it smaller and try again."
     )
 
@@ -207,8 +171,7 @@ def _to_upright_rgb(image: Image.Image, side: int) -> Image.Image:
     image = _reduce(_to_8_bit(image), side)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("RGB")
     image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
     return image if orientation is None else image.transpose(orientation)
@@ -230,7 +193,7 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
     try:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DECODER_ERRORS:
-        # A damaged EXIF block says nothing about the picture, which is still worth showing.
+        # A damaged EXIF block says nothing about the picture, which may be whole.
         return None
 
 
@@ -239,8 +202,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         return _stretch_to_8_bit(np.asarray(image, dtype=np.float64))
-    named = "transparency" in image.info  # neither can a colour that stands for nothing
-    if named or image.mode in ("1", "P", "PA"):  # indices cannot be averaged: colours first
+    # Before pixels are averaged, indices must become colours and a transparent colour alpha.
+    if "transparency" in image.info or image.mode in ("1", "P", "PA"):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     return image
 

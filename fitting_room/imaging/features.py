@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitting_room.imaging import descriptors
+from fitting_room.imaging.descriptors import PLAIN_BACKGROUND
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """What is compared of one picture: ``embeddings`` float32 ``(V, D)``, a unit row for each view
-    of it (one, but for a photograph that is asked about), and ``appearance`` uint8
-    ``(APPEARANCE,)`` of :func:`fitting_room.imaging.descriptors.describe`."""
+    of it (one, except for a photograph used as a query), and ``descriptors`` uint8
+    ``(DESCRIPTOR_LENGTH,)`` of :func:`fitting_room.imaging.descriptors.describe`."""
 
     embeddings: np.ndarray
     descriptors: np.ndarray
 
     @property
     def plain_background(self) -> bool:
-        """Whether the picture has a plain ground rather than surroundings."""
-        return bool(self.descriptors[descriptors.PLAIN_BACKGROUND])
+        """Whether the picture has a light, plain background rather than surroundings."""
+        return bool(self.descriptors[PLAIN_BACKGROUND])
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PIL import Image, ImageOps
 
-from fitting_room.imaging.resize import fit, resized_all
+from fitting_room.imaging.resize import fit, resized
 
-#: The share of a picture's width and height in the smallest cut of it that is looked at.
+#: The share of a picture's width and height in the smallest cut that is taken of it.
 SMALLEST_CUT = 0.85
 
 #: Cuts of a photograph: the share of its width and height around the middle, whether that is cut to
 #: the 3:4 of product photographs, and whether it is mirrored.
 Cuts = tuple[tuple[float, bool, bool], ...]
-#: Those that a photograph that is asked about is looked at in. Two do as well as the four that they
-#: were chosen from, in half the time: docs/relevance.md.
+#: The cuts that a photograph is searched with. Two do as well as the four that they were chosen
+#: from, in half the time: docs/relevance.md.
 VIEWS: Cuts = ((1.0, True, False), (SMALLEST_CUT, False, True))
 
 
@@ -35,34 +33,21 @@ def _view(image: Image.Image, share: float, upright: bool, mirrored: bool) -> Im
     return ImageOps.mirror(view) if mirrored else view
 
 
-def prepare(image: Image.Image, size: tuple[int, int], *, fast: bool = False) -> np.ndarray:
+def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     """An RGB picture as the network's input: uint8 ``(H, W, 3)`` of ``size`` (height, width).
 
-    The whole picture is kept in its own proportions and laid on white, the ground of product
-    photographs: nothing is cut off and nothing is stretched. ``fast`` is that of
-    :func:`fitting_room.imaging.resize.resized`.
+    The whole picture is kept in its own proportions and laid on white, the background of product
+    photographs: nothing is cut off and nothing is stretched.
     """
-    return np.asarray(prepare_all([image], size, fast=fast)[0])
-
-
-def prepare_all(
-    images: Sequence[Image.Image], size: tuple[int, int], *, fast: bool = False
-) -> np.ndarray:
-    """:func:`prepare` for several pictures, uint8 ``(len(images), H, W, 3)``."""
-    result = np.empty((len(images), *size, 3), np.uint8)
-    fitted = [fit(image.size, size) for image in images]
-    for places, pixels in resized_all(images, fitted, fast=fast):
-        left, top, right, bottom = place_of(images[places[0]], size)
-        if pixels.shape[1:3] != size:
-            result[places] = 255
-        result[places, top:bottom, left:right] = pixels
+    left, top, right, bottom = place_of(image, size)
+    result = np.full((*size, 3), 255, np.uint8)
+    result[top:bottom, left:right] = resized(image, (right - left, bottom - top))
     return result
 
 
 def place_of(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Where :func:`prepare` puts a picture: left, top, right and bottom within the network's input
     of ``size`` (height, width)."""
-    height, width = size
     fitted = fit(image.size, size)
-    left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    left, top = (size[1] - fitted[0]) // 2, (size[0] - fitted[1]) // 2
     return left, top, left + fitted[0], top + fitted[1]

@@ -1,48 +1,57 @@
-"""Finding candidates among millions of items without looking at each: an inverted file of faiss.
+"""Approximate search in a large catalogue: an inverted file of faiss finds candidates, which are
+then compared exactly.
 
-Items are grouped around some thousand centres (Sivic and Zisserman 2003), and a search looks at
-the groups whose centres are most like the query, which a graph of the centres leads to (Malkov and
-Yashunin 2018). What it looks at are *sketches*, 8 bits a number:
-the item's embedding (or what the head makes of it), its silhouette and its colours, each in a few
-directions. Likeness is a sum of dot products of which only the query's side has weights, so one
-structure serves every weight of colour. The candidates are then compared exactly, as without it.
+Items are grouped around some thousand centres (Sivic and Zisserman 2003). A search visits the
+groups whose centres are closest to the query, to which a graph of the centres leads (HNSW, Malkov
+and Yashunin 2018). The file keeps a code of each item, 8 bits a number: its embedding (or the
+head's projection of it), silhouette and colours, each reduced to a few directions. A score is a sum
+of dot products in which only the query is weighted, so one file serves every weight of colour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
-from fitting_room.index.scoring import unit_bytes
-from fitting_room.index.vectors import RowsWriter, taken
+from fitting_room.index.scoring import ROWS_AT_ONCE, unit_bytes
+from fitting_room.index.vectors import Matrix
 
-#: Numbers (items x dimensions) from which on an index gets such a structure: up to here exact
-#: search takes some hundredths of a second. 500,000 items of 128 dimensions, 50,000 of 1,280.
+#: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
+Codes = Callable[[Any], np.ndarray]
+
+_log = logging.getLogger(__name__)
+
+#: The files' names: encoder and inverted file, for the embeddings and for the head's projections.
+ANN_ENCODER, ANN_INDEX = "ann-encoder.safetensors", "ann.faiss"
+TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX = "trained-ann-encoder.safetensors", "trained-ann.faiss"
+
+#: An index has these files from this many numbers (items x dimensions) on: 500,000 items of 128
+#: dimensions, 50,000 of 1,280. Below, exact search takes some hundredths of a second.
 WORTHWHILE_FROM = 64_000_000
-#: Directions that embeddings, silhouettes and colours are kept in at most. Chosen on the catalogue:
-#: with 200 candidates at least 0.99 of the exact top 10 are among them for every weight of colour.
-SHAPE_DIRECTIONS, SILHOUETTE_DIRECTIONS, COLOUR_DIRECTIONS = 128, 16, 32
-#: There are ``GROUPS * items ** GROWTH`` groups, whose centres a sample is learned from in some
-#: rounds. More groups take longer to learn and are smaller to look at.
-GROUPS, GROWTH, MOST_GROUPS = 0.5, 0.7, 16_384
-POINTS_PER_GROUP, ROUNDS, MOST_SAMPLE_NUMBERS = 32, 6, 100_000_000
-#: Links of each centre in their graph, how broadly it is made, and searched for an item's group.
-LINKS, BREADTHS = 16, (100, 24)
-#: Centres that are kept in sight beside those that are wanted, at most and as many as those.
-MOST_IN_SIGHT = 64
-#: Bytes of groups that a build holds on to after it has looked at them.
-RELEASED_FROM = 32_000_000
-#: With a filter that lets at most this many items through they are all compared instead.
+#: A filter that leaves at most this many items is answered by comparing them all.
 FEW_ITEMS = 50_000
-
-#: The newest faiss whose files were compared with ours.
-KNOWN = "1.15.1"
+#: The most directions that embeddings, silhouettes and colours are reduced to, and about how many
+#: items they are learned from. Chosen on the catalogue: for every weight of colour, 200 candidates
+#: hold at least 0.99 of the exact top 10.
+MAX_DIRECTIONS, ENCODER_SAMPLE = (128, 16, 32), 20_000
+#: There are ``GROUPS * items ** GROWTH`` groups: more take longer to learn and less to visit. Their
+#: centres are learned from this many items a group, in this many rounds.
+GROUPS, GROWTH, MAX_GROUPS = 0.5, 0.7, 16_384
+ITEMS_PER_GROUP, ROUNDS, MAX_SAMPLE_NUMBERS = 32, 6, 100_000_000
+#: Links of each centre, and how broadly their graph is built and searched: for an item's group, and
+#: by a query, which keeps up to so many more centres in view than it wants.
+LINKS, BUILD_BREADTH, ADD_BREADTH, MAX_EXTRA_CENTRES = 16, 100, 24, 64
 
 MISSING = (
     "Large catalogues are searched faster with faiss, which is not installed. "
@@ -51,290 +60,276 @@ MISSING = (
 
 
 class AnnIndexError(ValueError):
-    """A file that is no such structure, or of another index."""
+    """A file that is damaged or of another index."""
 
 
 def is_available() -> bool:
     """Whether faiss is installed."""
-    from importlib.util import find_spec
-
     return find_spec("faiss") is not None
 
 
-@dataclass(frozen=True, slots=True)
-class AnnSearchParams:
-    """How much a question is worth: ``probes`` groups are looked at, and there are ``per_result``
-    candidates for each result asked for, at least ``least``."""
+class AnnSearchParams(NamedTuple):
+    """A search visits ``probes`` groups and answers ``per_result`` candidates for each result
+    wanted, at least ``least``."""
 
-    probes: int
-    per_result: int
-    least: int
-
-
-#: For rows that are compared by all that the structure holds of them.
-BARE = AnnSearchParams(32, 3, 30)
+    probes: int = 32
+    per_result: int = 3
+    least: int = 30
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnnEncoder:
+#: Chosen so that at least 0.99 of the exact top 10 are found. With a head, the score also has a
+#: share of the embedding, which the codes lack: more candidates make up for it.
+PLAIN, TRAINED = AnnSearchParams(128, 8, 200), AnnSearchParams(64, 8, 400)
+#: Groups were made by all parts of the codes, so a query that is mostly colour needs more: from
+#: this share of colour in the query's square, so many times as many groups and candidates.
+COLOUR_FACTORS = ((0.97, 8), (0.9, 4), (0.8, 2))
+
+
+class AnnEncoder(NamedTuple):
     """The directions, unit columns, that embeddings, float32 ``(D, E)``, silhouettes, ``(300, S)``,
-    and colours, ``(388, C)``, are kept in."""
+    and colours, ``(388, C)``, are reduced to."""
 
     shape: np.ndarray
     silhouette: np.ndarray
     colours: np.ndarray
 
-    @classmethod
-    def fit(cls, vectors: np.ndarray, descriptors: np.ndarray) -> AnnEncoder:
-        """The directions that keep most of the dot products among some items, of their embeddings,
-        float32 ``(N, D)``, and appearances, uint8 ``(N, APPEARANCE)``: the first eigenvectors of
-        their second moments."""
-        return cls(
-            _directions(vectors, SHAPE_DIRECTIONS),
-            _directions(unit_bytes(descriptors[:, SILHOUETTE]), SILHOUETTE_DIRECTIONS),
-            _directions(unit_bytes(descriptors[:, COLOURS]), COLOUR_DIRECTIONS),
-        )
-
-    def items(self, vectors: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
-        """Sketches of items, float32 ``(N, E + S + C)``, of their embeddings, float32 ``(N, D)``,
-        and appearances, uint8."""
-        silhouettes = unit_bytes(descriptors[:, SILHOUETTE]) @ self.silhouette
-        colours = unit_bytes(descriptors[:, COLOURS]) @ self.colours
-        return np.hstack([vectors @ self.shape, silhouettes, colours])
-
-    def queries(
-        self, shape: np.ndarray, silhouette: np.ndarray | None, colours: np.ndarray | None
-    ) -> np.ndarray:
-        """Sketches of queries, float32 ``(Q, E + S + C)``, of the weighted rows that items are
-        multiplied with."""
-        count = len(shape)
-        parts = [shape @ self.shape]
-        for rows, directions in ((silhouette, self.silhouette), (colours, self.colours)):
-            nothing = np.zeros((count, directions.shape[1]), np.float32)
-            parts.append(nothing if rows is None else rows @ directions)
-        return np.ascontiguousarray(np.hstack(parts), np.float32)
+    def encode(self, *parts: np.ndarray | None) -> np.ndarray:
+        """Codes, float32 ``(N, width)``, of items' or queries' embeddings, silhouettes and colours;
+        ``None`` has no weight."""
+        count = next(len(rows) for rows in parts if rows is not None)
+        pairs = zip(parts, self, strict=True)
+        codes = [np.zeros((count, d.shape[1])) if p is None else p @ d for p, d in pairs]
+        return np.hstack(codes, dtype=np.float32)
 
     @property
     def width(self) -> int:
         """E + S + C."""
-        parts = (self.shape, self.silhouette, self.colours)
-        return sum(int(directions.shape[1]) for directions in parts)
+        return sum(directions.shape[1] for directions in self)
+
+    @classmethod
+    def load(cls, path: Path, dimension: int) -> AnnEncoder:
+        """Read directions for embeddings of ``dimension``. Raises :class:`AnnIndexError`."""
+        try:
+            encoder = cls(**load_file(path))
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise AnnIndexError(f"{path.name} is damaged") from error
+        lengths = (dimension, SILHOUETTE.stop - SILHOUETTE.start, COLOURS.stop - COLOURS.start)
+        for directions, length in zip(encoder, lengths, strict=True):
+            sound = directions.dtype == np.float32 and np.isfinite(directions).all()
+            if not sound or directions.ndim != 2 or len(directions) != length:
+                raise AnnIndexError(f"{path.name} does not belong to this index")
+        return encoder
 
 
 def _directions(rows: np.ndarray, most: int) -> np.ndarray:
-    if rows.shape[1] <= most:
-        return np.eye(rows.shape[1], dtype=np.float32)
-    _, vectors = np.linalg.eigh(rows.T @ rows)
-    return np.ascontiguousarray(vectors[:, -most:], np.float32)
+    _, eigenvectors = np.linalg.eigh(rows.T @ rows)
+    return np.ascontiguousarray(eigenvectors[:, -most:], np.float32)
 
 
 class AnnIndex:
-    """The inverted file. Safe to share between threads."""
+    """An inverted file of codes. Safe to share between threads."""
 
-    def __init__(self, path: Path, inverted: Any) -> None:
-        self._path, self._inverted = path, inverted
-        self._asked: dict[int, Any] = {}
-        self._looked_at = 0  # groups, since the file was mapped
+    def __init__(self, inverted: Any) -> None:
+        self._inverted = inverted
+
+    def __len__(self) -> int:
+        return int(self._inverted.ntotal)
 
     @classmethod
     def write(
-        cls,
-        path: Path,
-        blocks: Callable[[], Iterator[np.ndarray]],
-        count: int,
-        dimension: int,
-        *,
-        previous: AnnIndex | None = None,
-        seed: int = 0,
+        cls, path: Path, codes: Codes, count: int, width: int, previous: AnnIndex | None = None
     ) -> None:
-        """Group ``count`` rows, float32 ``(_, dimension)``, which ``blocks`` hands out in their
-        order, as often as it is called, and write the structure to ``path``. The centres of
-        ``previous`` are taken over while the catalogue is of about its size; only new centres need
-        learning, which takes longest.
-
-        faiss itself would hold all rows in memory to write them. Here they go to a file beside
-        ``path`` as they come and from there to their groups, and ten bytes an item are held. Raises
-        :class:`NeighboursError` for a faiss that writes other files.
-        """
-        inverted = cls._learned(blocks, count, dimension, previous, seed)
-        unsorted = path.with_name(f"{path.name}.unsorted")
-        groups = np.empty(count, np.uint16)
-        start = 0
-        with RowsWriter(unsorted, np.uint8, count, inverted.code_size) as writer:
-            for block in blocks():
-                sketches = np.ascontiguousarray(block, np.float32)
-                _, nearest = inverted.quantizer.search(sketches, 1)
-                # faiss says -1 of a row that is no numbers; it is near no centre and never found.
-                groups[start : start + len(block)] = np.maximum(nearest[:, 0], 0)
-                writer.append(inverted.sq.compute_codes(sketches))
-                start += len(block)
-        order = np.argsort(groups, kind="stable")
-        sizes = np.bincount(groups, minlength=inverted.nlist)
-        codes = np.load(unsorted, mmap_mode="r")
-        with path.open("wb") as file:
-            file.write(_head(inverted, sizes))
-            for rows in np.split(order, np.cumsum(sizes)[:-1]):
-                file.write(taken(codes, rows).tobytes())
-                file.write(rows.astype("<i8").tobytes())
-        del codes
-        unsorted.unlink()
+        """Group ``count`` items by their codes of ``width`` and write the inverted file. The
+        centres of ``previous`` are kept while the catalogue is of about its size, since learning
+        new ones takes longest. Raises ``OSError``."""
+        groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MAX_GROUPS))
+        old = None if previous is None else previous._inverted
+        if old is not None and old.d == width and groups / 2 <= old.nlist <= groups * 2:
+            inverted = _emptied(old)
+        else:
+            inverted = _untrained(width, groups)
+            inverted.train(_sample(codes, count, width, groups))
+        for start in range(0, count, ROWS_AT_ONCE):
+            inverted.add(codes(slice(start, min(start + ROWS_AT_ONCE, count))))
+        with path.open("wb") as file:  # by Python, whose errors say that a disk is full
+            _faiss().write_index(inverted, _faiss().PyCallbackIOWriter(file.write))
 
     @classmethod
-    def _learned(
-        cls,
-        blocks: Callable[[], Iterator[np.ndarray]],
-        count: int,
-        dimension: int,
-        previous: AnnIndex | None,
-        seed: int,
-    ) -> Any:
-        """An inverted file with centres and without rows."""
-        import faiss
-
-        groups = max(1, min(int(GROUPS * count**GROWTH), count // 8, MOST_GROUPS))
-        if previous is not None and previous._fits(dimension, groups):
-            inverted = faiss.clone_index(previous._inverted.quantizer)
-            inverted = cls._empty(inverted, dimension, previous._inverted.nlist)
-            faiss.copy_array_to_vector(
-                faiss.vector_to_array(previous._inverted.sq.trained), inverted.sq.trained
-            )
-            inverted.is_trained = True
-            return inverted
-        graph: Any = faiss.IndexHNSWFlat(dimension, LINKS, faiss.METRIC_INNER_PRODUCT)
-        graph.hnsw.efConstruction, graph.hnsw.efSearch = BREADTHS
-        inverted = cls._empty(graph, dimension, groups)
-        inverted.quantizer_trains_alone = 2  # centres first, then their graph
-        inverted.cp.spherical, inverted.cp.niter, inverted.cp.seed = True, ROUNDS, seed + 1
-        inverted.cp.min_points_per_centroid = 1
-        inverted.cp.max_points_per_centroid = POINTS_PER_GROUP
-        inverted.train(_sample(blocks(), count, groups, dimension, seed))
-        return inverted
-
-    @staticmethod
-    def _empty(quantizer: Any, dimension: int, groups: int) -> Any:
-        import faiss
-
-        inverted = faiss.IndexIVFScalarQuantizer(
-            quantizer,
-            dimension,
-            groups,
-            faiss.ScalarQuantizer.QT_8bit,
-            faiss.METRIC_INNER_PRODUCT,
-            False,  # not by residual: a number then costs the same whatever the group
-        )
-        inverted.own_fields = True
-        quantizer.this.disown()
-        return inverted
-
-    def _fits(self, dimension: int, groups: int) -> bool:
-        return bool(
-            self._inverted.d == dimension and groups / 2 <= self._inverted.nlist <= groups * 2
-        )
-
-    @classmethod
-    def open(cls, path: Path, count: int, dimension: int) -> AnnIndex:
-        """Map a file that :meth:`write` wrote; the groups are read when they are looked at. Raises
-        :class:`NeighboursError` unless it has ``count`` rows of ``dimension``."""
-        import faiss
-
+    def open(cls, path: Path, count: int, width: int) -> AnnIndex:
+        """Map a file of ``count`` codes of ``width``; groups are read when they are visited. Raises
+        :class:`AnnIndexError` unless :meth:`write` could have written it."""
+        faiss = _faiss()
         try:
-            inverted = _mapped(path)
-        except RuntimeError as error:
+            inverted = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
+            groups = faiss.downcast_InvertedLists(inverted.invlists)
+        except (RuntimeError, MemoryError, SystemError, AttributeError) as error:
             raise AnnIndexError(f"{path.name} is damaged") from error
         sound = (
             isinstance(inverted, faiss.IndexIVFScalarQuantizer)
+            and isinstance(faiss.downcast_index(inverted.quantizer), faiss.IndexHNSWFlat)
             and inverted.metric_type == faiss.METRIC_INNER_PRODUCT
-            and (inverted.ntotal, inverted.d) == (count, dimension)
+            and (inverted.ntotal, inverted.d) == (count, width)
         )
         if not sound:
             raise AnnIndexError(f"{path.name} does not belong to this index")
-        return cls(path, inverted)
-
-    def release(self) -> None:
-        """Let go of the memory of groups that were looked at, once it may be much. For a build:
-        the file must still be where it was opened."""
-        of_one = self._inverted.ntotal * self._inverted.code_size / self._inverted.nlist
-        if self._looked_at * of_one > RELEASED_FROM:
-            self._inverted, self._looked_at = _mapped(self._path), 0
+        # Threads that read groups ahead are made anew for each query and take longer than groups.
+        groups.prefetch_nthread = 0
+        return cls(inverted)
 
     def candidates(
-        self,
-        queries: np.ndarray,
-        results: int,
-        mask: np.ndarray | None = None,
-        search_params: AnnSearchParams = BARE,
-    ) -> Sequence[np.ndarray]:
-        """Rows, ascending, among which the ``results`` best of each query are looked for.
-        ``queries`` are sketches, float32 ``(Q, D)``; ``mask``, bool ``(N,)``, says which rows may
-        be answered."""
-        count = min(
-            max(search_params.least, search_params.per_result * results), self._inverted.ntotal
-        )
-        asked = self._parameters(max(search_params.probes, results // 8), mask)
-        self._looked_at += asked.nprobe * len(queries)
-        _, found = self._inverted.search(queries, count, params=asked)
-        found.sort(axis=1)
-        return [rows if rows[0] >= 0 else rows[rows >= 0] for rows in found]
-
-    def _parameters(self, probes: int, mask: np.ndarray | None) -> Any:
-        """How many groups are looked at, in faiss's words, and which rows count."""
-        if mask is None and probes in self._asked:
-            return self._asked[probes]
-        # faiss describes its C++ side, and the Python side takes keywords and arrays.
-        faiss: Any = import_module("faiss")
-        options, wanted = {}, probes
-        if mask is not None:
-            # Groups are as many times emptier as fewer items are allowed.
-            wanted = round(probes * len(mask) / max(1, int(mask.sum())))
-            options["sel"] = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-        wanted = min(self._inverted.nlist, wanted)
-        # A graph finds what it keeps in sight, so it keeps more than is wanted of it.
-        in_graph = faiss.SearchParametersHNSW(efSearch=wanted + min(wanted, MOST_IN_SIGHT))
-        asked = faiss.SearchParametersIVF(nprobe=wanted, quantizer_params=in_graph, **options)
+        self, queries: np.ndarray, n: int, params: AnnSearchParams, mask: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """Rows, ascending, among which each query's ``n`` best are expected. ``queries`` are codes,
+        float32 ``(Q, width)``; ``mask``, bool ``(N,)``, says which rows may be answered."""
+        count = min(max(params.least, params.per_result * n), len(self))
+        wanted, groups = max(params.probes, n // 8), self._inverted.nlist
         if mask is None:
-            self._asked[probes] = asked
-        return asked
+            faiss_params = _unfiltered_params(min(wanted, groups))
+        else:
+            # With fewer items allowed, groups are as many times emptier.
+            wanted = round(wanted * len(mask) / max(1, int(mask.sum())))
+            selector = _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+            faiss_params = _faiss_params(min(wanted, groups), selector)
+        _, found = self._inverted.search(queries, count, params=faiss_params)
+        found.sort(axis=1)
+        # -1 stands where there were too few, and a damaged file may say anything.
+        return [rows[slice(*np.searchsorted(rows, (0, len(self))))] for rows in found]
 
 
-def _mapped(path: Path) -> Any:
-    """An inverted file whose groups are read when they are looked at."""
-    faiss: Any = import_module("faiss")  # whose C++ side only is described to type checkers
-    inverted = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-    if isinstance(inverted, faiss.IndexIVFScalarQuantizer):
-        # Threads that read groups ahead, made anew for each question, take longer than groups.
-        faiss.downcast_InvertedLists(inverted.invlists).prefetch_nthread = 0
+def _faiss() -> Any:
+    return import_module("faiss")  # its types describe the C++ side and not the Python one
+
+
+def _faiss_params(probes: int, selector: Any = None) -> Any:
+    faiss = _faiss()
+    graph = faiss.SearchParametersHNSW(efSearch=probes + min(probes, MAX_EXTRA_CENTRES))
+    return faiss.SearchParametersIVF(sel=selector, nprobe=probes, quantizer_params=graph)
+
+
+_unfiltered_params = lru_cache(maxsize=64)(_faiss_params)  # 20 us to make, a fifth of a search
+
+
+def _untrained(width: int, groups: int) -> Any:
+    faiss = _faiss()
+    kind = f"IVF{groups}_HNSW{LINKS},SQ8"
+    inverted = faiss.index_factory(width, kind, faiss.METRIC_INNER_PRODUCT)
+    inverted.by_residual = False  # codes are comparable across groups
+    graph = faiss.downcast_index(inverted.quantizer).hnsw
+    graph.efConstruction, graph.efSearch = BUILD_BREADTH, ADD_BREADTH
+    clustering = inverted.cp
+    clustering.spherical, clustering.niter, clustering.seed = True, ROUNDS, 1
+    clustering.min_points_per_centroid, clustering.max_points_per_centroid = 1, ITEMS_PER_GROUP
     return inverted
 
 
-def _head(inverted: Any, sizes: np.ndarray) -> bytes:
-    """What faiss writes of an inverted file before the groups' rows: of each group these are the
-    codes and then the numbers, of 64 bits. ``sizes`` says how many each group has."""
-    import faiss
-
-    inverted.ntotal = int(sizes.sum())
-    written = faiss.serialize_index(inverted).tobytes()
-    shape = b"ilar" + np.array([inverted.nlist, inverted.code_size], "<u8").tobytes()
-    without_rows = shape + b"sprs" + bytes(8)  # how it says that all groups are empty
-    if not written.endswith(without_rows):
-        raise AnnIndexError(
-            f"faiss {faiss.__version__} writes other files than this program knows. Install one "
-            f"that does not: pip install 'faiss-cpu=={KNOWN}'"
-        )
-    counted = np.array([inverted.nlist, *sizes], "<u8").tobytes()
-    return bytes(written[: -len(without_rows)] + shape + b"full" + counted)
+def _emptied(old: Any) -> Any:
+    """An inverted file with the same centres and no items."""
+    faiss, inverted = _faiss(), _untrained(old.d, old.nlist)
+    inverted.quantizer.add(old.quantizer.reconstruct_n(0, old.nlist))
+    faiss.copy_array_to_vector(faiss.vector_to_array(old.sq.trained), inverted.sq.trained)
+    inverted.is_trained = True
+    return inverted
 
 
-def _sample(
-    blocks: Iterator[np.ndarray], count: int, groups: int, dimension: int, seed: int
-) -> np.ndarray:
-    wanted = min(count, groups * POINTS_PER_GROUP, max(groups, MOST_SAMPLE_NUMBERS // dimension))
-    chosen = np.sort(np.random.default_rng(seed).choice(count, wanted, replace=False))
-    sample = np.empty((wanted, dimension), np.float32)
-    start = 0
-    for block in blocks:
-        low, high = np.searchsorted(chosen, (start, start + len(block)))
-        sample[low:high] = block[chosen[low:high] - start]
-        start += len(block)
-    if start != count:
-        raise ValueError(f"{start} rows for {count} items")
+def _sample(codes: Codes, count: int, width: int, groups: int) -> np.ndarray:
+    size = min(count, groups * ITEMS_PER_GROUP, max(groups, MAX_SAMPLE_NUMBERS // width))
+    rows = np.sort(np.random.default_rng(0).choice(count, size, replace=False))
+    sample = np.empty((size, width), np.float32)
+    for start in range(0, size, ROWS_AT_ONCE):
+        block = slice(start, start + ROWS_AT_ONCE)
+        sample[block] = codes(rows[block])
     return sample
+
+
+#: An inverted file and the encoder of its codes.
+AnnSearcher = tuple[AnnEncoder, AnnIndex]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ann:
+    """What an index finds candidates with: by the embeddings, and by the head where it has one."""
+
+    plain: AnnSearcher
+    trained: AnnSearcher | None
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, count: int, dimension: int, head_dimension: int | None
+    ) -> Ann | None:
+        """Open the files in ``folder``, of embeddings ``(count, dimension)`` and projections
+        ``(count, head_dimension)``; ``None``, and a warning, without faiss. Raises
+        :class:`AnnIndexError`."""
+        if not is_available():
+            _log.warning("%s: %s Until then every item is compared.", folder, MISSING)
+            return None
+
+        def searcher(encoder_name: str, index_name: str, dimension: int) -> AnnSearcher:
+            encoder = AnnEncoder.load(folder / encoder_name, dimension)
+            return encoder, AnnIndex.open(folder / index_name, count, encoder.width)
+
+        plain = searcher(ANN_ENCODER, ANN_INDEX, dimension)
+        if head_dimension is None:
+            return cls(plain, None)
+        return cls(plain, searcher(TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX, head_dimension))
+
+    def candidates(
+        self,
+        shape: np.ndarray,
+        silhouette: np.ndarray | None,
+        colours: np.ndarray | None,
+        n: int,
+        mask: np.ndarray | None = None,
+        *,
+        trained: bool = False,
+    ) -> list[np.ndarray] | None:
+        """Rows, ascending, among which the ``n`` best of each query are expected, or ``None`` where
+        all items must be compared: few are allowed by ``mask``, bool ``(N,)``, many are wanted, or
+        too few candidates were found. The queries' weighted rows are ``shape``, float32 ``(Q, D)``
+        or with ``trained`` ``(Q, E)``, ``silhouette`` and ``colours``; ``None`` has no weight."""
+        searcher = self.trained if trained else self.plain
+        if searcher is None:
+            return None
+        encoder, index = searcher
+        allowed = len(index) if mask is None else int(mask.sum())
+        if allowed <= FEW_ITEMS or n > len(index) // 100:
+            return None
+        queries = encoder.encode(shape, silhouette, colours)
+        params = _search_params(queries, TRAINED if trained else PLAIN)
+        candidates = index.candidates(queries, n, params, mask)
+        return None if min(map(len, candidates)) < n else candidates
+
+
+def _search_params(queries: np.ndarray, params: AnnSearchParams) -> AnnSearchParams:
+    squares = queries**2
+    of_colours = squares[:, -MAX_DIRECTIONS[-1] :].sum() / max(squares.sum(), 1e-12)
+    factor = next((factor for share, factor in COLOUR_FACTORS if of_colours > share), 1)
+    return AnnSearchParams(*(factor * number for number in params))
+
+
+def write_ann(
+    folder: Path,
+    vectors: Matrix,
+    descriptors: np.ndarray,
+    *,
+    trained: bool = False,
+    previous: Ann | None = None,
+) -> None:
+    """Write what finds candidates among items of these unit rows, ``(N, D)``, and descriptors,
+    uint8 ``(N, DESCRIPTOR_LENGTH)``; with ``trained``, the rows are the head's projections. What
+    ``previous`` learned, of the same network and reduction, is taken over. Raises ``OSError``."""
+    learned = None if previous is None else previous.trained if trained else previous.plain
+    encoder, centres = learned or (None, None)
+
+    def parts(rows: Any) -> list[np.ndarray]:
+        block = descriptors[rows]
+        return [vectors[rows], unit_bytes(block[:, SILHOUETTE]), unit_bytes(block[:, COLOURS])]
+
+    if encoder is None or len(encoder.shape) != vectors.shape[1]:
+        every = max(1, len(vectors) // ENCODER_SAMPLE)
+        encoder = AnnEncoder(*map(_directions, parts(slice(None, None, every)), MAX_DIRECTIONS))
+        centres = None
+    save_file(encoder._asdict(), folder / (TRAINED_ANN_ENCODER if trained else ANN_ENCODER))
+    path = folder / (TRAINED_ANN_INDEX if trained else ANN_INDEX)
+    AnnIndex.write(
+        path, lambda rows: encoder.encode(*parts(rows)), len(vectors), encoder.width, centres
+    )

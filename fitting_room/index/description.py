@@ -12,7 +12,6 @@ from typing import Any
 
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import IndexUnusable
 
 #: Ids that are named as examples of what became of rows.
 EXAMPLES = 5
@@ -36,7 +35,7 @@ class IndexDescription:
     trained: str | None
     validation: tuple[Validation, ...]
     built: str
-    rows: int | None
+    rows: int
     outcomes: tuple[tuple[str, int, tuple[str, ...]], ...]
     empty: dict[str, int]
     failed: int
@@ -45,44 +44,36 @@ class IndexDescription:
 
 
 def describe_index(index: Index, title: str | None = None) -> IndexDescription:
-    """Describe an index; ``title`` is the network's name for people. Raises ``IndexUnusable`` where
-    the manifest makes no sense."""
+    """Describe an index; ``title`` is the network's name for people."""
     manifest, identity, head = index.manifest, index.identity, index.head
-    try:
-        report, counts = manifest["catalogue"]["report"], manifest["counts"]
-        pixels = identity.get("preprocessing", {}).get("input_size", ())
-        of_size = f", {pixels[0]} x {pixels[1]} pixels" if pixels else ""
-        reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
-        searched = "all items, exactly" if index.near is None else "candidates first (approximate)"
-        size = sum(entry["bytes"] for entry in manifest["files"].values())
-        return IndexDescription(
-            items=f"{len(index):,} items of {manifest['catalogue']['location']}",
-            network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
-            f"{identity['weights_sha256'][:12]}){of_size}: {manifest['chosen_because']}",
-            embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest['storage']}",
-            searched=searched,
-            trained=None if head is None else _trained(head),
-            validation=() if head is None else validation_of(head.record.get("validation")),
-            built=f"{manifest['created']}, {size / 2**20:.1f} MiB",
-            rows=_count(counts.get("rows")),
-            outcomes=tuple(_outcomes(report)),
-            empty=_counts(report.get("empty")),
-            failed=counts["failed"],
-            failures=tuple((str(f["id"]), str(f["reason"])) for f in manifest["failures"]),
-            advice=manifest.get("advice"),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise IndexUnusable(
-            f"{index.folder}: the manifest makes no sense ({error!r}). Build it again."
-        ) from error
+    report, counts = manifest.catalogue.report, manifest.counts
+    pixels = _mapping(identity.get("preprocessing")).get("input_size")
+    of_size = f", {' x '.join(map(str, pixels))} pixels" if isinstance(pixels, list) else ""
+    reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
+    size = sum(entry.bytes for entry in manifest.files.values())
+    return IndexDescription(
+        items=f"{len(index):,} items of {manifest.catalogue.location}",
+        network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
+        f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
+        embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
+        searched="all items, exactly" if index.ann is None else "candidates first (approximate)",
+        trained=None if head is None else _trained(head),
+        validation=() if head is None else validation_of(head.record.get("validation")),
+        built=f"{manifest.created}, {size / 2**20:.1f} MiB",
+        rows=counts.rows,
+        outcomes=tuple(_outcomes(report)),
+        empty=_counts(report.get("empty")),
+        failed=counts.failed,
+        failures=tuple((str(f.get("id")), str(f.get("reason"))) for f in manifest.failures),
+        advice=manifest.advice,
+    )
 
 
 def validation_of(figures: object) -> tuple[Validation, ...]:
     """A training's figures ``<column>_before`` and ``<column>_after`` by column, in their order."""
-    values = figures if isinstance(figures, Mapping) else {}
-    known = {str(k): float(v) for k, v in values.items() if isinstance(v, int | float)}
-    columns = [name.removesuffix("_after") for name in known if name.endswith("_after")]
-    return tuple((c, known.get(f"{c}_before"), known[f"{c}_after"]) for c in columns)
+    numbers = {str(k): v for k, v in _mapping(figures).items() if isinstance(v, int | float)}
+    columns = [name.removesuffix("_after") for name in numbers if name.endswith("_after")]
+    return tuple((c, numbers.get(f"{c}_before"), numbers[f"{c}_after"]) for c in columns)
 
 
 def learned_from(items: int | None, photographs: int | None) -> str:
@@ -99,19 +90,22 @@ def _trained(head: Head) -> str:
 
 
 def _outcomes(report: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    examples = report.get("examples")
+    examples = _mapping(report.get("examples"))
     for outcome, key in (("repaired", "repaired"), ("left out", "dropped")):
         for reason, count in _counts(report.get(key)).items():
-            ids = examples.get(reason) if isinstance(examples, Mapping) else None
+            ids = examples.get(reason)
             named = map(str, ids[:EXAMPLES]) if isinstance(ids, list) else ()
             yield f"{outcome}: {reason}", count, tuple(named)
     if unlisted := _count(report.get("unlisted")):
         yield "pictures without a row", unlisted, ()
 
 
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 def _counts(values: object) -> dict[str, int]:
-    values = values if isinstance(values, Mapping) else {}
-    return {str(k): v for k, v in values.items() if type(v) is int}
+    return {str(k): v for k, v in _mapping(values).items() if type(v) is int}
 
 
 def _count(value: object) -> int | None:

@@ -1,16 +1,13 @@
 """A head: what a catalogue's labels teach about its embeddings, applied without torch.
 
-A head is a small network with one hidden layer. It takes an embedding and the description of the
-picture's appearance, and answers a shorter embedding in which likeness means what the labels mean:
-the same kind of thing, the same colour, for the same people. :mod:`fitting_room.learning.train`
-learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
+A head is a small network that makes a shorter embedding of an embedding and the picture's
+descriptors, in which likeness means what the labels mean. :mod:`fitting_room.learning.train` learns
+it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,40 +18,31 @@ import pandas as pd
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
+from fitting_room.util.files import write_atomically
 
 FORMAT = "fitting-room-head"
 FORMAT_VERSION = 1
 
-#: Numbers of an appearance that a head looks at: all but the last, which says what to make of them.
+#: Descriptors that a head looks at: all but the last, which says what to make of them.
 DESCRIPTOR_INPUTS = PLAIN_BACKGROUND
-#: Standardised inputs are cut off here: a colour that one item in a thousand has is no argument a
-#: hundred times as strong as others.
+#: Standardised inputs are cut off here: a rare colour is no argument a hundred times as strong.
 MOST_DEVIATIONS = 5.0
-#: How far the catalogue's items are drawn towards the labels they are known to have. Chosen by
-#: evaluation: docs/relevance.md.
+#: How far items are drawn towards their labels. Chosen by evaluation: docs/relevance.md.
 LABEL_PULL = 0.5
 #: Added under the root of a variance (Ba, Kiros and Hinton 2016); torch's own default.
 NORMALISATION_EPSILON = 1e-5
 
 ROWS_AT_ONCE = 4_096
-#: Bounds of a head that is read: the file, and the length of either side of any of its matrices.
-MAX_HEAD_BYTES = 512 * 2**20
-MAX_SIDE = 2**20
-MAX_COLUMNS = 64
-#: And of its numbers: nothing that is computed from these overflows.
+#: Bounds of a head that is read: the file, the sides of its matrices, its columns, and its numbers,
+#: so that nothing that is computed from these overflows.
+MAX_HEAD_BYTES, MAX_SIDE, MAX_COLUMNS = 512 * 2**20, 2**20, 64
 MOST_VALUE, LEAST_SCALE = 1e6, 1e-12
 
 #: The arrays of a head by name, beside one ``proxies.<place>`` for each column.
 _ARRAYS = (
-    "mean",
-    "scale",
-    "hidden_weight",
-    "hidden_bias",
-    "norm_weight",
-    "norm_bias",
-    "output_weight",
+    "mean", "scale", "hidden_weight", "hidden_bias", "norm_weight", "norm_bias", "output_weight",
     "output_bias",
-)
+)  # fmt: skip
 _METADATA = "head"
 
 
@@ -66,14 +54,12 @@ class HeadError(ValueError):
 class Head:
     """A projection learned on a catalogue's labels. Immutable and safe to share between threads.
 
-    ``(embedding (D,), appearance) -> (E,)`` of length 1: inputs minus ``mean`` over ``scale``, both
-    ``(D + APPEARANCE_INPUTS,)``; a hidden layer of ``H`` units with layer normalisation and GELU
-    (Hendrycks and Gimpel 2016); a linear layer. All arrays are float32.
-
-    ``columns`` are the label columns it was taught, ``labels`` the values of each and ``proxies``,
+    ``(embedding (D,), descriptors) -> (E,)`` of length 1: inputs minus ``mean`` over ``scale``,
+    both ``(D + DESCRIPTOR_INPUTS,)``; a hidden layer of ``H`` units with layer normalisation and
+    GELU (Hendrycks and Gimpel 2016); a linear layer. All arrays are float32. ``columns`` are the
+    label columns it was taught, ``labels`` the values of each and ``proxies``,
     ``(len(labels[column]), E)`` unit rows in the same order, where each value lies among the
-    embeddings; ``weights`` says how much each column counts. ``record`` tells, as plain values, how
-    it was trained.
+    embeddings; ``weights`` says how much each column counts, ``record`` how it was trained.
     """
 
     columns: tuple[str, ...]
@@ -83,7 +69,7 @@ class Head:
     record: Mapping[str, Any]
     mean: np.ndarray
     scale: np.ndarray
-    hidden_weight: np.ndarray  # (H, D + APPEARANCE_INPUTS)
+    hidden_weight: np.ndarray  # (H, D + DESCRIPTOR_INPUTS)
     hidden_bias: np.ndarray  # (H,)
     norm_weight: np.ndarray  # (H,)
     norm_bias: np.ndarray  # (H,)
@@ -102,23 +88,18 @@ class Head:
         return len(self.mean) - DESCRIPTOR_INPUTS
 
     def project(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
-        """What the head makes of pictures, float32 ``(N, E)`` with unit rows.
-
-        ``embeddings`` is float32 ``(N, D)``, ``appearances`` uint8 ``(N, APPEARANCE)``. Of a
-        photograph, whose background is mixed up with its colours and outline, only the embedding
-        counts. Raises ``ValueError`` for other shapes.
-        """
+        """What the head makes of pictures, float32 ``(N, E)`` with unit rows, by their embeddings,
+        float32 ``(N, D)``, and descriptors, uint8 ``(N, DESCRIPTOR_LENGTH)``; those of photographs
+        do not count. Raises ``ValueError`` for other shapes."""
         if embeddings.ndim != 2 or embeddings.shape[1] != self.input_dimension:
             raise ValueError(f"the head takes embeddings of {self.input_dimension} dimensions")
         if descriptors.shape != (len(embeddings), DESCRIPTOR_LENGTH):
-            raise ValueError(
-                f"the head takes appearances of {DESCRIPTOR_LENGTH} numbers, one a picture"
-            )
+            raise ValueError(f"the head takes {DESCRIPTOR_LENGTH} descriptors of each picture")
         result = np.empty((len(embeddings), self.dimension), np.float32)
         for start in range(0, len(embeddings), ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
-            inputs = standardised(embeddings[block], descriptors[block], self.mean, self.scale)
-            result[block] = self._apply(inputs)
+            of_block = embeddings[block], descriptors[block]
+            result[block] = self._apply(standardised(*of_block, self.mean, self.scale))
         return result
 
     def _apply(self, inputs: np.ndarray) -> np.ndarray:
@@ -133,19 +114,13 @@ class Head:
     def project_items(
         self, embeddings: np.ndarray, descriptors: np.ndarray, items: pd.DataFrame
     ) -> np.ndarray:
-        """:meth:`project` for the catalogue's own items, whose labels are known: each is drawn
-        towards them (:meth:`draw`). ``items`` has ``N`` rows."""
+        """:meth:`project` and :meth:`draw` for the catalogue's own ``N`` ``items``."""
         return self.draw(self.project(embeddings, descriptors), items)
 
     def draw(self, projected: np.ndarray, items: pd.DataFrame) -> np.ndarray:
         """Items drawn towards the proxies of the labels that the catalogue gives them, float32
-        ``(N, E)`` with unit rows.
-
-        A picture is not all that is known of an item: where the catalogue calls it navy blue, it
-        should be found among what is navy blue even if its picture could be black. A label that is
-        missing, or that the head was not taught, draws nowhere. A query has no labels and is never
-        drawn.
-        """
+        ``(N, E)`` with unit rows: what it calls navy blue should be found among what is, even if
+        the picture could be black. A label that is missing or was not taught draws nowhere."""
         drawn = np.array(projected, np.float32)
         for column in self.columns:
             if column not in items:
@@ -163,7 +138,7 @@ class Head:
         from safetensors.numpy import save
 
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        arrays |= {_proxies(place): self.proxies[c] for place, c in enumerate(self.columns)}
+        arrays |= {f"proxies.{place}": self.proxies[c] for place, c in enumerate(self.columns)}
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -179,40 +154,42 @@ class Head:
             {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
             metadata={_METADATA: text},
         )
-        write_whole(path, data)
+        write_atomically(path, data)
 
     @classmethod
     def load(cls, path: Path) -> Head:
-        """Read a head. Raises :class:`HeadError` when the file is not there, is no head, or holds
-        anything that a head does not."""
+        """Read a head. Raises :class:`HeadError` when the file is not there or is no head."""
         try:
             description, arrays = _read(path)
-            columns = _columns(description)
+            columns, record = _columns(description), description["record"]
+            if not isinstance(record, dict):
+                _refuse("its record is no object")
             head = cls(
                 columns=tuple(name for name, _, _ in columns),
                 labels={name: labels for name, _, labels in columns},
                 weights={name: weight for name, weight, _ in columns},
-                proxies={name: arrays.pop(_proxies(i)) for i, (name, _, _) in enumerate(columns)},
-                record=_record(description),
+                proxies={c[0]: arrays.pop(f"proxies.{i}") for i, c in enumerate(columns)},
+                record=record,
                 label_pull=_number(description["label_pull"], "label_pull"),
                 **{name: arrays.pop(name) for name in _ARRAYS},
             )
             _check(head)
             if arrays:
                 _refuse(f"it holds {min(arrays)!r:.60}, which no head has")
-        except KeyError as error:
-            raise _unusable(path, f"it lacks {error}") from error
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise _unusable(path, str(error)[:300]) from error
+        except (KeyError, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)[:300]
+            raise HeadError(
+                f"{path}: this is no head that can be used ({reason}). Train again: "
+                "fitting-room train CATALOGUE --index INDEX"
+            ) from error
         return head
 
 
 def standardised(
     embeddings: np.ndarray, descriptors: np.ndarray, mean: np.ndarray, scale: np.ndarray
 ) -> np.ndarray:
-    """A head's inputs, float32 ``(N, D + APPEARANCE_INPUTS)``: embeddings and appearances minus
-    ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`; the appearance of a photograph is
-    zero throughout, which is the mean of all pictures."""
+    """A head's inputs, float32 ``(N, D + DESCRIPTOR_INPUTS)``: embeddings and descriptors (0 of
+    photographs) minus ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`."""
     inputs = np.empty((len(embeddings), len(mean)), np.float32)
     dimension = embeddings.shape[1]
     inputs[:, :dimension] = embeddings
@@ -231,41 +208,13 @@ def places_of(values: pd.Series, labels: Sequence[str]) -> np.ndarray:
     return places.astype("float64").fillna(-1).to_numpy(np.int64)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file under another name, bring it to the disk and put it in place at once."""
-    new = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 def _gelu(values: np.ndarray) -> np.ndarray:
-    from scipy.special import erf
+    from scipy.special import ndtr
 
-    result = erf(values * np.float32(0.5**0.5))
-    result += 1
-    result *= values
-    result *= np.float32(0.5)
-    return np.asarray(result, np.float32)
-
-
-def _proxies(place: int) -> str:
-    return f"proxies.{place}"
+    return np.asarray(values * ndtr(values), np.float32)
 
 
 # --- reading what anybody may have written ----------------------------------------------------
-
-
-def _unusable(path: Path, why: str) -> HeadError:
-    return HeadError(
-        f"{path}: this is no head that can be used ({why}). Train again: "
-        f"fitting-room train CATALOGUE --index {path.parent}"
-    )
 
 
 def _refuse(why: str) -> NoReturn:
@@ -292,10 +241,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         _refuse("it holds something else")
     if description.get("format_version") != FORMAT_VERSION:
-        _refuse(
-            f"it has format {description.get('format_version')!r:.20}, this program reads "
-            f"{FORMAT_VERSION}"
-        )
+        version = description.get("format_version")
+        _refuse(f"it has format {version!r:.20}, this program reads {FORMAT_VERSION}")
     for name, array in arrays.items():
         # Written so that it is false of what is no number at all.
         if array.dtype != np.float32 or not (np.abs(array) <= MOST_VALUE).all():
@@ -308,23 +255,13 @@ def _columns(description: dict[str, Any]) -> list[tuple[str, float, tuple[str, .
     for entry in description["columns"]:
         name, labels = entry["name"], entry["labels"]
         if not isinstance(name, str) or not isinstance(labels, list):
-            _refuse("its columns make no sense")
-        if not all(isinstance(label, str) for label in labels):
-            _refuse(f"a label of {name!r:.60} is no text")
-        if len(set(labels)) != len(labels):
-            _refuse(f"a label of {name!r:.60} occurs twice")
+            _refuse("a column has no name or no list of labels")
+        if not all(isinstance(label, str) for label in labels) or len(set(labels)) != len(labels):
+            _refuse(f"the labels of {name!r:.60} are not all texts, or one occurs twice")
         columns.append((name, _number(entry["weight"], "weight"), tuple(labels)))
-    names = [name for name, _, _ in columns]
-    if not names or len(names) > MAX_COLUMNS or len(set(names)) != len(names):
-        _refuse("its columns make no sense")
+    if not 0 < len({name for name, _, _ in columns}) == len(columns) <= MAX_COLUMNS:
+        _refuse(f"it must have 1 to {MAX_COLUMNS} different columns")
     return columns
-
-
-def _record(description: dict[str, Any]) -> dict[str, Any]:
-    record = description["record"]
-    if not isinstance(record, dict):
-        _refuse("its record makes no sense")
-    return dict(record)
 
 
 def _number(value: object, name: str) -> float:
@@ -335,24 +272,19 @@ def _number(value: object, name: str) -> float:
 
 def _check(head: Head) -> None:
     """Raise ``ValueError`` unless all arrays fit each other."""
-    if head.mean.ndim != 1 or head.hidden_bias.ndim != 1 or head.output_bias.ndim != 1:
-        _refuse("its layers make no sense")
-    inputs, hidden, output = len(head.mean), len(head.hidden_bias), len(head.output_bias)
+    inputs, hidden, output = head.mean.size, head.hidden_bias.size, head.output_bias.size
     if inputs <= DESCRIPTOR_INPUTS or min(hidden, output) < 1 or max(inputs, hidden) > MAX_SIDE:
-        _refuse("its layers make no sense")
-    expected: dict[str, tuple[int, ...]] = {
-        "scale": (inputs,),
-        "hidden_weight": (hidden, inputs),
-        "norm_weight": (hidden,),
-        "norm_bias": (hidden,),
-        "output_weight": (output, hidden),
-    }
-    found: dict[str, np.ndarray] = {name: getattr(head, name) for name in expected}
-    for column in head.columns:
-        expected[f"proxies of {column}"] = (len(head.labels[column]), output)
-        found[f"proxies of {column}"] = head.proxies[column]
-    for name, shape in expected.items():
-        if found[name].shape != shape:
-            _refuse(f"{name[:60]} has the shape {found[name].shape}, not {shape}")
+        _refuse(f"it has layers of {inputs}, {hidden} and {output} numbers")
+    shapes = {
+        "mean": (inputs,), "scale": (inputs,), "hidden_weight": (hidden, inputs),
+        "hidden_bias": (hidden,), "norm_weight": (hidden,), "norm_bias": (hidden,),
+        "output_weight": (output, hidden), "output_bias": (output,),
+    }  # fmt: skip
+    arrays = [(name, getattr(head, name), shape) for name, shape in shapes.items()]
+    for column, proxies in head.proxies.items():
+        arrays.append((f"proxies of {column}", proxies, (len(head.labels[column]), output)))
+    for name, array, shape in arrays:
+        if array.shape != shape:
+            _refuse(f"{name[:60]} has the shape {array.shape}, not {shape}")
     if not (head.scale >= LEAST_SCALE).all():
         _refuse("a scale is not above 0")

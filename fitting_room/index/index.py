@@ -1,29 +1,12 @@
-"""Embeddings and items on disk, and the search in them.
-
-An index is a folder: ``vectors.npy`` (unit rows, memory-mapped; float32, or shorter by choice,
-:mod:`fitting_room.index.vectors`), ``appearances.npy`` (what the pictures look like without a
-network, uint8), ``items.parquet`` (the catalogue's table, one row per vector), ``manifest.json``
-(what made it, and a checksum for each file); where the vectors were reduced, ``pca.npz``; where a
-head was trained, ``head.safetensors`` and ``trained.npy``, the items as the head sees them; for
-large catalogues ``sketch.npz`` and ``neighbours.faiss``, which find candidates
-(:mod:`fitting_room.index.ann`); and ``map.npy``, the items' places on a map, which indexes from
-before there were maps do without. :mod:`fitting_room.build.writer` writes all that.
-"""
+"""The search in an index: the items that are most similar to some queries."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fitting_room.imaging.descriptors import (
     COLOURS,
@@ -32,72 +15,31 @@ from fitting_room.imaging.descriptors import (
     SILHOUETTE,
 )
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.index import calibration
-from fitting_room.index.ann import FEW_ITEMS
-from fitting_room.index.head import Head, HeadError
-from fitting_room.index.manifest import (
-    DESCRIPTORS,
-    HEAD_FILE,
-    ITEMS,
-    MAP,
-    NEIGHBOURS,
-    PCA_FILE,
-    SCALES,
-    SKETCH,
-    TRAINED,
-    TRAINED_SCALES,
-    TRAINED_SKETCH,
-    VECTORS,
-    IndexUnusable,
-    check_sum,
-    damaged,
-    mapped,
-    mapped_rows,
-    previous_place,
-    read_manifest,
-)
-from fitting_room.index.near import Near
-from fitting_room.index.reduction import PCA
-from fitting_room.index.scoring import (
-    COLOUR,
-    COLOUR_WEIGHT,
-    COLOUR_WEIGHT_PHOTOGRAPH,
-    COLOUR_WEIGHT_TRAINED,
-    COSINE,
-    EMBEDDING,
-    EMBEDDING_SHARE,
-    JACCARD,
-    LEARNED,
-    OUTLINE,
-    ROWS_AT_ONCE,
-    Hits,
-    JaccardTerm,
-    ScoreTerm,
-    SimilarityOptions,
-    best,
-    best_among,
-    combine_queries,
-    nearest,
-    top_k_candidates,
-    unit_bytes,
-)
-from fitting_room.index.vectors import Matrix, release, taken
-from fitting_room.util.tables import Table, keys_of
+from fitting_room.index import scoring
+from fitting_room.index.data import IndexData, check_file, load_index_data
+from fitting_room.index.head import Head
+from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.scoring import Hits, JaccardTerm, ScoreTerm, SimilarityOptions, Terms
+from fitting_room.index.vectors import Matrix
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
-#: Below this share of the catalogue a filter's rows are gathered and searched by themselves.
+#: Below this fraction of the catalogue a filter's rows are gathered and searched by themselves.
 SPARSE_FILTER = 0.2
 
 #: Two items look all but the same from these cosines of embeddings and of colours (and of
 #: silhouettes) on: what re-encoded, slightly cropped or brightened copies reach.
 SAME_SHAPE, SAME_COLOURS = 0.96, 0.95
 
-#: Columns of ``items`` that are the index's own and say nothing of the goods.
+#: Columns of ``items`` that are the index's own and say nothing of the catalogue.
 INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
 
 #: Values wanted by column: any of a column's values, all of the columns.
 Where = Mapping[str, str | Sequence[str]]
+
+DEFAULT_OPTIONS = SimilarityOptions()
+#: Of each query the embeddings of its views, float32 ``(V, D)``.
+Views = Sequence[np.ndarray]
 
 
 class FilterError(ValueError):
@@ -105,195 +47,37 @@ class FilterError(ValueError):
 
 
 class Index:
-    """An opened index. Immutable and safe to share between threads.
+    """An opened index, with the attributes of its data. Safe to share between threads."""
 
-    ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
-    are taken out, ``appearances`` uint8 ``(N, APPEARANCE)``, ``items`` the table of ``N`` items,
-    which may be given as a file that is read when it is first asked for, ``trained`` float32
-    ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)`` their places on a map, if
-    there is one.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        manifest: dict[str, Any],
-        vectors: Matrix,
-        descriptors: np.ndarray,
-        items: pd.DataFrame | pq.ParquetFile,
-        pca: PCA | None,
-        head: Head | None = None,
-        trained: Matrix | None = None,
-        places: np.ndarray | None = None,
-        near: Near | None = None,
-    ) -> None:
-        self.folder = folder
-        self.manifest = manifest
-        self.vectors = vectors
-        self.descriptors = descriptors
-        self._table, self._lock = None, Lock()
-        if isinstance(items, pd.DataFrame):
-            self.items = items
-        else:
-            self._table = items
-        self.pca = pca
-        self.head = head
-        self.trained = trained
-        self.map = places
-        self.near = near
-        self.calibration = calibration.Calibration.from_manifest(manifest["calibration"])
+    def __init__(self, data: IndexData) -> None:
+        self.data = data
+        self.folder, self.manifest, self.items = data.folder, data.manifest, data.items
+        self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
+        self.head, self.trained, self.ann = data.head, data.trained, data.ann
+        self.map, self.calibration = data.map, data.calibration
         self._scales: dict[int, np.ndarray] = {}
 
     @classmethod
-    def open(cls, folder: str | Path, *, items: bool = True) -> Index:
-        """Open an index; the vectors are mapped, not read. Without ``items`` their table, which
-        for millions takes more memory than all else, is read only when it is asked for. Raises
-        :class:`IndexUnusable`."""
-        folder = Path(folder)
-        for attempt in range(5):
-            try:
-                index = cls._open(folder)
-                if items:
-                    _ = index.items
-                # Put in place anew between the first file and the last? Then read once more.
-                if read_manifest(folder).get("build") == index.manifest.get("build"):
-                    return index
-            except IndexUnusable:
-                if attempt == 4:
-                    if not folder.exists() and previous_place(folder).is_dir():
-                        return cls._open(previous_place(folder))
-                    raise
-        raise IndexUnusable(f"{folder}: the index is being replaced all the time. Try again.")
-
-    @classmethod
-    def _open(cls, folder: Path, items: pd.DataFrame | None = None) -> Index:
-        """:meth:`open` without items for a folder that nobody replaces. Whoever has just written
-        its ``items`` hands them over and need not hold them twice."""
-        manifest = read_manifest(folder)
-        items_count, dimension = manifest["counts"]["items"], manifest["dimension"]
-        storage = manifest["storage"]
-        for name, entry in manifest["files"].items():
-            try:
-                size = (folder / name).stat().st_size
-            except OSError as error:
-                raise damaged(folder, f"{name} is missing") from error
-            if size != entry["bytes"]:
-                raise damaged(folder, f"{name} has another size than it was written with")
-        if not {VECTORS, ITEMS, DESCRIPTORS} <= set(manifest["files"]):
-            raise damaged(folder, "the manifest does not name all files")
-        # Small files are read in full anyway, so they are checked in full.
-        for name in (ITEMS, PCA_FILE, HEAD_FILE, MAP, SKETCH, TRAINED_SKETCH):
-            if name in manifest["files"]:
-                check_sum(folder, name, manifest)
-        try:
-            vectors = mapped_rows(folder, storage, VECTORS, SCALES, (items_count, dimension))
-            descriptors = mapped(folder, DESCRIPTORS, np.uint8, (items_count, DESCRIPTOR_LENGTH))
-            table = pq.ParquetFile(folder / ITEMS)
-            pca = _read_pca(folder) if PCA_FILE in manifest["files"] else None
-            head, trained = None, None
-            if HEAD_FILE in manifest["files"]:
-                head = Head.load(folder / HEAD_FILE)
-                shape = (items_count, head.dimension)
-                trained = mapped_rows(folder, storage, TRAINED, TRAINED_SCALES, shape)
-            places = _read_map(folder, items_count) if MAP in manifest["files"] else None
-            near = (
-                Near.open(folder, items_count, dimension, head)
-                if NEIGHBOURS in manifest["files"]
-                else None
-            )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
-            raise damaged(folder, str(error)) from error
-        if head is not None and head.input_dimension != dimension:
-            raise damaged(folder, f"{HEAD_FILE} does not fit the vectors")
-        if table.metadata.num_rows != items_count or not {"id", "image"} <= set(
-            table.schema_arrow.names
-        ):
-            raise damaged(folder, f"{ITEMS} does not hold the items of the manifest")
-        if pca is not None and pca.dimension != dimension:
-            raise damaged(folder, f"{PCA_FILE} does not fit the vectors")
-        try:
-            return cls(
-                folder,
-                manifest,
-                vectors,
-                descriptors,
-                table if items is None else items,
-                pca,
-                head,
-                trained,
-                places,
-                near,
-            )
-        except (KeyError, ValueError) as error:
-            raise damaged(folder, str(error)) from error
+    def open(cls, folder: str | Path) -> Index:
+        """Open an index; the vectors are mapped, not read. Raises :class:`IndexUnusable`."""
+        return cls(load_index_data(Path(folder)))
 
     def __len__(self) -> int:
         return len(self.vectors)
 
-    @cached_property
-    def items(self) -> pd.DataFrame:
-        assert self._table is not None  # noqa: S101  (else they were given)
-        with self._lock, self._reading_items():
-            # From the file that was opened, not from what may have taken its place since.
-            # In one piece: to take some rows of many pieces, Arrow copies all of them first.
-            items: pd.DataFrame = self._table.read().combine_chunks().to_pandas()
-            if len(items) != len(self) or list(items.columns) != self.columns:
-                raise ValueError(f"{ITEMS} is no plain table")
-            pa.default_memory_pool().release_unused()  # half of what reading took
-            return items
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the items' columns, which are known without reading them."""
-        if self._table is not None:
-            return list(self._table.schema_arrow.names)
-        return [str(column) for column in self.items.columns]
-
-    def blocks(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-        """Some columns of the items, some rows at a time, without reading the others. Raises
-        :class:`IndexUnusable` when they cannot be read."""
-        if self._table is None or "items" in vars(self):
-            yield from Table(self.items[list(columns)]).blocks()
-            return
-        with self._reading_items():
-            for rows in self._table.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-                yield rows.to_pandas()
-
-    def keys(self, columns: Sequence[str]) -> np.ndarray:
-        """A key for each item's texts in some columns (:func:`fitting_room.util.tables.keys_of`).
-        Raises :class:`IndexUnusable` when they cannot be read."""
-        return np.concatenate([keys_of(block) for block in self.blocks(columns)])
-
-    @contextmanager
-    def _reading_items(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise damaged(self.folder, str(error)) from error
-
     @property
     def dimension(self) -> int:
-        return int(self.manifest["dimension"])
+        return self.manifest.dimension
 
     @property
     def identity(self) -> dict[str, Any]:
         """Which network, weights and preprocessing made it."""
-        identity: dict[str, Any] = self.manifest["identity"]
-        return identity
+        return self.manifest.identity
 
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
-        for name in self.manifest["files"]:
-            check_sum(self.folder, name, self.manifest)
-
-    def release(self) -> None:
-        """Let go of the memory of rows that were read. For a build, which nobody else asks: the
-        index must still lie where it was opened."""
-        release(self.vectors, self.descriptors)
-        if self.trained is not None:
-            release(self.trained)
-        if self.near is not None:
-            self.near.release()
+        for name, entry in self.manifest.files.items():
+            check_file(self.folder, self.data.version / name, entry)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
@@ -307,21 +91,20 @@ class Index:
 
     @property
     def mostly_plain_background(self) -> bool:
-        """Whether most of the catalogue's pictures have a plain ground."""
-        return bool(self.manifest["counts"]["studio"] * 2 > len(self))
+        """Whether most of the catalogue's pictures have a plain background."""
+        return self.manifest.counts.plain_background * 2 > len(self)
 
     def colour_weight(self, options: SimilarityOptions, *, plain_background: bool = True) -> float:
-        """The weight of colour that a ranking comes to here, for a picture from a studio or for a
-        photograph."""
+        """The weight of colour here, for a picture with a plain background or a photograph."""
         if options.colour is not None:
             return options.colour
         if not plain_background and self.mostly_plain_background:
-            return COLOUR_WEIGHT_PHOTOGRAPH
-        return COLOUR_WEIGHT_TRAINED if self.uses_head(options) else COLOUR_WEIGHT
+            return scoring.COLOUR_WEIGHT_PHOTOGRAPH
+        return scoring.COLOUR_WEIGHT_TRAINED if self.uses_head(options) else scoring.COLOUR_WEIGHT
 
     def uses_head(self, options: SimilarityOptions) -> bool:
-        """Whether a ranking uses a head here."""
-        return options.trained and options.metric == COSINE and self.head is not None
+        """Whether ``options`` use a head here."""
+        return options.trained and options.metric == scoring.COSINE and self.head is not None
 
     def search(
         self,
@@ -329,53 +112,41 @@ class Index:
         n: int,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
         exclude: np.ndarray | None = None,
         positives: int | None = None,
         exact: bool = False,
     ) -> list[Hits]:
-        """The ``n`` most similar items for each query.
+        """The ``n`` most similar items for each query, or all that are left; of equally similar
+        ones the earlier first. All are compared, or in a large catalogue candidates, unless
+        ``exact``.
 
-        All items are compared, exactly; where the catalogue is so large that the index has an
-        inverted file, those among which it finds the best, and all of them only with ``exact``,
-        with another metric than the cosine, or where a filter leaves few.
+        ``queries`` are features, or embeddings float32 ``(Q, D0)``, before the index's PCA, of
+        pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks items to leave out.
+        With ``positives`` all queries are one: that many are wanted, the others are not
+        (:func:`fitting_room.index.scoring.combine_queries`).
 
-        ``queries`` are features, or embeddings float32 ``(Q, D0)`` of pictures of which nothing
-        else is known, so that colour has no weight (``D0`` is the embedding's dimension; the index
-        applies its own PCA). Items that ``exclude``, bool ``(N,)``, marks are not answered. Fewer
-        than ``n`` hits come back when the catalogue, or what the filter leaves of it, is smaller.
-        Of equally similar items the earlier one comes first. With ``likes`` all queries are one
-        and have one answer: the first ``likes`` are wanted, the others are not
-        (:func:`fitting_room.index.scoring.together`).
-
-        Raises :class:`FilterError` for an unknown column and ``ValueError`` for ``n`` below 1,
-        queries of another dimension, or ``likes`` that are none of them or are compared with
-        another metric than the cosine.
+        Raises :class:`FilterError` for an unknown column, ``ValueError`` for ``n`` below 1, queries
+        of another dimension, and ``positives`` that are none or no cosines.
         """
         if n < 1:
             raise ValueError("n must be at least 1")
-        asked = _as_features(queries)
-        if not asked:
+        features = _as_features(queries)
+        if not features:
             return []
-        parts = self._parts(asked, options)
+        terms = self._terms(features, options)
         if positives is not None:
-            parts, asked = combine_queries(parts, positives), asked[:1]
+            terms, features = scoring.combine_queries(terms, positives), features[:1]
         mask = self.mask(where) if where else None
         if exclude is not None:
             mask = ~exclude if mask is None else mask & ~exclude
         allowed = len(self) if mask is None else int(mask.sum())
-        if self.near is not None and not exact and allowed > FEW_ITEMS:
-            answer = self._search_near(parts, options, n, mask)
-            if answer is not None:
-                return answer
-        return self._search_all(parts, len(asked), min(n, allowed), mask)
+        if not exact and (hits := self._search_candidates(terms, options, n, mask)) is not None:
+            return hits
+        return self._search_all(terms, len(features), min(n, allowed), mask)
 
     def _search_all(
-        self,
-        parts: Sequence[ScoreTerm | JaccardTerm],
-        queries: int,
-        n: int,
-        mask: np.ndarray | None,
+        self, terms: Terms, queries: int, n: int, mask: np.ndarray | None
     ) -> list[Hits]:
         """:meth:`search` by comparing every item that ``mask`` lets through, at least ``n``."""
         rows = None
@@ -385,178 +156,158 @@ class Index:
         hits = []
         step = max(1, SCORES_AT_ONCE // max(1, size))
         for start in range(0, queries, step):
-            some = slice(start, min(start + step, queries))
-            scores = np.zeros((some.stop - start, size), np.float32)
+            block = slice(start, min(start + step, queries))
+            scores = np.zeros((block.stop - start, size), np.float32)
             if mask is not None:
                 scores[:, ~mask] = -np.inf
             if len(scores) == 1:
-                found = [nearest(parts, start, n, rows, scores)]
+                candidates = [scoring.nearest(terms, start, n, rows, scores)]
             else:
-                for part in parts:
-                    part.add_to(scores, some, rows)
-                found = [top_k_candidates(of_query, n) for of_query in scores]
-            for query, near in enumerate(found, start):
-                hits.append(best(parts, query, near if rows is None else rows[near], n))
+                for term in terms:
+                    term.add_to(scores, block, rows)
+                candidates = [scoring.top_k_candidates(of_query, n) for of_query in scores]
+            for query, chosen in enumerate(candidates, start):
+                hits.append(scoring.best(terms, query, chosen if rows is None else rows[chosen], n))
         return hits
 
-    def _search_near(
-        self,
-        parts: Sequence[ScoreTerm | JaccardTerm],
-        options: SimilarityOptions,
-        n: int,
-        mask: np.ndarray | None,
+    def _search_candidates(
+        self, terms: Terms, options: SimilarityOptions, n: int, mask: np.ndarray | None
     ) -> list[Hits] | None:
-        """:meth:`search` among candidates, or ``None`` where that cannot be done: with a measure
-        that is no dot product, for a good part of the catalogue, or when too few were found."""
-        assert self.near is not None  # noqa: S101  (see search)
+        """:meth:`search` among candidates, or ``None`` where that cannot be done: without an
+        inverted file, or with a measure that is no dot product, and where it does not pay."""
+        if self.ann is None or options.metric != scoring.COSINE:
+            return None
         trained = self.uses_head(options)
-        finder = self.near.trained if trained else self.near.plain
-        if finder is None or options.metric != COSINE or n > len(self) // 100:
+        of = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
+        shape = of[scoring.LEARNED if trained else scoring.EMBEDDING]
+        candidates = self.ann.candidates(
+            shape, of.get(scoring.OUTLINE), of.get(scoring.COLOUR), n, mask, trained=trained
+        )
+        if candidates is None:
             return None
-        of: dict[str, np.ndarray] = {p.of: p.queries for p in parts if isinstance(p, ScoreTerm)}
-        shape = of[LEARNED if trained else EMBEDDING]
-        asked = finder.encoder.queries(shape, of.get(OUTLINE), of.get(COLOUR))
-        search_params = self.near.search_params(asked, trained=trained)
-        candidates = finder.neighbours.candidates(asked, n, mask, search_params)
-        if min(map(len, candidates)) < n:
-            return None
-        return [best_among(parts, query, rows, n) for query, rows in enumerate(candidates)]
+        return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
 
     def likeness(
-        self,
-        query: Features,
-        rows: np.ndarray,
-        *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        self, query: Features, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
     ) -> np.ndarray:
         """The likeness of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
         measures it."""
-        parts = self._parts([query], options)
-        return np.clip(sum((p.exact(rows, 0) for p in parts), np.zeros(len(rows))), -1, 1)
+        terms = self._terms([query], options)
+        return np.clip(sum((term.exact(rows, 0) for term in terms), np.zeros(len(rows))), -1, 1)
 
-    def _parts(
-        self, queries: Sequence[Features], options: SimilarityOptions
-    ) -> Sequence[ScoreTerm | JaccardTerm]:
+    def _terms(self, queries: Sequence[Features], options: SimilarityOptions) -> Terms:
         """What the likeness to some queries is the sum of."""
         views = [
             q.embeddings if isinstance(q, _Stored) else self._reduced(q.embeddings) for q in queries
         ]
-        looks = np.stack([query.descriptors for query in queries])
-        colours = unit_bytes(looks[:, COLOURS])
-        # A picture of which only the embedding is known has no colours.
+        descriptors = np.stack([query.descriptors for query in queries])
+        colours = scoring.unit_bytes(descriptors[:, COLOURS])
         weights = [
-            self.colour_weight(options, plain_background=query.plain_background)
-            for query in queries
+            self.colour_weight(options, plain_background=q.plain_background) for q in queries
         ]
+        # A picture of which only the embedding is known has no colours.
         weight = np.where(colours.any(axis=1), weights, 0.0)[:, None]
-        parts: list[ScoreTerm | JaccardTerm] = []
-        if self.uses_head(options):
-            assert self.head is not None and self.trained is not None  # noqa: S101
-            ends = np.cumsum([len(part) for part in views])
-            projected = self.head.project(
-                np.concatenate(views), np.repeat(looks, [len(part) for part in views], axis=0)
-            )
-            means = [part.mean(axis=0) for part in np.split(projected, ends[:-1])]
-            learned = (1 - weight) * (1 - EMBEDDING_SHARE) * normalise(np.stack(means))
-            parts.append(ScoreTerm(LEARNED, self.trained, np.asarray(learned, np.float32)))
-            means = [part.mean(axis=0) for part in views]
-            bare = (1 - weight) * EMBEDDING_SHARE * normalise(np.stack(means))
-            parts.append(ScoreTerm(EMBEDDING, self.vectors, np.asarray(bare, np.float32)))
+        if self.uses_head(options) and self.head is not None and self.trained is not None:
+            terms = self._head_terms(views, descriptors, 1 - weight, self.head, self.trained)
         else:
-            outlined = (looks[:, PLAIN_BACKGROUND] > 0) & looks[:, SILHOUETTE].any(axis=1)
-            share = np.where(outlined, options.silhouette, 0.0)[:, None]
-            if options.metric == JACCARD:
-                whole = ((1 - weight) * (1 - share))[:, 0]
-                parts.append(JaccardTerm(self.vectors, views, whole))
-            else:
-                means = [part.mean(axis=0) for part in views]
-                shape = (1 - weight) * (1 - share) * normalise(np.stack(means))
-                parts.append(ScoreTerm(EMBEDDING, self.vectors, np.asarray(shape, np.float32)))
-            if share.any():
-                parts.append(
-                    self._byte_part(
-                        OUTLINE, SILHOUETTE, (1 - weight) * share * unit_bytes(looks[:, SILHOUETTE])
-                    )
-                )
+            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
         if weight.any():
-            parts.append(self._byte_part(COLOUR, COLOURS, weight * colours))
-        return parts
+            terms.append(self._byte_term(scoring.COLOUR, COLOURS, weight * colours))
+        return terms
 
-    def features(self, rows: np.ndarray) -> list[Features]:
-        """What is stored of some items, as queries; the index's own PCA is not applied again."""
+    def _head_terms(
+        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, head: Head, trained: Matrix
+    ) -> list[ScoreTerm | JaccardTerm]:
+        """What the head makes of the views of each query, and their embeddings."""
+        counts = [len(view) for view in views]
+        projected = head.project(np.concatenate(views), np.repeat(descriptors, counts, axis=0))
+        of_head = _means(np.split(projected, np.cumsum(counts)[:-1]))
         return [
-            _Stored(vector[None], look)
-            for vector, look in zip(
-                taken(self.vectors, rows), taken(self.descriptors, rows), strict=True
-            )
+            _term(scoring.LEARNED, trained, weight * (1 - scoring.EMBEDDING_SHARE) * of_head),
+            _term(
+                scoring.EMBEDDING, self.vectors, weight * scoring.EMBEDDING_SHARE * _means(views)
+            ),
         ]
 
-    def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
-        wanted = self.dimension if self.pca is None else self.pca.components.shape[1]
-        if embeddings.ndim != 2 or embeddings.shape[1] != wanted:
-            raise ValueError(f"a query has {wanted} dimensions here")
-        return normalise(embeddings if self.pca is None else self.pca(embeddings))
+    def _embedding_terms(
+        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, options: SimilarityOptions
+    ) -> list[ScoreTerm | JaccardTerm]:
+        """The embeddings of the views of each query, and its silhouette where it has one."""
+        outlines = descriptors[:, SILHOUETTE]
+        outlined = (descriptors[:, PLAIN_BACKGROUND] > 0) & outlines.any(axis=1)
+        of_outline = np.where(outlined, options.silhouette, 0.0)[:, None]
+        whole = weight * (1 - of_outline)
+        terms: list[ScoreTerm | JaccardTerm] = []
+        if options.metric == scoring.JACCARD:
+            terms.append(JaccardTerm(self.vectors, views, whole[:, 0]))
+        else:
+            terms.append(_term(scoring.EMBEDDING, self.vectors, whole * _means(views)))
+        if of_outline.any():
+            queries = weight * of_outline * scoring.unit_bytes(outlines)
+            terms.append(self._byte_term(scoring.OUTLINE, SILHOUETTE, queries))
+        return terms
 
-    def _byte_part(self, of: str, columns: slice, queries: np.ndarray) -> ScoreTerm:
+    def _byte_term(self, of: str, columns: slice, queries: np.ndarray) -> ScoreTerm:
         rows = self.descriptors[:, columns]
         if columns.start not in self._scales:
             scale = np.empty(len(rows), np.float32)
-            for start in range(0, len(rows), ROWS_AT_ONCE):
-                block = slice(start, start + ROWS_AT_ONCE)
+            for start in range(0, len(rows), scoring.ROWS_AT_ONCE):
+                block = slice(start, start + scoring.ROWS_AT_ONCE)
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
-                release(rows)
             self._scales[columns.start] = scale
-        return ScoreTerm(of, rows, np.asarray(queries, np.float32), self._scales[columns.start])
+        return _term(of, rows, queries, self._scales[columns.start])
+
+    def features(self, rows: np.ndarray) -> list[Features]:
+        """What is stored of some items, as queries; the index's own PCA is not applied again."""
+        stored = zip(self.vectors[rows], self.descriptors[rows], strict=True)
+        return [_Stored(vector[None], np.asarray(of_item)) for vector, of_item in stored]
+
+    def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
+        expected = self.dimension if self.pca is None else self.pca.components.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != expected:
+            raise ValueError(f"a query has {expected} dimensions here")
+        return normalise(embeddings if self.pca is None else self.pca(embeddings))
 
     def expected_precision(
         self, similarity: float, options: SimilarityOptions, *, plain_background: bool = True
     ) -> float | None:
         """How often items of this likeness were of the query's kind, 0 to 1, where measured.
-        ``studio`` says whether the query was a picture from a studio or a photograph."""
-        if self.calibration is None or options.metric != COSINE:
+        ``plain_background`` says that the query is no photograph with surroundings."""
+        if self.calibration is None or options.metric != scoring.COSINE:
             return None
-        return self.calibration.share(
+        return self.calibration.expected_precision(
             similarity,
             colour=self.colour_weight(options, plain_background=plain_background),
             trained=self.uses_head(options),
             street=self.mostly_plain_background and not plain_background,
         )
 
-    def is_out_of_catalogue(self, query: Features, found: Sequence[int] = ()) -> bool:
+    def is_out_of_catalogue(self, query: Features, rows: Sequence[int] = ()) -> bool:
         """Whether a photograph is less like its nearest item than most items, drawn at random, are
-        like each other: nothing here resembles it. Rows that were ``found`` for it save looking
-        at all items when one of them does."""
+        like each other. Its hits' ``rows``, if known, save a search when one of them is not."""
         if self.calibration is None or query.plain_background or not self.mostly_plain_background:
             return False
         bare = SimilarityOptions(colour=0.0, trained=False)
         chance = self.calibration.chance
-        if len(found) and self.likeness(query, np.array(found), options=bare).max() >= chance:
+        if len(rows) and self.likeness(query, np.array(rows), options=bare).max() >= chance:
             return False
-        (best,) = self.search([query], 1, options=bare)
-        return len(best) > 0 and float(best.similarities[0]) < chance
+        (hits,) = self.search([query], 1, options=bare)
+        return len(hits) > 0 and float(hits.similarities[0]) < chance
 
     def near_duplicates(self, hits: Hits) -> list[list[int]]:
         """Places in ``hits``, grouped: the first of a group is the best, the others look all but
         the same as it. Groups come in the order of their first."""
         vectors = np.asarray(self.vectors[hits.rows])
-        colours = unit_bytes(self.descriptors[hits.rows][:, COLOURS])
-        outlines = unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
-        groups: list[list[int]] = []
+        colours = scoring.unit_bytes(self.descriptors[hits.rows][:, COLOURS])
+        outlines = scoring.unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
+        alike = vectors @ vectors.T >= SAME_SHAPE
+        alike &= (colours @ colours.T >= SAME_COLOURS) & (outlines @ outlines.T >= SAME_COLOURS)
+        groups: dict[int, list[int]] = {}
         for place in range(len(hits)):
-            for group in groups:
-                first = group[0]
-                alike = (
-                    vectors[first] @ vectors[place] >= SAME_SHAPE
-                    and colours[first] @ colours[place] >= SAME_COLOURS
-                    and outlines[first] @ outlines[place] >= SAME_COLOURS
-                )
-                if alike:
-                    group.append(place)
-                    break
-            else:
-                groups.append([place])
-        return groups
+            first = next((first for first in groups if alike[first, place]), place)
+            groups.setdefault(first, []).append(place)
+        return list(groups.values())
 
     def mask(self, where: Where) -> np.ndarray:
         """Which items a filter lets through, bool ``(N,)``. Raises :class:`FilterError`."""
@@ -572,7 +323,7 @@ class Index:
     @property
     def filter_columns(self) -> list[str]:
         """The columns that a filter may name."""
-        return [column for column in self.columns if column not in INTERNAL_COLUMNS]
+        return [str(c) for c in self.items.columns if c not in INTERNAL_COLUMNS]
 
 
 class _Stored(Features):
@@ -586,16 +337,13 @@ def _as_features(queries: Sequence[Features] | np.ndarray) -> Sequence[Features]
     return [Features(row[None], unknown) for row in np.atleast_2d(queries)]
 
 
-def _read_pca(folder: Path) -> PCA:
-    with np.load(folder / PCA_FILE, allow_pickle=False) as file:
-        return PCA(file["mean"], file["components"], int(file["fitted_on"]))
+def _term(of: str, rows: Matrix, queries: np.ndarray, scale: np.ndarray | None = None) -> ScoreTerm:
+    return ScoreTerm(of, rows, np.asarray(queries, np.float32), scale)
 
 
-def _read_map(folder: Path, items: int) -> np.ndarray:
-    places = mapped(folder, MAP, np.float32, (items, 2))
-    if not (np.abs(places) <= 1e3).all():  # written so that it is false of what is no number
-        raise ValueError(f"{MAP} holds other things than places")
-    return places
+def _means(views: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of each query's views, as unit rows."""
+    return normalise(np.stack([view.mean(axis=0) for view in views]))
 
 
 def _in_words(identity: Mapping[str, Any]) -> str:

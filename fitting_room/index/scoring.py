@@ -1,7 +1,7 @@
 """How likeness is measured: what is summed, with which weights, and how the best are found.
 
-A likeness is a weighted sum of parts, each a dot product of what an index holds of an item and what
-is known of the query. A weight is moved by computing sums anew, never an embedding.
+A likeness is a weighted sum of terms, each a dot product of what an index holds of an item and what
+is known of the query. Another weight means other sums, never another embedding.
 """
 
 from __future__ import annotations
@@ -18,34 +18,31 @@ from fitting_room.util.threads import in_slices
 #: How far a float32 score may be from the exact one: sums of some thousand products of unit
 #: vectors, each rounded to 2**-24.
 SCORE_ERROR = 4e-6
-#: Rows that are turned from bytes into numbers, or compared one number at a time, at once.
-ROWS_AT_ONCE = 8_192
-ROWS_IN_CACHE = 1_024
+#: Rows that are compared at once, and of bytes those that become numbers within the cache.
+ROWS_AT_ONCE, ROWS_IN_CACHE = 8_192, 1_024
 #: From this many bytes on rows are compared on all cores, which it takes some time to wake.
 SHARED_FROM = 2_000_000
-#: The part of the likeness that takes longest to read is left out for items that it cannot bring
-#: among the best, where it adds at most this much, and only while at most this share is left.
+#: The term that takes longest to read is left out for items that it cannot bring among the best,
+#: where it adds at most this much, and only while at most this fraction of the items is left.
 LITTLE, FEW_LEFT = 0.3, 0.1
-#: Candidates of which no more bytes than this are compared are all compared exactly, which then
-#: takes no longer than to tell first which ones matter.
+#: Candidates of no more bytes than this are all compared exactly, which is as quick.
 FEW_BYTES = 40_000
 #: Stored in fewer bits a unit row may be a little longer.
 LONGEST_ROW = 1.01
 
-#: What a summand of the likeness compares: embeddings, what a head makes of them, silhouettes,
-#: colours.
+#: What a term compares: embeddings, what a head makes of them, silhouettes, colours.
 EMBEDDING, LEARNED, OUTLINE, COLOUR = "embedding", "learned", "outline", "colour"
 
 COSINE, JACCARD = "cosine", "jaccard"
 METRICS = (COSINE, JACCARD)
-#: Share of the silhouette in the likeness of shape, between studio pictures and without a head.
+#: Weight of the silhouette in the likeness of shape, on plain backgrounds and without a head.
 SILHOUETTE_SHARE = 0.35
-#: Share of the network's own embedding in the likeness of shape beside a head, which knows kinds
+#: Weight of the network's own embedding in the likeness of shape beside a head, which knows kinds
 #: and colours better but forgets what tells one item from its like: a copy finds its original.
 EMBEDDING_SHARE = 0.15
 #: Weight of colour where nobody chose one: without a head, which knows no colour of its own, and
 #: with one; and of photographs, whose light and surroundings make colours less sure. Chosen by
-#: evaluation, as the share above: docs/relevance.md.
+#: evaluation, as the weights above: docs/relevance.md.
 COLOUR_WEIGHT, COLOUR_WEIGHT_TRAINED, COLOUR_WEIGHT_PHOTOGRAPH = 0.12, 0.1, 0.03
 #: Weight of what is not wanted against what is, for queries of several pictures: a third, as the
 #: usual 0.75 and 0.25 of Rocchio's formula (Manning, Raghavan and Schuetze 2008, section 9.1.1).
@@ -66,13 +63,11 @@ class Hits:
 @dataclass(frozen=True, slots=True)
 class SimilarityOptions:
     """How likeness is measured: ``(1 - colour) * shape + colour * likeness of the colours``.
-
     ``colour`` is a weight from 0 to 1, or ``None`` for the index's own. Shape is the cosine of
-    what the head makes of the pictures, with a share of the network's own, where the index has a
-    head and ``trained`` is set. Otherwise it is the ``metric`` of the network's embeddings, with
-    the silhouette beside it where both pictures were taken in a studio; ``silhouette`` is its
-    share, from 0 to 1. ``metric`` is ``"cosine"``, or ``"jaccard"`` for the weighted Jaccard
-    similarity (Ruzicka 1958), which compares embeddings and therefore never the head's.
+    what the head makes of the pictures, with some of the network's own, where the index has a head
+    and ``trained`` is set; otherwise the ``metric`` of the network's embeddings, beside the
+    silhouette with its weight where backgrounds are plain. ``metric`` is ``"cosine"``, or
+    ``"jaccard"`` for the weighted Jaccard similarity (Ruzicka 1958), without a head.
     """
 
     colour: float | None = None
@@ -84,7 +79,7 @@ class SimilarityOptions:
         if self.colour is not None and not 0 <= self.colour <= 1:
             raise ValueError("the weight of colour lies between 0 and 1")
         if not 0 <= self.silhouette <= 1:
-            raise ValueError("the share of the silhouette lies between 0 and 1")
+            raise ValueError("the weight of the silhouette lies between 0 and 1")
         if self.metric not in METRICS:
             raise ValueError(f"There is no metric {self.metric!r}. Known: {', '.join(METRICS)}.")
 
@@ -101,30 +96,27 @@ class ScoreTerm:
     scale: np.ndarray | None = None
 
     def add_to(self, scores: np.ndarray, queries: slice, rows: np.ndarray | None) -> None:
-        """Add this part's scores ``(queries, rows)`` for some of the queries."""
+        """Add this term's scores ``(queries, rows)`` for some of the queries."""
         wanted = self.queries[queries]
         count = scores.shape[1]
         if count * self.width < SHARED_FROM:
             self._add(scores, wanted, rows, slice(0, count))
         else:
-            in_slices(lambda some: self._add(scores, wanted, rows, some), count)
+            in_slices(lambda places: self._add(scores, wanted, rows, places), count)
 
     def _add(
-        self, scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, some: slice
+        self, scores: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, places: slice
     ) -> None:
-        # Bytes become numbers within the processor's cache.
         step = ROWS_AT_ONCE if self.scale is None or len(wanted) > 1 else ROWS_IN_CACHE
-        for start in range(some.start, some.stop, step):
-            block = slice(start, min(start + step, some.stop))
+        for start in range(places.start, places.stop, step):
+            block = slice(start, min(start + step, places.stop))
             chosen: slice | np.ndarray = block if rows is None else rows[block]
             values = self.rows[chosen]
             if self.scale is not None:
                 values = values.astype(np.float32)
             # One query is a matrix-vector product, which reads the rows once and fastest.
             part = (values @ wanted[0])[None] if len(wanted) == 1 else wanted @ values.T
-            if self.scale is not None:
-                part = part * self.scale[chosen]
-            scores[:, block] += part
+            scores[:, block] += part if self.scale is None else part * self.scale[chosen]
 
     def most(self, query: int) -> float:
         """What no row's score exceeds, nor falls below its negative: rows are unit rows."""
@@ -151,11 +143,10 @@ class ScoreTerm:
 
 @dataclass(frozen=True, slots=True)
 class JaccardTerm:
-    """The weighted Jaccard similarity of embeddings, averaged over the views of each query:
-    the sum of the lesser over the sum of the greater values. Embeddings after a PCA have negative
-    values; positive and negative parts then count as coordinates of their own. Either way it is
-    ``(a + b - d) / (a + b + d)`` with the two sums of absolute values and their city-block
-    distance ``d``, so that one pass over the rows does, a block at a time."""
+    """The weighted Jaccard similarity of embeddings, averaged over the views of each query: the sum
+    of the lesser over the sum of the greater values, of which negative ones, after a PCA, are
+    coordinates of their own. That is ``(a + b - d) / (a + b + d)`` with the two sums of absolute
+    values and their city-block distance ``d``."""
 
     rows: Matrix
     views: Sequence[np.ndarray]
@@ -172,9 +163,9 @@ class JaccardTerm:
                 for view in self.views[query]:
                     np.subtract(values, view, out=work[: len(values)])
                     distance = np.abs(work[: len(values)], out=work[: len(values)]).sum(axis=1)
-                    share = self.weights[query] / len(self.views[query])
+                    weight = self.weights[query] / len(self.views[query])
                     both = sums + np.abs(view).sum()
-                    scores[place, block] += share * (both - distance) / (both + distance)
+                    scores[place, block] += weight * (both - distance) / (both + distance)
 
     def most(self, query: int) -> float:
         """What no row's score exceeds."""
@@ -196,44 +187,38 @@ class JaccardTerm:
         return result
 
 
-def combine_queries(parts: Sequence[ScoreTerm | JaccardTerm], positives: int) -> list[ScoreTerm]:
-    """Several queries as one: the mean of the first ``likes``, less a share of the mean of the
-    others, which are not wanted (Rocchio 1971). Each part of the likeness is combined where it is
-    compared, after a head or a PCA, so that what they make of each picture counts. The result is as
-    long as the wanted queries are on average, so that a likeness is at most 1 and the parts keep
-    their weights. Raises ``ValueError`` where nothing is wanted or the likeness is no cosine.
-    """
+Terms = Sequence[ScoreTerm | JaccardTerm]
+
+
+def combine_queries(terms: Terms, positives: int) -> list[ScoreTerm]:
+    """Several queries as one: the mean of the first ``positives``, less :data:`NEGATIVE_WEIGHT` of
+    the mean of the others (Rocchio 1971), term by term. The result is as long as the positives are
+    on average, so that a likeness is at most 1 and the terms keep their weights. Raises
+    ``ValueError`` where there are no positives or the likeness is no cosine."""
     combined = []
-    for part in parts:
-        if not isinstance(part, ScoreTerm) or not 1 <= positives <= len(part.queries):
+    for term in terms:
+        if not isinstance(term, ScoreTerm) or not 1 <= positives <= len(term.queries):
             raise ValueError("several queries are one only by the cosine, and one must be wanted")
-        wanted, unwanted = part.queries[:positives], part.queries[positives:]
-        mean = wanted.mean(axis=0)
-        if len(unwanted):
-            mean = mean - NEGATIVE_WEIGHT * unwanted.mean(axis=0)
-        length = np.linalg.norm(wanted, axis=1).mean()
-        combined.append(ScoreTerm(part.of, part.rows, normalise(mean[None]) * length, part.scale))
+        liked, negatives = term.queries[:positives], term.queries[positives:]
+        mean = liked.mean(axis=0)
+        if len(negatives):
+            mean = mean - NEGATIVE_WEIGHT * negatives.mean(axis=0)
+        length = np.linalg.norm(liked, axis=1).mean()
+        combined.append(ScoreTerm(term.of, term.rows, normalise(mean[None]) * length, term.scale))
     return combined
 
 
 def nearest(
-    parts: Sequence[ScoreTerm | JaccardTerm],
-    query: int,
-    n: int,
-    rows: np.ndarray | None,
-    scores: np.ndarray,
+    terms: Terms, query: int, n: int, rows: np.ndarray | None, scores: np.ndarray
 ) -> np.ndarray:
     """Positions, ascending, of all that may be among the ``n`` best for one query. ``scores``,
     float32 ``(1, M)``, belong to ``rows`` of the index, or to all; they are zero, or minus infinity
-    for what is not to be answered, and are changed.
-
-    The part that takes longest to read is left out for rows that it cannot bring among the best,
-    as in the threshold algorithm (Fagin, Lotem and Naor 2001): nothing is lost by it.
-    """
-    *others, last = sorted(parts, key=lambda part: part.width)
+    for what is left out, and are changed. The term that takes longest to read is spared where it
+    cannot matter (the threshold algorithm: Fagin, Lotem and Naor 2001)."""
+    *others, last = sorted(terms, key=lambda term: term.width)
     one = slice(query, query + 1)
-    for part in others:
-        part.add_to(scores, one, rows)
+    for term in others:
+        term.add_to(scores, one, rows)
     if others and n < scores.shape[1] * FEW_LEFT and (most := last.most(query)) <= LITTLE:
         # The n-th of some that are good already is at most the n-th best of all.
         good = top_k_candidates(scores[0], n)
@@ -249,28 +234,25 @@ def nearest(
     return top_k_candidates(scores[0], n)
 
 
-def best_among(
-    parts: Sequence[ScoreTerm | JaccardTerm], query: int, rows: np.ndarray, n: int
-) -> Hits:
+def best_among(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:
     """The ``n`` best of some candidates for one query. ``rows`` ascend."""
-    if len(rows) * sum(part.width for part in parts) > FEW_BYTES:
-        rows = rows[nearest(parts, query, n, rows, np.zeros((1, len(rows)), np.float32))]
-    return best(parts, query, rows, n)
+    if len(rows) * sum(term.width for term in terms) > FEW_BYTES:
+        rows = rows[nearest(terms, query, n, rows, np.zeros((1, len(rows)), np.float32))]
+    return best(terms, query, rows, n)
 
 
-def best(parts: Sequence[ScoreTerm | JaccardTerm], query: int, rows: np.ndarray, n: int) -> Hits:
+def best(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:
     """The best of some rows, which ascend, with likenesses computed exactly."""
-    exact = parts[0].exact(rows, query)
-    for part in parts[1:]:
-        exact += part.exact(rows, query)
+    exact = terms[0].exact(rows, query)
+    for term in terms[1:]:
+        exact += term.exact(rows, query)
     order = (-exact).argsort(kind="stable")[:n]
     similarities = np.maximum(np.minimum(exact[order], 1.0), -1.0).astype(np.float32)
     return Hits(rows[order], similarities)
 
 
 def top_k_candidates(scores: np.ndarray, n: int) -> np.ndarray:
-    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once they are
-    computed exactly. Takes time linear in their number."""
+    """Positions, ascending, of all ``scores`` that may be among the ``n`` greatest once exact."""
     if n >= len(scores):
         return np.arange(len(scores))
     least = np.partition(scores, len(scores) - n)[len(scores) - n]

@@ -1,35 +1,31 @@
-"""How the rows of an index lie on disk: as float32, or shorter and a little less exact.
+"""How the rows of an index lie on disk, and how they are reduced before.
 
-``float16`` keeps 11 bits of each number. ``int8`` keeps 8, which take the row's greatest absolute
-value to 127, and one scale a row, which gives the row its length back: a row a little too long
-would seem a little more like everything. Storing what was read back changes nothing any more.
+Rows are float32, or shorter and a little less exact: ``float16`` keeps 11 bits of each number,
+``int8`` 8 bits and one scale a row, which gives the row its length back, since a row a little too
+long would seem a little more like everything. Storing what was read back changes nothing any more.
 """
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fitting_room.imaging.features import normalise
+
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 #: From the most exact to the least.
 STORAGES = (FLOAT32, FLOAT16, INT8)
 KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8}
-#: Rows that are gathered at once from a mapped file.
-TAKEN_AT_ONCE = 256
-#: Bytes that are written at once. Linux keeps in one piece what was written in one, and maps the
-#: whole piece where a row of it is asked for: up to 2 MB for 5 KB.
-WRITTEN_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out:
-    ``rows[some]``. ``scales`` is float32 ``(N,)`` for int8."""
+    """Rows ``(N, D)`` of another kind than float32, which are float32 once they are taken out.
+    ``scales`` is float32 ``(N,)`` for int8."""
 
     raw: np.ndarray
     scales: np.ndarray | None = None
@@ -47,33 +43,18 @@ class Rows:
             values *= np.asarray(self.scales[rows])[..., None]
         return values
 
+    def __setitem__(self, rows: slice, values: np.ndarray) -> None:
+        self.raw[rows], scales = stored(values, FLOAT16 if self.scales is None else INT8)
+        if self.scales is not None:
+            self.scales[rows] = scales
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
+_Opener = Callable[[Path, type[np.generic], tuple[int, ...]], np.ndarray]
 #: Rows of float32, or ones that are as soon as they are taken out.
 Matrix = np.ndarray | Rows
-
-
-def release(*arrays: Matrix) -> None:
-    """Let go of the memory of mapped arrays that were read, where the system can: it counts as the
-    process's own until somebody else needs it. They are read again when they are asked for."""
-    for array in arrays:
-        held: Any = array.raw if isinstance(array, Rows) else array
-        while isinstance(held, np.ndarray):
-            held = held.base
-        if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            held.madvise(mmap.MADV_DONTNEED)
-
-
-def taken(rows: Matrix, wanted: np.ndarray) -> np.ndarray:
-    """Some rows of a large file, ``wanted`` by their numbers, gathered a few at a time: the system
-    maps much around each."""
-    parts = [np.asarray(rows[:0])]
-    for start in range(0, len(wanted), TAKEN_AT_ONCE):
-        parts.append(np.asarray(rows[wanted[start : start + TAKEN_AT_ONCE]]))
-        release(rows)
-    return np.concatenate(parts)
 
 
 def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -90,36 +71,74 @@ def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | N
     return rounded, np.where(scales > 0, scales, 1).astype(np.float32)
 
 
-class RowsWriter:
-    """Writes rows to a ``.npy`` file one block after the other, through the system's cache and not
-    through mapped memory, which would count as the process's own. Left before ``count`` rows were
-    written, it raises ``ValueError``."""
+def new_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk, mapped to be written."""
+    return np.lib.format.open_memmap(path, "w+", np.dtype(kind), shape=shape)
 
-    def __init__(self, path: Path, kind: type[np.generic], count: int, width: int | None) -> None:
-        self._path, self._kind = path, np.dtype(kind)
-        self._shape = (count,) if width is None else (count, width)
-        self._written = 0
 
-    def __enter__(self) -> RowsWriter:
-        self._file = self._path.open("wb")
-        header = {
-            "descr": np.lib.format.dtype_to_descr(self._kind),
-            "fortran_order": False,
-            "shape": self._shape,
-        }
-        np.lib.format.write_array_header_1_0(self._file, header)
-        return self
+def mapped_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
+    """An array on disk, mapped. Raises ``ValueError`` where the file holds anything else."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(array, np.ndarray):  # an archive under the name of an array
+        raise ValueError(f"{path.name} is no array")
+    if array.dtype != kind or array.shape != shape:
+        raise ValueError(f"{path.name} holds {array.dtype} {array.shape}")
+    return array
 
-    def append(self, rows: np.ndarray) -> None:
-        """Write some rows; they are converted to the file's kind."""
-        if rows.shape[1:] != self._shape[1:]:
-            raise ValueError(f"rows of {rows.shape[1:]} for a file of {self._shape[1:]}")
-        data = np.ascontiguousarray(rows, self._kind).reshape(-1).view(np.uint8).data
-        for start in range(0, len(data), WRITTEN_AT_ONCE):
-            self._file.write(data[start : start + WRITTEN_AT_ONCE])
-        self._written += len(rows)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        if kind is None and self._written != self._shape[0]:
-            raise ValueError(f"{self._written} rows for {self._shape[0]} items")
+def mapped_rows(
+    path: Path, storage: str, shape: tuple[int, int], array: _Opener = mapped_array
+) -> Matrix:
+    """Rows ``(N, D)`` on disk, mapped, or with :func:`new_array` to be written by ``rows[start:end]
+    = block``, float32. Raises ``ValueError`` where the files hold anything else."""
+    raw = array(path, KINDS[storage], shape)
+    if storage == FLOAT32:
+        return raw
+    # Of 8 bits, the scales have a file of their own.
+    scales = path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
+    return Rows(raw, array(scales, np.float32, shape[:1]) if storage == INT8 else None)
+
+
+class ReductionError(ValueError):
+    """A PCA to more dimensions than there are pictures or numbers in an embedding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PCA:
+    """A linear reduction: ``x -> normalise((x - mean) @ components.T)``. ``components`` is float32
+    ``(d, D)``, ``mean`` ``(D,)``; ``fitted_on`` counts the embeddings it was learned from."""
+
+    mean: np.ndarray
+    components: np.ndarray
+    fitted_on: int
+
+    @classmethod
+    def fit(cls, vectors: np.ndarray, dimension: int) -> PCA:
+        """Learn the ``dimension`` directions of greatest variance. Raises
+        :class:`ReductionError` when there are fewer embeddings, or they have fewer dimensions."""
+        from sklearn import decomposition
+
+        if dimension < 1 or dimension > min(vectors.shape):
+            raise ReductionError(
+                f"--pca {dimension} needs at least that many pictures, of at least that many "
+                f"dimensions; there are {vectors.shape[0]} of {vectors.shape[1]}."
+            )
+        fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
+        components = np.asarray(fitted.components_, np.float32)
+        return cls(np.asarray(fitted.mean_, np.float32), components, len(vectors))
+
+    @classmethod
+    def load(cls, path: Path) -> PCA:
+        """Read what :meth:`save` wrote. Raises ``ValueError``, ``KeyError`` or ``BadZipFile``."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(file["mean"], file["components"], int(file["fitted_on"]))
+
+    def save(self, path: Path) -> None:
+        np.savez(path, mean=self.mean, components=self.components, fitted_on=self.fitted_on)
+
+    @property
+    def dimension(self) -> int:
+        return len(self.components)
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        return normalise((vectors - self.mean) @ self.components.T)

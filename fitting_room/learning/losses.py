@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import torch
 
 # Chosen by evaluation: docs/relevance.md.
-#: How much a column's loss counts beside the others; 1 where nothing is said.
+#: How much a column's loss counts beside the others, where that is not 1.
 COLUMN_WEIGHTS: Mapping[str, float] = {"gender": 1.75}
 #: What cosines are divided by before a softmax.
 TEMPERATURE = 1 / 16
@@ -25,54 +27,24 @@ class LossError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss for one column. ``make`` takes the number of labels and the length of an embedding and
-    answers a module of pytorch-metric-learning; ``mine``, if any, makes its miner. ``proxies``
-    fetches from the module a row for each label; without it the labels' mean embeddings serve."""
+    """A loss for one column. ``make`` takes the library's losses, the number of labels and the
+    length of an embedding; ``mine``, if any, takes its miners. ``proxies`` fetches a row for each
+    label from what was made; without it the labels' mean embeddings serve."""
 
     name: str
-    make: Callable[[int, int], torch.nn.Module]
-    mine: Callable[[], torch.nn.Module] | None = None
+    make: Callable[[Any, int, int], Any]
+    mine: Callable[[Any], Any] | None = None
     proxies: Callable[[Any], torch.Tensor] | None = None
 
 
-def _normalised_softmax(labels: int, dimension: int) -> torch.nn.Module:
+def _normalised_softmax(losses: Any, labels: int, dimension: int) -> Any:
     import torch
-    from pytorch_metric_learning import losses
 
     # Its own start, deviation 1, would need a learning rate of its own to get anywhere.
     start = partial(torch.nn.init.normal_, std=0.6 / math.sqrt(dimension))
-    made: torch.nn.Module = losses.NormalizedSoftmaxLoss(
+    return losses.NormalizedSoftmaxLoss(
         labels, dimension, temperature=TEMPERATURE, weight_init_func=start
     )
-    return made
-
-
-def _proxy_anchor(labels: int, dimension: int) -> torch.nn.Module:
-    from pytorch_metric_learning import losses
-
-    made: torch.nn.Module = losses.ProxyAnchorLoss(labels, dimension)
-    return made
-
-
-def _supcon(labels: int, dimension: int) -> torch.nn.Module:  # noqa: ARG001
-    from pytorch_metric_learning import losses
-
-    made: torch.nn.Module = losses.SupConLoss(temperature=0.1)
-    return made
-
-
-def _multi_similarity(labels: int, dimension: int) -> torch.nn.Module:  # noqa: ARG001
-    from pytorch_metric_learning import losses
-
-    made: torch.nn.Module = losses.MultiSimilarityLoss()
-    return made
-
-
-def _multi_similarity_miner() -> torch.nn.Module:
-    from pytorch_metric_learning import miners
-
-    made: torch.nn.Module = miners.MultiSimilarityMiner()
-    return made
 
 
 #: The losses by name. A new one is one entry here.
@@ -82,11 +54,19 @@ LOSSES: Mapping[str, Loss] = {
         # Zhai and Wu 2019, "Classification is a strong baseline for deep metric learning".
         Loss("proxies", _normalised_softmax, proxies=lambda module: module.W.t()),
         # Kim et al. 2020, "Proxy Anchor loss for deep metric learning".
-        Loss("proxy_anchor", _proxy_anchor, proxies=lambda module: module.proxies),
+        Loss(
+            "proxy_anchor",
+            lambda losses, labels, dimension: losses.ProxyAnchorLoss(labels, dimension),
+            proxies=lambda module: module.proxies,
+        ),
         # Khosla et al. 2020, "Supervised contrastive learning".
-        Loss("supcon", _supcon),
+        Loss("supcon", lambda losses, *_: losses.SupConLoss(temperature=0.1)),
         # Wang et al. 2019, "Multi-similarity loss with general pair weighting".
-        Loss("multi_similarity", _multi_similarity, mine=_multi_similarity_miner),
+        Loss(
+            "multi_similarity",
+            lambda losses, *_: losses.MultiSimilarityLoss(),
+            mine=lambda miners: miners.MultiSimilarityMiner(),
+        ),
     )
 }
 
@@ -97,46 +77,47 @@ class ColumnLosses:
     def __init__(
         self, loss: Loss, labels: Mapping[str, tuple[str, ...]], dimension: int, device: str = "cpu"
     ) -> None:
-        self._loss = loss
-        self.weights = {column: COLUMN_WEIGHTS.get(column, 1.0) for column in labels}
         try:
-            self._modules = {
-                column: loss.make(len(values), dimension).to(device)
-                for column, values in labels.items()
-            }
-            self._miner = None if loss.mine is None else loss.mine()
+            from pytorch_metric_learning import losses, miners
         except ModuleNotFoundError as error:
             raise LossError(
                 f"Training needs {error.name}. Run: pip install pytorch-metric-learning"
             ) from error
+        self._loss = loss
+        self._miner = None if loss.mine is None else loss.mine(miners)
+        self._modules = {
+            column: loss.make(losses, len(values), dimension).to(device)
+            for column, values in labels.items()
+        }
+        self.weights = {column: COLUMN_WEIGHTS.get(column, 1.0) for column in labels}
 
     def parameters(self) -> list[torch.nn.Parameter]:
         return [p for module in self._modules.values() for p in module.parameters()]
 
-    def __call__(self, embeddings: torch.Tensor, codes: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def __call__(self, embeddings: torch.Tensor, codes: Mapping[str, np.ndarray]) -> torch.Tensor:
         """The weighted sum over the columns for unit ``embeddings`` ``(B, E)`` and the places of
         their labels, int64 ``(B,)`` each; items without a label (-1) have no part in its column's
         loss."""
+        import torch
+
         total = embeddings.sum() * 0
         for column, module in self._modules.items():
             known = codes[column] >= 0
-            count = int(known.sum())
-            if count == 0:
+            if not known.any():
                 continue
-            some, labels = embeddings, codes[column]
-            if count < len(known):
-                some, labels = embeddings[known], labels[known]
-            pairs = None if self._miner is None else self._miner(some, labels)
-            total = total + self.weights[column] * module(some, labels, pairs)
+            labelled = embeddings if known.all() else embeddings[known]
+            labels = torch.from_numpy(codes[column][known]).to(embeddings.device)
+            pairs = None if self._miner is None else self._miner(labelled, labels)
+            total = total + self.weights[column] * module(labelled, labels, pairs)
         return total
 
     def of_photographs(
         self,
         photographs: torch.Tensor,
-        allowed: torch.Tensor,
+        allowed: np.ndarray,
         column: str,
         items: torch.Tensor,
-        codes: torch.Tensor,
+        codes: np.ndarray,
     ) -> torch.Tensor:
         """``-log`` of the probability that a photograph is of one of the labels it may have.
 
@@ -149,12 +130,13 @@ class ColumnLosses:
         if proxies is None:
             known = codes >= 0
             proxies, allowed = items[known], allowed[:, codes[known]]
-            some = allowed.any(dim=1)
-            photographs, allowed = photographs[some], allowed[some]
+            answerable = allowed.any(axis=1)
+            photographs, allowed = photographs[answerable], allowed[answerable]
             if len(photographs) == 0:
                 return items.sum() * 0
-        likely = torch.log_softmax(photographs @ proxies.T / TEMPERATURE, dim=1)
-        return -likely.masked_fill(~allowed, -torch.inf).logsumexp(dim=1).mean()
+        log_probabilities = torch.log_softmax(photographs @ proxies.T / TEMPERATURE, dim=1)
+        forbidden = torch.from_numpy(~allowed)
+        return -log_probabilities.masked_fill(forbidden, -torch.inf).logsumexp(dim=1).mean()
 
     def proxies(self, column: str) -> torch.Tensor | None:
         """Unit rows ``(labels, E)``, or ``None`` with a loss that learns none."""

@@ -1,9 +1,8 @@
 """Near-duplicates of a catalogue, as groups to review.
 
-Every pair of items is considered, but few are compared in full. Between rows of length 1 a cosine
-is a distance, and a distance never grows when rows are projected onto a few directions, with what
-that leaves out as one more number. So pairs that are far apart there are far apart altogether, and
-only the rest is compared in full: nothing is missed, and memory holds one block of pairs.
+A distance never grows when rows are projected onto a few directions, with the length of what that
+leaves out as one more number. So pairs that are far apart there are far apart altogether, and only
+the others are compared in full: nothing is missed, and memory holds one block of pairs.
 """
 
 from __future__ import annotations

@@ -3,11 +3,8 @@
 The embedding of a picture is the mean of the network's last feature maps over its places, so the
 cosine of two embeddings is a sum over pairs of places, one of either picture (Stylianou, Souvenir
 and Pless 2019, "Visualizing Deep Similarity Networks"). The sum over all pairs with one place is
-that place's share of the cosine: nothing is fitted or estimated, and the shares of all places of a
-picture add up to the cosine itself.
-
-This is the network's own view. A PCA or a head comes after the mean, where places are gone; an
-explanation says so where there is one.
+that place's share of the cosine: nothing is fitted or estimated. A PCA or a head comes after the
+mean, where places are gone; an explanation says so where there is one.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.index.head import Head
@@ -220,15 +217,10 @@ def _note(reduced: bool, head: Head | None) -> str:
         "Warm places are those that the network's comparison of the two pictures rests on; each "
         "place counts by what it has in common with the whole of the other picture."
     )
-    steps = ["reduced"] * reduced
-    if head is not None:
-        steps.append("weighted by what was learned from this catalogue")
-    if not steps:
-        return text
-    return (
-        f"{text} It is the network's own view: what it sees is then {' and '.join(steps)}, which "
-        "has no places."
-    )
+    learned = ["weighted by what was learned from this catalogue"] if head is not None else []
+    steps = " and ".join(["reduced"] * reduced + learned)
+    view = f" It is the network's own view: what it sees is then {steps}, which has no places."
+    return text + view if steps else text
 
 
 def spoken(column: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.index.calibration import describe_share
 from fitting_room.search.searcher import Match
 
@@ -146,16 +146,14 @@ def _put(
 
 def _lines(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int, count: int) -> list[str]:
     """A text in at most ``count`` lines of ``width`` pixels; what does not fit is cut off."""
-    lines: list[str] = []
-    words = text[:300].split()
-    while words and len(lines) < count - 1:
-        line = words.pop(0)
-        while words and draw.textlength(f"{line} {words[0]}", font) <= width:
-            line += " " + words.pop(0)
-        lines.append(_cut(draw, line, font, width))
-    if words:
-        lines.append(_cut(draw, " ".join(words), font, width))
-    return lines
+    lines = [""]
+    for word in text[:300].split():
+        longer = f"{lines[-1]} {word}".strip()
+        if not lines[-1] or len(lines) == count or draw.textlength(longer, font) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [_cut(draw, line, font, width) for line in lines]
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, font: Font, width: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,12 +13,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS, CatalogueError, open_store
-from fitting_room.catalogue.image_store import PictureStore
+from fitting_room.catalogue.catalogue import CatalogueError, open_store
+from fitting_room.catalogue.image_store import ImageStore
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
-from fitting_room.index.index import Index, Where
+from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.util.aliases import old_attribute, old_keywords
 
@@ -69,9 +71,6 @@ class Searcher:
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
         self._lock = threading.Lock()
-        self._store: PictureStore | None = None
-        self._rows: dict[str, int] | None = None
-        self._names: pd.Series[str] | None = None
 
     @property
     def embedder(self) -> Embedder:
@@ -94,9 +93,8 @@ class Searcher:
         return self.embedder.embed([self.open_picture(picture) for picture in pictures])
 
     def describe(self, pictures: Sequence[Picture]) -> list[Features]:
-        """Features of query pictures. A photograph, with surroundings instead of a plain
-        background, is embedded in several cuts where most of the catalogue's pictures have a plain
-        background. Raises ``ImageRejected``."""
+        """Features of query pictures; of a photograph in several cuts where most of the catalogue
+        has a plain background. Raises ``ImageRejected``."""
         opened = [self.open_picture(picture) for picture in pictures]
         return self.embedder.describe(opened, views=self.index.mostly_plain_background)
 
@@ -115,7 +113,7 @@ class Searcher:
         n: int = 12,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
         fold: bool = False,
         negatives: Sequence[Features] = (),
         without: Collection[str] = (),
@@ -152,57 +150,48 @@ class Searcher:
         n: int = 12,
         where: Where | None = None,
         *,
-        options: SimilarityOptions = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions = DEFAULT_OPTIONS,
     ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
-        """:meth:`search` for any number of pictures, in their order, with bounded memory and on
-        all cores. A picture that cannot be used comes back with the reason.
-
-        Raises ``FilterError`` for an unknown column, before any picture is opened.
-        """
+        """:meth:`search` for any number of pictures, as :meth:`describe_many` takes them. Raises
+        ``FilterError`` for an unknown column, before any picture is opened."""
         if where:
             self.index.mask(where)
         for picture, outcome in self.describe_many(pictures):
-            if isinstance(outcome, Features):
-                yield picture, self.search(outcome, n, where, options=options)
-            else:
+            if isinstance(outcome, ImageRejected):
                 yield picture, outcome
+            else:
+                yield picture, self.search(outcome, n, where, options=options)
 
     @old_keywords
     def matches(
         self,
         hits: Hits,
-        options: SimilarityOptions | None = SimilarityOptions(),  # noqa: B008  (frozen)
+        options: SimilarityOptions | None = DEFAULT_OPTIONS,
         *,
         plain_background: bool = True,
         others: Sequence[Sequence[int]] | None = None,
     ) -> list[Match]:
-        """Hits with what the catalogue says of them. Their expected precision is that of
-        ``options``, for a query with a plain background or for a photograph; without ``options``
-        they have none. ``others`` are the rows folded into each hit."""
+        """Hits with what the catalogue says of them, and with their expected precision for
+        ``options``, if any. ``others`` are the rows folded into each hit."""
         records = self.index.items.iloc[hits.rows].to_dict("records")
         columns, ids = self.attributes, self.index.items["id"]
         matches = []
         for place, (row, record) in enumerate(zip(hits.rows.tolist(), records, strict=True)):
             similarity, image = float(hits.similarities[place]), str(record["image"])
             attributes = {c: str(record[c]) for c in columns if not pd.isna(record[c])}
-            precision = options and self.index.expected_precision(
-                similarity, options, plain_background=plain_background
-            )
-            folded = tuple(str(ids.iloc[row]) for row in others[place]) if others else ()
-            path = self._path(image)
-            matches.append(
-                Match(
-                    str(record["id"]), row, similarity, path, image, attributes, precision, folded
+            match = Match(str(record["id"]), row, similarity, self._path(image), image, attributes)
+            if options is not None:
+                precision = self.index.expected_precision(
+                    similarity, options, plain_background=plain_background
                 )
-            )
+                match = replace(match, expected_precision=precision)
+            if others is not None:
+                match = replace(match, others=tuple(str(ids.iloc[row]) for row in others[place]))
+            matches.append(match)
         return matches
 
     def row(self, item: str) -> int | None:
         """The row of the index that holds the item of that id, or ``None``."""
-        with self._lock:
-            if self._rows is None:
-                ids = self.index.items["id"].astype(str)
-                self._rows = {item: row for row, item in enumerate(ids)}
         return self._rows.get(item)
 
     def item(self, item: str) -> Match | None:
@@ -213,9 +202,8 @@ class Searcher:
         return self.matches(Hits(np.array([row]), np.ones(1, np.float32)), None)[0]
 
     def is_out_of_catalogue(self, matches: Sequence[Match], query: Features | None = None) -> bool:
-        """Whether nothing in the catalogue is close to ``query``, of which these are the matches:
-        it is a photograph of something else altogether, or even the best match's expected
-        precision is low."""
+        """Whether nothing in the catalogue is close to the query of these matches: it is a
+        photograph of something else, or even the best match's expected precision is low."""
         if query is not None and self.index.is_out_of_catalogue(query, [m.row for m in matches]):
             return True
         measured = [m.expected_precision for m in matches if m.expected_precision is not None]
@@ -225,15 +213,12 @@ class Searcher:
 
     @property
     def catalogue_location(self) -> Path:
-        return Path(self.index.manifest["catalogue"]["location"])
+        return Path(self.index.manifest.catalogue.location)
 
-    @property
-    def store(self) -> PictureStore:
+    @cached_property
+    def store(self) -> ImageStore:
         """The catalogue's pictures. Raises ``CatalogueError`` when they are not there any more."""
-        with self._lock:
-            if self._store is None:
-                self._store = open_store(self.catalogue_location)
-            return self._store
+        return open_store(self.catalogue_location)
 
     def picture(self, image: str) -> bytes:
         """The bytes of the catalogue's picture of that name (a match's ``image``). Raises
@@ -246,11 +231,6 @@ class Searcher:
     def named(self, words: Sequence[str]) -> np.ndarray:
         """Which items have all of these words in their name or their id, in either case; bool
         ``(N,)``."""
-        with self._lock:
-            if self._names is None:
-                columns = [c for c in ("id", *NAME_COLUMNS) if c in self.index.items]
-                texts = self.index.items[columns].astype("string").fillna("")
-                self._names = texts.agg(" ".join, axis=1).str.casefold()
         mask = np.ones(len(self.index), bool)
         for word in words:
             mask &= self._names.str.contains(word.casefold(), regex=False).to_numpy(dtype=bool)
@@ -264,6 +244,16 @@ class Searcher:
     def attributes(self) -> list[str]:
         """The catalogue's columns that describe the items."""
         return [column for column in self.index.filter_columns if column != "id"]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {str(item): row for row, item in enumerate(self.index.items["id"])}
+
+    @cached_property
+    def _names(self) -> pd.Series[str]:
+        columns = [c for c in ("id", *NAME_COLUMNS) if c in self.index.items]
+        texts = self.index.items[columns].astype("string").fillna("")
+        return texts.agg(" ".join, axis=1).str.casefold()
 
     def _as_queries(
         self, query: Picture | Features | np.ndarray | Sequence[Features]

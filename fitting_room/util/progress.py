@@ -1,4 +1,4 @@
-"""How far a long task has come, told to whoever listens: a terminal, a page, nobody."""
+"""How far a long task has come, reported to a terminal, a page or nobody."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to go at the rate so far; ``None`` while that cannot be told."""
+        """Seconds to go at the rate so far; ``None`` while it is unknown."""
         return max(0, self.total - self.done) / self.rate if self.rate and self.total else None
 
 
@@ -37,7 +37,7 @@ Listener = Callable[[Progress], None]
 
 
 def ignore(_: Progress) -> None:
-    """The listener that does not listen."""
+    """The listener of tasks whose progress nobody follows."""
 
 
 @dataclass(slots=True)

@@ -18,13 +18,18 @@ from fitting_room.build import builder, checkpoint
 from fitting_room.build.builder import BuildError, BuildSummary, build_index
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.embedder import Embedder
+from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
 from fitting_room.imaging.features import normalise
+from fitting_room.index.data import CURRENT, current_version
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import ITEMS, MANIFEST, VECTORS, IndexUnusable, file_entry
-from fitting_room.index.reduction import ReductionError
+from fitting_room.index.manifest import DESCRIPTORS, ITEMS, MANIFEST, VECTORS, IndexUnusable
+from fitting_room.index.vectors import ReductionError
+from fitting_room.settings import Settings
+from fitting_room.util.files import sha256_of
 from fitting_room.util.progress import Listener, Progress, ignore
 from tests.conftest import COLOURS, PROJECT, colour_embedder, picture_bytes
+from tests.ui.app.heads import headed_index
 
 
 @pytest.fixture
@@ -78,6 +83,14 @@ def assert_right(folder: Path, shop: Path) -> None:
     if index.pca is not None:
         expected = index.pca(expected)
     np.testing.assert_allclose(index.vectors, expected, atol=1e-5)
+
+
+def forge(path: Path) -> None:
+    """Make the manifest agree with a file of an index that was changed."""
+    manifest = path.with_name(MANIFEST)
+    values = json.loads(manifest.read_text("utf-8"))
+    values["files"][path.name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+    manifest.write_text(json.dumps(values), "utf-8")
 
 
 def beside(folder: Path) -> set[str]:
@@ -193,7 +206,7 @@ def test_a_catalogue_that_moved_is_not_embedded_again(shop: Path, folder: Path) 
     moved = shutil.move(shop, shop.with_name("elsewhere"))
     summary, seen = build(moved, folder)
     assert (seen, summary.reused) == (0, 10)
-    assert Index.open(folder).manifest["catalogue"]["location"] == str(moved)
+    assert Index.open(folder).manifest.catalogue.location == str(moved)
 
 
 def test_one_picture_under_several_ids_is_several_items(shop: Path, folder: Path) -> None:
@@ -272,12 +285,12 @@ def test_a_build_may_be_interrupted_again_and_again(shop: Path, folder: Path) ->
 
 def test_an_interrupted_build_leaves_the_old_index_as_it_was(shop: Path, folder: Path) -> None:
     build(shop, folder)
-    before = (folder / MANIFEST).read_bytes()
+    before = (current_version(folder) / MANIFEST).read_bytes()
     for number in range(1, 11):
         picture(shop, number).write_bytes(picture_bytes("gold", size=(50 + number, 80)))
     with pytest.raises(KeyboardInterrupt):
         build(shop, folder, listener=stop_after(4))
-    assert (folder / MANIFEST).read_bytes() == before
+    assert (current_version(folder) / MANIFEST).read_bytes() == before
     Index.open(folder).verify()
 
 
@@ -304,14 +317,14 @@ def test_an_interrupted_build_of_another_network_is_not_gone_on_with(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fitting_room import journal
-from fitting_room.builder import build_index
-from fitting_room.catalogue import load_catalogue
-from fitting_room.images import ImageLimits
+from fitting_room.build import checkpoint
+from fitting_room.build.builder import build_index
+from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.imaging.decode import ImageLimits
 from tests.conftest import colour_embedder
 
 shop, folder, unit, done = sys.argv[1:]
-journal.FLUSH_EVERY = 2
+checkpoint.FLUSH_EVERY = 2
 
 def listener(progress):
     if progress.unit == unit and progress.done == int(done):
@@ -408,10 +421,10 @@ def test_a_reduction_is_learned_anew_when_the_catalogue_has_outgrown_it(
 
 def test_a_reduction_that_fails_leaves_the_old_index(shop: Path, folder: Path) -> None:
     build(shop, folder)
-    before = (folder / MANIFEST).read_bytes()
+    before = (current_version(folder) / MANIFEST).read_bytes()
     with pytest.raises(ReductionError, match="--pca 5"):
         build(shop, folder, pca=5)  # the embeddings have 4 numbers
-    assert (folder / MANIFEST).read_bytes() == before
+    assert (current_version(folder) / MANIFEST).read_bytes() == before
 
 
 def test_a_reduction_to_more_numbers_than_pictures_is_refused(shop: Path, folder: Path) -> None:
@@ -444,8 +457,8 @@ def test_bad_pictures_are_named_and_left_out(shop: Path, folder: Path) -> None:
     assert all(reason for _, reason in summary.failures)
     index = Index.open(folder)
     assert index.items["id"].tolist() == ["1", "2", "4", "5", "6", "8", "9", "10"]
-    assert [failure["id"] for failure in index.manifest["failures"]] == ["3", "7"]
-    assert index.manifest["counts"]["failed"] == 2
+    assert [failure["id"] for failure in index.manifest.failures] == ["3", "7"]
+    assert index.manifest.counts.failed == 2
     np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, atol=1e-5)
 
 
@@ -477,12 +490,12 @@ def test_a_picture_beyond_the_limits_is_left_out(shop: Path, folder: Path) -> No
 
 def test_without_a_single_good_picture_there_is_no_index(shop: Path, folder: Path) -> None:
     build(shop, folder)
-    before = (folder / MANIFEST).read_bytes()
+    before = (current_version(folder) / MANIFEST).read_bytes()
     for number in range(1, 11):
         picture(shop, number).write_bytes(b"no picture")
     with pytest.raises(BuildError, match="None of the catalogue's pictures"):
         build(shop, folder)
-    assert (folder / MANIFEST).read_bytes() == before
+    assert (current_version(folder) / MANIFEST).read_bytes() == before
 
 
 def test_two_builds_of_one_index_at_once_are_refused(shop: Path, folder: Path) -> None:
@@ -506,15 +519,16 @@ def test_two_builds_of_one_index_at_once_are_refused(shop: Path, folder: Path) -
 @pytest.mark.parametrize("name", [VECTORS, MANIFEST, "items.parquet"])
 def test_a_damaged_index_is_built_anew(shop: Path, folder: Path, name: str) -> None:
     build(shop, folder)
-    data = bytearray((folder / name).read_bytes())
+    path = current_version(folder) / name
+    data = bytearray(path.read_bytes())
     data[-10] ^= 255
-    (folder / name).write_bytes(data)
+    path.write_bytes(data)
     summary, seen = build(shop, folder)
     assert (seen, summary.items, summary.reused) == (10, 10, 0)
     assert_right(folder, shop)
 
 
-def test_a_torn_journal_costs_only_what_it_held(
+def test_a_torn_checkpoint_costs_only_what_it_held(
     shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "FLUSH_EVERY", 2)
@@ -569,8 +583,8 @@ def test_many_failures_are_counted_and_the_first_named(
     assert (summary.items, summary.failed) == (6, 4)
     assert [item for item, _ in summary.failures] == ["2", "3"]
     manifest = Index.open(folder).manifest
-    assert manifest["counts"]["failed"] == 4
-    assert [failure["id"] for failure in manifest["failures"]] == ["2", "3"]
+    assert manifest.counts.failed == 4
+    assert [failure["id"] for failure in manifest.failures] == ["2", "3"]
 
 
 @pytest.mark.parametrize("digest", ["", "none", "g" * 32, "0" * 30, "00 " * 10 + "00"])
@@ -580,10 +594,111 @@ def test_an_index_with_other_things_than_digests_is_not_built_upon(
     build(shop, folder)
     items = Index.open(folder).items
     items.loc[3, "digest"] = digest
-    items.to_parquet(folder / ITEMS, index=False)
-    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-    manifest["files"][ITEMS] = file_entry(folder / ITEMS)
-    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    path = current_version(folder) / ITEMS
+    items.to_parquet(path, index=False)
+    forge(path)
     _, seen = build(shop, folder)
     assert seen == 10
     assert_right(folder, shop)
+
+
+# --- the format before ------------------------------------------------------------------------
+
+
+def make_old(folder: Path) -> None:
+    """Turn an index into one of format 3: its files lie in the folder itself, with other names for
+    what finds candidates, and the manifest has other words."""
+    version = current_version(folder)
+    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    manifest["format_version"] = 3
+    manifest["counts"]["studio"] = manifest["counts"].pop("plain_background")
+    (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    for path in version.iterdir():
+        path.rename(folder / path.name)
+    version.rmdir()
+    (folder / CURRENT).unlink()
+
+
+def test_an_index_of_the_old_format_asks_for_a_rebuild(shop: Path, folder: Path) -> None:
+    build(shop, folder)
+    make_old(folder)
+    with pytest.raises(IndexUnusable, match=r"old format 3; build it again.*fitting-room build"):
+        Index.open(folder)
+
+
+@pytest.mark.parametrize("pca", [None, 2])
+def test_a_build_takes_over_the_embeddings_of_the_old_format(
+    shop: Path, folder: Path, pca: int | None
+) -> None:
+    build(shop, folder, pca=pca)
+    old = Index.open(folder)
+    make_old(folder)
+    _add_one(shop)
+    summary, seen = build(shop, folder, pca=pca)
+    assert (seen, summary.items, summary.reused) == (1, 11, 10)
+    assert_right(folder, shop)
+    new = Index.open(folder)
+    np.testing.assert_array_equal(new.vectors[:10], old.vectors)
+    np.testing.assert_array_equal(new.descriptors[:10], old.descriptors)
+    assert new.manifest.counts.plain_background == old.manifest.counts.plain_background
+    # The old files are gone.
+    version = current_version(folder)
+    assert {path.name for path in folder.iterdir()} == {CURRENT, version.name}
+
+
+def test_a_head_and_a_calibration_of_the_old_format_are_kept(
+    demo_fitting_room: FittingRoom, settings: Settings, tmp_path: Path
+) -> None:
+    folder = headed_index(demo_fitting_room.index, tmp_path / "index")
+    old = Index.open(folder)
+    make_old(folder)
+    catalogue = old.manifest.catalogue.location
+    new = FittingRoom.build(catalogue, folder, settings=settings)
+    assert new.summary is not None
+    assert (new.summary.reused, new.summary.head) == (len(old), "kept")
+    assert new.index.calibration == old.calibration is not None
+    assert new.index.map is not None
+    np.testing.assert_array_equal(new.index.map, old.map)
+
+
+@pytest.mark.parametrize("name", [VECTORS, DESCRIPTORS, ITEMS, MANIFEST])
+def test_a_damaged_index_of_the_old_format_is_built_anew(
+    shop: Path, folder: Path, name: str
+) -> None:
+    build(shop, folder)
+    make_old(folder)
+    data = bytearray((folder / name).read_bytes())
+    data[-10] ^= 255
+    (folder / name).write_bytes(data)
+    _, seen = build(shop, folder)
+    assert seen == 10
+    assert_right(folder, shop)
+
+
+def test_a_journal_of_the_old_format_is_cleared_away(shop: Path, folder: Path) -> None:
+    journal = folder.with_name(f".{folder.name}.journal")
+    journal.mkdir(parents=True)
+    (journal / "journal.json").write_text("{}")
+    build(shop, folder)
+    assert beside(folder) == set()
+
+
+# --- one picture only -------------------------------------------------------------------------
+
+
+def test_a_catalogue_of_one_picture_over_and_over_is_built(shop: Path, folder: Path) -> None:
+    """Nothing can be calibrated, since copies are no results, and the map is a single place."""
+    kinds = ["Tshirts", "Shirts"]
+    lines = ["id,articleType"]
+    for number in range(1, 41):
+        lines.append(f"{number},{kinds[number % 2]}")
+        picture(shop, number).write_bytes(picture_bytes("red"))
+    (shop / "styles.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    build(shop, folder)
+    index = Index.open(folder)
+    assert len(index) == 40
+    assert index.calibration is None
+    assert index.map is not None
+    assert np.isfinite(index.map).all()
+    (hits,) = index.search(index.features(np.array([0])), 5)
+    assert hits.rows.tolist() == [0, 1, 2, 3, 4]

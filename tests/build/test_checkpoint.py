@@ -21,36 +21,36 @@ def _small_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "journal"
+    return tmp_path / "checkpoint"
 
 
 def vector(number: int) -> np.ndarray:
     return np.array([number, -number], np.float32)
 
 
-def look(number: int) -> np.ndarray:
+def descriptors(number: int) -> np.ndarray:
     return np.full(DESCRIPTOR_LENGTH, number % 256, np.uint8)
 
 
-def digest(number: int) -> bytes:
-    return f"digest-{number:09d}".encode()
+def digest(number: int) -> str:
+    return f"{number:032x}"
 
 
 def fill(checkpoint: Checkpoint, numbers: range) -> None:
     for number in numbers:
-        checkpoint.append(digest(number), vector(number), look(number))
+        checkpoint.append(digest(number), vector(number), descriptors(number))
 
 
 def assert_right(checkpoint: Checkpoint) -> None:
-    """Every digest has its own embedding and its own appearance."""
-    numbers = [int(found.removeprefix(b"digest-")) for found in checkpoint.digests]
-    rows = np.arange(len(checkpoint))
+    """Every digest of an earlier build has its own embedding and its own descriptors."""
+    numbers = [int(found, 16) for found in checkpoint.rows]
+    rows = np.array(list(checkpoint.rows.values()), int)
     np.testing.assert_array_equal(
         checkpoint.embeddings(rows), np.reshape([vector(n) for n in numbers], (-1, 2))
     )
     np.testing.assert_array_equal(
         checkpoint.descriptors(rows),
-        np.reshape([look(n) for n in numbers], (-1, DESCRIPTOR_LENGTH)),
+        np.reshape([descriptors(n) for n in numbers], (-1, DESCRIPTOR_LENGTH)),
     )
 
 
@@ -60,7 +60,13 @@ def files(folder: Path) -> list[Path]:
 
 def test_what_was_appended_is_read_back(folder: Path) -> None:
     checkpoint = Checkpoint(folder, IDENTITY, 2)
-    assert [checkpoint.append(digest(n), vector(n), look(n)) for n in range(5)] == [0, 1, 2, 3, 4]
+    assert [checkpoint.append(digest(n), vector(n), descriptors(n)) for n in range(5)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
     checkpoint.flush()
     assert len(checkpoint) == 5
     assert_right(checkpoint)
@@ -70,7 +76,7 @@ def test_it_goes_on_after_it_was_opened_again(folder: Path) -> None:
     """Many times, so that there are more files than digits."""
     for start in range(0, 60, 5):
         checkpoint = Checkpoint(folder, IDENTITY, 2)
-        assert checkpoint.digests.tolist() == [digest(n) for n in range(start)]
+        assert list(checkpoint.rows) == [digest(n) for n in range(start)]
         fill(checkpoint, range(start, start + 5))
         checkpoint.flush()
         assert_right(checkpoint)
@@ -80,7 +86,7 @@ def test_it_goes_on_after_it_was_opened_again(folder: Path) -> None:
 def test_a_kill_costs_no_more_than_what_was_not_flushed(folder: Path) -> None:
     fill(Checkpoint(folder, IDENTITY, 2), range(8))  # never flushed by hand
     checkpoint = Checkpoint(folder, IDENTITY, 2)
-    assert checkpoint.digests.tolist() == [digest(n) for n in range(6)]
+    assert list(checkpoint.rows) == [digest(n) for n in range(6)]
     assert_right(checkpoint)
 
 
@@ -114,14 +120,14 @@ def test_a_torn_file_is_dropped_and_the_others_stay_right(
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
     checkpoint = Checkpoint(folder, IDENTITY, 2)
     lost = [digest(n) for n in range(3 * torn, 3 * torn + 3)]
-    assert checkpoint.digests.tolist() == [digest(n) for n in range(9) if digest(n) not in lost]
+    assert list(checkpoint.rows) == [digest(n) for n in range(9) if digest(n) not in lost]
     assert_right(checkpoint)
     # And the build goes on in it.
     fill(checkpoint, range(20, 27))
     checkpoint.flush()
     assert_right(checkpoint)
     again = Checkpoint(folder, IDENTITY, 2)
-    assert again.digests.tolist() == checkpoint.digests.tolist()
+    assert list(again.rows) == [*checkpoint.rows, *map(digest, range(20, 27))]
     assert_right(again)
 
 
@@ -142,7 +148,7 @@ def test_what_another_network_left_is_thrown_away(folder: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"backbone": '])
 def test_without_a_readable_owner_all_is_thrown_away(folder: Path, content: bytes) -> None:
     fill(Checkpoint(folder, IDENTITY, 2), range(6))
-    (folder / "journal.json").write_bytes(content)
+    (folder / "checkpoint.json").write_bytes(content)
     assert len(Checkpoint(folder, IDENTITY, 2)) == 0
 
 

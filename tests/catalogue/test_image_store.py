@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fitting_room.catalogue.image_store import FolderStore, PictureStore, ZipStore
+from fitting_room.catalogue.image_store import FolderStore, ImageStore, ZipStore
 from fitting_room.imaging.decode import ImageRejected
 from tests.conftest import picture_bytes
 
@@ -26,7 +26,7 @@ PICTURE = picture_bytes()
 SECRET = picture_bytes("black")
 
 posix_names = pytest.mark.skipif(sys.platform == "win32", reason="no such file names there")
-Make = Callable[[dict[str, bytes]], PictureStore]
+Make = Callable[[dict[str, bytes]], ImageStore]
 
 
 def fill(folder: Path, files: dict[str, bytes]) -> Path:
@@ -44,7 +44,7 @@ def zipped(path: Path, files: dict[str, bytes], compression: int = zipfile.ZIP_D
     return path
 
 
-def names_in(store: PictureStore) -> list[str]:
+def names_in(store: ImageStore) -> list[str]:
     return [name for name, _ in store.pictures()]
 
 
@@ -52,11 +52,11 @@ def names_in(store: PictureStore) -> list[str]:
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Makes a store of either kind from files, with a secret picture beside it."""
 
-    def make_store(files: dict[str, bytes]) -> PictureStore:
+    def make_store(files: dict[str, bytes]) -> ImageStore:
         (tmp_path / "secret.jpg").write_bytes(SECRET)
         if request.param == "folder":
-            return FolderStore(fill(tmp_path / "goods", files))
-        return ZipStore(zipped(tmp_path / "goods.zip", files))
+            return FolderStore(fill(tmp_path / "catalogue", files))
+        return ZipStore(zipped(tmp_path / "catalogue.zip", files))
 
     return make_store
 
@@ -143,18 +143,18 @@ def test_one_store_is_read_from_many_threads_at_once(make: Make) -> None:
     store = make(files)
     order = [f"{i * 7 % 30}.jpg" for i in range(600)]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda name: store.read(name, MB), order))
-    assert found == [files[name] for name in order]
+        data = list(pool.map(lambda name: store.read(name, MB), order))
+    assert data == [files[name] for name in order]
 
 
 # --- folders --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def goods(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A folder with one picture, and beside it a folder ``private`` with another."""
     fill(tmp_path / "private", {"secret.jpg": SECRET})
-    return fill(tmp_path / "goods", {"shirts/1.jpg": PICTURE})
+    return fill(tmp_path / "catalogue", {"shirts/1.jpg": PICTURE})
 
 
 def link(path: Path, to: Path) -> None:
@@ -164,89 +164,89 @@ def link(path: Path, to: Path) -> None:
         pytest.skip("this system lets no links be made")
 
 
-def test_a_link_to_a_picture_outside_is_neither_listed_nor_read(goods: Path) -> None:
-    link(goods / "2.jpg", goods.parent / "private" / "secret.jpg")
-    store = FolderStore(goods)
+def test_a_link_to_a_picture_outside_is_neither_listed_nor_read(folder: Path) -> None:
+    link(folder / "2.jpg", folder.parent / "private" / "secret.jpg")
+    store = FolderStore(folder)
     assert names_in(store) == ["shirts/1.jpg"]
     with pytest.raises(ImageRejected, match="outside"):
         store.read("2.jpg", MB)
 
 
-def test_a_link_to_a_folder_outside_is_neither_listed_nor_read(goods: Path) -> None:
-    link(goods / "more", goods.parent / "private")
-    store = FolderStore(goods)
+def test_a_link_to_a_folder_outside_is_neither_listed_nor_read(folder: Path) -> None:
+    link(folder / "more", folder.parent / "private")
+    store = FolderStore(folder)
     assert names_in(store) == ["shirts/1.jpg"]
     with pytest.raises(ImageRejected, match="outside"):
         store.read("more/secret.jpg", MB)
 
 
-def test_a_picture_replaced_by_a_link_after_the_listing_is_not_read(goods: Path) -> None:
-    store = FolderStore(goods)
+def test_a_picture_replaced_by_a_link_after_the_listing_is_not_read(folder: Path) -> None:
+    store = FolderStore(folder)
     assert "shirts/1.jpg" in names_in(store)
-    (goods / "shirts" / "1.jpg").unlink()
-    link(goods / "shirts" / "1.jpg", goods.parent / "private" / "secret.jpg")
+    (folder / "shirts" / "1.jpg").unlink()
+    link(folder / "shirts" / "1.jpg", folder.parent / "private" / "secret.jpg")
     with pytest.raises(ImageRejected, match="outside"):
         store.read("shirts/1.jpg", MB)
 
 
 def test_a_folder_whose_name_begins_alike_is_outside(tmp_path: Path) -> None:
-    fill(tmp_path / "goods-private", {"secret.jpg": SECRET})
-    goods = fill(tmp_path / "goods", {"1.jpg": PICTURE})
-    link(goods / "2.jpg", tmp_path / "goods-private" / "secret.jpg")
-    assert names_in(FolderStore(goods)) == ["1.jpg"]
+    fill(tmp_path / "catalogue-private", {"secret.jpg": SECRET})
+    folder = fill(tmp_path / "catalogue", {"1.jpg": PICTURE})
+    link(folder / "2.jpg", tmp_path / "catalogue-private" / "secret.jpg")
+    assert names_in(FolderStore(folder)) == ["1.jpg"]
 
 
-def test_a_link_within_the_folder_is_a_picture_like_any_other(goods: Path) -> None:
-    link(goods / "2.jpg", goods / "shirts" / "1.jpg")
-    store = FolderStore(goods)
+def test_a_link_within_the_folder_is_a_picture_like_any_other(folder: Path) -> None:
+    link(folder / "2.jpg", folder / "shirts" / "1.jpg")
+    store = FolderStore(folder)
     assert sorted(names_in(store)) == ["2.jpg", "shirts/1.jpg"]
     assert store.read("2.jpg", MB) == PICTURE
 
 
-def test_dangling_and_circular_links_are_passed_over(goods: Path) -> None:
-    link(goods / "gone.jpg", goods / "nowhere.jpg")
-    link(goods / "shirts" / "again", goods)
-    link(goods / "self.jpg", goods / "self.jpg")
+def test_dangling_and_circular_links_are_passed_over(folder: Path) -> None:
+    link(folder / "gone.jpg", folder / "nowhere.jpg")
+    link(folder / "shirts" / "again", folder)
+    link(folder / "self.jpg", folder / "self.jpg")
     with pytest.raises(ImageRejected):
-        FolderStore(goods).read("self.jpg", MB)
-    assert names_in(FolderStore(goods)) == ["shirts/1.jpg"]
+        FolderStore(folder).read("self.jpg", MB)
+    assert names_in(FolderStore(folder)) == ["shirts/1.jpg"]
 
 
-def test_a_folder_reached_by_a_link_is_read_like_the_folder(goods: Path, tmp_path: Path) -> None:
-    link(tmp_path / "alias", goods)
+def test_a_folder_reached_by_a_link_is_read_like_the_folder(folder: Path, tmp_path: Path) -> None:
+    link(tmp_path / "alias", folder)
     store = FolderStore(tmp_path / "alias")
     assert [store.read(name, MB) for name in names_in(store)] == [PICTURE]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_with_the_name_of_a_picture_is_not_listed(goods: Path) -> None:
-    os.mkfifo(goods / "2.jpg")
-    assert names_in(FolderStore(goods)) == ["shirts/1.jpg"]
+def test_a_pipe_with_the_name_of_a_picture_is_not_listed(folder: Path) -> None:
+    os.mkfifo(folder / "2.jpg")
+    assert names_in(FolderStore(folder)) == ["shirts/1.jpg"]
 
 
-def test_a_folder_with_the_name_of_a_picture_is_only_a_folder(goods: Path) -> None:
-    fill(goods, {"3.jpg/4.jpg": PICTURE})
-    store = FolderStore(goods)
+def test_a_folder_with_the_name_of_a_picture_is_only_a_folder(folder: Path) -> None:
+    fill(folder, {"3.jpg/4.jpg": PICTURE})
+    store = FolderStore(folder)
     assert sorted(names_in(store)) == ["3.jpg/4.jpg", "shirts/1.jpg"]
     with pytest.raises(ImageRejected):
         store.read("3.jpg", MB)
 
 
-def test_the_signature_stays_as_long_as_the_file(goods: Path) -> None:
-    assert dict(FolderStore(goods).pictures()) == dict(FolderStore(goods).pictures())
+def test_the_signature_stays_as_long_as_the_file(folder: Path) -> None:
+    assert dict(FolderStore(folder).pictures()) == dict(FolderStore(folder).pictures())
 
 
 @pytest.mark.parametrize("change", ["longer", "later"])
-def test_the_signature_changes_with_the_file(goods: Path, change: str) -> None:
-    before = dict(FolderStore(goods).pictures())
-    path = goods / "shirts" / "1.jpg"
+def test_the_signature_changes_with_the_file(folder: Path, change: str) -> None:
+    before = dict(FolderStore(folder).pictures())
+    path = folder / "shirts" / "1.jpg"
     status = path.stat()
     if change == "longer":  # saved again within the same tick of the clock
         path.write_bytes(PICTURE + b"\0")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     else:  # saved again with the same length
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 2_000_000_000))
-    assert dict(FolderStore(goods).pictures()) != before
+    assert dict(FolderStore(folder).pictures()) != before
 
 
 # --- archives -------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def patch_headers(path: Path, local: int, central: int, value: bytes) -> None:
 
 def test_what_macos_adds_to_an_archive_is_not_listed(tmp_path: Path) -> None:
     names = ["__MACOSX/shirts/._1.jpg", "__MACOSX/1.jpg", "shirts/1.jpg"]
-    store = ZipStore(zipped(tmp_path / "goods.zip", dict.fromkeys(names, PICTURE)))
+    store = ZipStore(zipped(tmp_path / "catalogue.zip", dict.fromkeys(names, PICTURE)))
     assert names_in(store) == ["shirts/1.jpg"]
 
 
@@ -281,10 +281,10 @@ def test_an_entry_whose_name_leads_outside_is_neither_listed_nor_read(
 
 
 def test_nothing_is_unpacked(tmp_path: Path) -> None:
-    store = ZipStore(zipped(tmp_path / "goods.zip", {"shirts/1.jpg": PICTURE}))
+    store = ZipStore(zipped(tmp_path / "catalogue.zip", {"shirts/1.jpg": PICTURE}))
     for name in names_in(store):
         store.read(name, MB)
-    assert [path.name for path in tmp_path.iterdir()] == ["goods.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["catalogue.zip"]
 
 
 def test_a_signature_in_an_archive_changes_with_the_bytes_alone(tmp_path: Path) -> None:
@@ -412,10 +412,10 @@ def test_a_damaged_archive_gives_right_bytes_or_is_refused(
     with store.archive:
         for name, signature in store.pictures():
             try:
-                found = store.read(name, MB)
+                data = store.read(name, MB)
             except ImageRejected:
                 continue
-            assert signature == f"{len(found)}-{zlib.crc32(found):08x}"
+            assert signature.endswith(f"-{zlib.crc32(data):08x}")
 
 
 def test_an_archive_that_broke_off_cannot_be_opened(tmp_path: Path, sound: bytes) -> None:
@@ -426,7 +426,7 @@ def test_an_archive_that_broke_off_cannot_be_opened(tmp_path: Path, sound: bytes
 
 
 def test_an_entry_without_a_name_is_no_picture(tmp_path: Path) -> None:
-    path = tmp_path / "goods.zip"
+    path = tmp_path / "catalogue.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("good.jpg", "Q.jpg"):
             archive.writestr(name, picture_bytes("red"))

@@ -19,13 +19,15 @@ import pytest
 from fitting_room.cli import commands, main
 from fitting_room.embedding.backbones import select
 from fitting_room.facade import FittingRoom
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST
-from fitting_room.learning.train import TrainingOptions, TrainingSummary
+from fitting_room.learning.options import TrainingOptions
+from fitting_room.learning.train import TrainingSummary
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Progress
 from tests.conftest import COLOURS, picture_bytes
-from tests.evaluation.test_evaluate import taught
+from tests.evaluation.conftest import with_head
 
 COMMANDS = ["build", "search", "train", "evaluate", "info", "fetch", "serve"]
 SUMMARY_KEYS = {
@@ -86,37 +88,37 @@ def make_shop(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def goods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop that no test changes."""
-    return make_shop(tmp_path_factory.mktemp("goods") / "shop")
+    return make_shop(tmp_path_factory.mktemp("catalogue") / "shop")
 
 
 @pytest.fixture(scope="module")
-def index(goods: Path, settings: Settings) -> Path:
+def index(catalogue: Path, settings: Settings) -> Path:
     """The index of that shop, which no test changes."""
-    FittingRoom.build(goods, goods.parent / "index", settings=settings)
-    return goods.parent / "index"
+    FittingRoom.build(catalogue, catalogue.parent / "index", settings=settings)
+    return catalogue.parent / "index"
 
 
 # --- build ------------------------------------------------------------------------------------
 
 
 def test_build_prints_one_json_object_with_the_summary(
-    run: Any, goods: Path, tmp_path: Path
+    run: Any, catalogue: Path, tmp_path: Path
 ) -> None:
-    ran = run("build", goods, "--index", tmp_path / "index", "--json")
+    ran = run("build", catalogue, "--index", tmp_path / "index", "--json")
     assert ran.status == 0
     (summary,) = ran.lines  # progress and remarks are on stderr
     assert set(summary) == SUMMARY_KEYS
     assert (summary["items"], summary["failed"], summary["reused"]) == (10, 0, 0)
     assert (summary["backbone"], summary["dimension"]) == ("efficientnet_lite0", 1280)
     assert summary["images_per_second"] > 0
-    again = run("build", goods, "--index", tmp_path / "index", "--json").lines[0]
+    again = run("build", catalogue, "--index", tmp_path / "index", "--json").lines[0]
     assert (again["reused"], again["images_per_second"]) == (10, 0)
 
 
-def test_build_in_words_says_what_happened(run: Any, goods: Path, tmp_path: Path) -> None:
-    shop = shutil.copytree(goods, tmp_path / "shop")
+def test_build_in_words_says_what_happened(run: Any, catalogue: Path, tmp_path: Path) -> None:
+    shop = shutil.copytree(catalogue, tmp_path / "shop")
     (shop / "images" / "3.jpg").write_bytes(b"no picture")
     (shop / "images" / "4.jpg").unlink()
     ran = run("build", shop, "--index", tmp_path / "index")
@@ -128,10 +130,10 @@ def test_build_in_words_says_what_happened(run: Any, goods: Path, tmp_path: Path
 
 
 def test_build_without_the_default_network_says_how_to_get_it(
-    run: Any, goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FITTING_ROOM_DOWNLOAD_TIMEOUT", "0.3")
-    ran = run("build", goods, "--index", tmp_path / "index", "--backbone", "auto", "--json")
+    ran = run("build", catalogue, "--index", tmp_path / "index", "--backbone", "auto", "--json")
     assert ran.status == 0
     assert ran.lines[0]["backbone"] == "efficientnet_lite0"
     assert "To get the default network: " in ran.err
@@ -140,31 +142,31 @@ def test_build_without_the_default_network_says_how_to_get_it(
     assert "resnet50-0676ba61.pth" in info.out
 
 
-def test_build_at_another_input_size(run: Any, goods: Path, tmp_path: Path) -> None:
-    ran = run("build", goods, "--index", tmp_path / "index", "--input-size", "96x64", "--json")
+def test_build_at_another_input_size(run: Any, catalogue: Path, tmp_path: Path) -> None:
+    ran = run("build", catalogue, "--index", tmp_path / "index", "--input-size", "96x64", "--json")
     assert ran.status == 0, ran.err
     assert Index.open(tmp_path / "index").identity["preprocessing"]["input_size"] == [96, 64]
-    query = goods / "images" / "2.jpg"
+    query = catalogue / "images" / "2.jpg"
     ran = run("search", query, "--index", tmp_path / "index", "-n", 1, "--json")
     assert ran.lines[0]["matches"][0]["similarity"] == pytest.approx(1, abs=1e-4)
 
 
 def test_build_says_when_what_was_learned_is_gone(
-    run: Any, goods: Path, index: Path, tmp_path: Path, settings: Settings
+    run: Any, catalogue: Path, index: Path, tmp_path: Path, settings: Settings
 ) -> None:
     copied = shutil.copytree(index, tmp_path / "copied")
-    taught(FittingRoom.open(copied, settings))
-    ran = run("build", goods, "--index", copied, "--json")
+    with_head(FittingRoom.open(copied, settings))
+    ran = run("build", catalogue, "--index", copied, "--json")
     assert (ran.lines[0]["head"], "Train again" in ran.err) == ("kept", False)
-    ran = run("build", goods, "--index", copied, "--input-size", "96x64", "--json")
+    ran = run("build", catalogue, "--index", copied, "--input-size", "96x64", "--json")
     assert (ran.lines[0]["head"], "Train again" in ran.err) == ("dropped", True)
 
 
-def test_build_with_pca_reduces(run: Any, goods: Path, tmp_path: Path) -> None:
-    ran = run("build", goods, "--index", tmp_path / "index", "--pca", 5, "--json")
+def test_build_with_pca_reduces(run: Any, catalogue: Path, tmp_path: Path) -> None:
+    ran = run("build", catalogue, "--index", tmp_path / "index", "--pca", 5, "--json")
     assert (ran.status, ran.lines[0]["dimension"]) == (0, 5)
     assert Index.open(tmp_path / "index").dimension == 5
-    ran = run("build", goods, "--index", tmp_path / "index", "--pca", 5000)
+    ran = run("build", catalogue, "--index", tmp_path / "index", "--pca", 5000)
     assert (ran.status, ran.out) == (2, "")
     assert "--pca 5000" in ran.err
 
@@ -188,8 +190,10 @@ def test_build_of_no_catalogue_fails_in_words(
     assert ran.err.startswith(f"fitting-room: {place}")
 
 
-def test_build_of_bad_pictures_only_fails_in_words(run: Any, goods: Path, tmp_path: Path) -> None:
-    shop = shutil.copytree(goods, tmp_path / "shop")
+def test_build_of_bad_pictures_only_fails_in_words(
+    run: Any, catalogue: Path, tmp_path: Path
+) -> None:
+    shop = shutil.copytree(catalogue, tmp_path / "shop")
     for path in (shop / "images").iterdir():
         path.write_bytes(b"no picture")
     ran = run("build", shop, "--index", tmp_path / "index", "--json")
@@ -197,26 +201,28 @@ def test_build_of_bad_pictures_only_fails_in_words(run: Any, goods: Path, tmp_pa
     assert "None of the catalogue's pictures could be used" in ran.err
 
 
-def test_build_with_bad_weights_fails_in_words(run: Any, goods: Path, tmp_path: Path) -> None:
+def test_build_with_bad_weights_fails_in_words(run: Any, catalogue: Path, tmp_path: Path) -> None:
     whole = select("efficientnet_lite0").weights.path
     assert whole is not None
     cut = tmp_path / "cut.pth"
     cut.write_bytes(whole.read_bytes()[:20_000])  # inside the list of tensors
-    for weights in (tmp_path / "nowhere.pth", cut, goods / "styles.csv"):
-        ran = run("build", goods, "--index", tmp_path / "index", "--weights", weights)
+    for weights in (tmp_path / "nowhere.pth", cut, catalogue / "styles.csv"):
+        ran = run("build", catalogue, "--index", tmp_path / "index", "--weights", weights)
         assert ran.status == 1
         assert str(weights) in ran.err
 
 
-def test_build_over_something_else_fails_in_words(run: Any, goods: Path, tmp_path: Path) -> None:
+def test_build_over_something_else_fails_in_words(
+    run: Any, catalogue: Path, tmp_path: Path
+) -> None:
     (tmp_path / "precious").write_text("text")
-    ran = run("build", goods, "--index", tmp_path)
+    ran = run("build", catalogue, "--index", tmp_path)
     assert ran.status == 1
     assert (tmp_path / "precious").read_text() == "text"
 
 
 def test_ctrl_c_stops_a_build_and_keeps_what_is_done(
-    run: Any, goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
     def interrupted(shown: Any = commands.terminal_progress) -> Iterator[Listener]:
@@ -233,20 +239,20 @@ def test_ctrl_c_stops_a_build_and_keeps_what_is_done(
     try:
         with monkeypatch.context() as patch:
             patch.setattr(commands, "terminal_progress", interrupted)
-            ran = run("build", goods, "--index", tmp_path / "index", "--json")
+            ran = run("build", catalogue, "--index", tmp_path / "index", "--json")
     finally:
         signal.signal(signal.SIGINT, before)
     assert (ran.status, ran.out) == (130, "")
     assert "goes on from there" in ran.err
-    again = run("build", goods, "--index", tmp_path / "index", "--json")
+    again = run("build", catalogue, "--index", tmp_path / "index", "--json")
     assert again.lines[0]["reused"] == 6
 
 
 # --- search -----------------------------------------------------------------------------------
 
 
-def test_search_prints_one_json_line_a_picture(run: Any, goods: Path, index: Path) -> None:
-    queries = [goods / "images" / "2.jpg", goods / "images" / "7.jpg"]
+def test_search_prints_one_json_line_a_picture(run: Any, catalogue: Path, index: Path) -> None:
+    queries = [catalogue / "images" / "2.jpg", catalogue / "images" / "7.jpg"]
     ran = run("search", *queries, "--index", index, "-n", 3, "--json")
     assert ran.status == 0
     assert [line["query"] for line in ran.lines] == [str(query) for query in queries]
@@ -260,25 +266,25 @@ def test_search_prints_one_json_line_a_picture(run: Any, goods: Path, index: Pat
 
 
 def test_search_in_words_has_rank_similarity_id_and_name(
-    run: Any, goods: Path, index: Path
+    run: Any, catalogue: Path, index: Path
 ) -> None:
-    ran = run("search", goods / "images" / "2.jpg", "--index", index)
+    ran = run("search", catalogue / "images" / "2.jpg", "--index", index)
     query, first, *others = ran.out.splitlines()
-    assert query == str(goods / "images" / "2.jpg")
+    assert query == str(catalogue / "images" / "2.jpg")
     assert first.split() == ["1", "1.000", "2", "Green", "shïrt"]
     assert len(others) == 9
 
 
 def test_search_takes_every_picture_of_a_folder_and_below(
-    run: Any, goods: Path, index: Path, tmp_path: Path
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "queries"
     (folder / "deep" / "er").mkdir(parents=True)
-    shutil.copy(goods / "images" / "2.jpg", folder / "b.JPG")
-    shutil.copy(goods / "images" / "3.jpg", folder / "deep" / "er" / "c.jpeg")
+    shutil.copy(catalogue / "images" / "2.jpg", folder / "b.JPG")
+    shutil.copy(catalogue / "images" / "3.jpg", folder / "deep" / "er" / "c.jpeg")
     (folder / "a.png").write_bytes(picture_bytes("red", kind="PNG"))
     (folder / "notes.txt").write_text("no picture")
-    ran = run("search", folder, goods / "images" / "5.jpg", "--index", index, "-n", 1, "--json")
+    ran = run("search", folder, catalogue / "images" / "5.jpg", "--index", index, "-n", 1, "--json")
     assert ran.status == 0
     assert [(Path(line["query"]).name, line["matches"][0]["id"]) for line in ran.lines] == [
         ("a.png", "1"),
@@ -288,23 +294,27 @@ def test_search_takes_every_picture_of_a_folder_and_below(
     ]
 
 
-def test_search_measures_likeness_as_asked(run: Any, goods: Path, index: Path) -> None:
-    def likeness(*arguments: object) -> list[float]:
-        query = goods / "images" / "1.jpg"
+def test_search_measures_similarity_by_its_options(run: Any, catalogue: Path, index: Path) -> None:
+    def similarities(*arguments: object) -> list[float]:
+        query = catalogue / "images" / "1.jpg"
         ran = run("search", query, "--index", index, "--json", *arguments)
         assert ran.status == 0
         return [match["similarity"] for match in ran.lines[0]["matches"]]
 
-    usual, shape, colour = likeness(), likeness("--colour", 0), likeness("--colour", "1.0")
+    usual, shape, colour = (
+        similarities(),
+        similarities("--colour", 0),
+        similarities("--colour", "1.0"),
+    )
     assert len({tuple(usual), tuple(shape), tuple(colour)}) == 3
     assert colour[-1] < 0.1 < shape[-1]  # red is not at all like any other of these colours
-    assert likeness("--metric", "jaccard", "--colour", 0) != shape
-    assert likeness("--plain") == usual  # there is nothing trained to do without
+    assert similarities("--metric", "jaccard", "--colour", 0) != shape
+    assert similarities("--plain") == usual  # there is nothing trained to do without
 
 
-def test_search_goes_on_after_a_bad_picture(run: Any, goods: Path, index: Path) -> None:
-    good, bad = goods / "images" / "2.jpg", goods / "styles.csv"
-    ran = run("search", bad, goods / "nowhere.jpg", good, "--index", index, "--json")
+def test_search_goes_on_after_a_bad_picture(run: Any, catalogue: Path, index: Path) -> None:
+    good, bad = catalogue / "images" / "2.jpg", catalogue / "styles.csv"
+    ran = run("search", bad, catalogue / "nowhere.jpg", good, "--index", index, "--json")
     assert ran.status == 0
     assert [set(line) for line in ran.lines] == [
         {"query", "error"},
@@ -313,7 +323,7 @@ def test_search_goes_on_after_a_bad_picture(run: Any, goods: Path, index: Path) 
     ]
     assert [line["query"] for line in ran.lines] == [
         str(bad),
-        str(goods / "nowhere.jpg"),
+        str(catalogue / "nowhere.jpg"),
         str(good),
     ]
     assert str(bad) in ran.err
@@ -321,33 +331,33 @@ def test_search_goes_on_after_a_bad_picture(run: Any, goods: Path, index: Path) 
 
 
 def test_search_without_any_good_picture_fails(
-    run: Any, goods: Path, index: Path, tmp_path: Path
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
 ) -> None:
-    ran = run("search", goods / "styles.csv", "--index", index, "--json")
+    ran = run("search", catalogue / "styles.csv", "--index", index, "--json")
     assert (ran.status, set(ran.lines[0])) == (1, {"query", "error"})
     ran = run("search", tmp_path, "--index", index, "--json")
     assert (ran.status, ran.out) == (1, "")
     assert "no pictures found" in ran.err
 
 
-def test_search_keeps_to_the_filters(run: Any, goods: Path, index: Path) -> None:
-    def found(*conditions: str) -> list[str]:
+def test_search_keeps_to_the_filters(run: Any, catalogue: Path, index: Path) -> None:
+    def ids_where(*conditions: str) -> list[str]:
         arguments = [part for condition in conditions for part in ("--where", condition)]
-        query = goods / "images" / "1.jpg"
+        query = catalogue / "images" / "1.jpg"
         ran = run("search", query, "--index", index, "--json", *arguments)
         assert ran.status == 0
         return sorted((match["id"] for match in ran.lines[0]["matches"]), key=int)
 
-    assert found("gender=Men") == ["2", "4", "6", "8", "10"]
-    assert found("baseColour=Red", "baseColour=Green") == ["1", "2"]
-    assert found("baseColour=Red", "baseColour=Green", "gender=Men") == ["2"]
-    assert found("productDisplayName=Red shïrt") == ["1"]
+    assert ids_where("gender=Men") == ["2", "4", "6", "8", "10"]
+    assert ids_where("baseColour=Red", "baseColour=Green") == ["1", "2"]
+    assert ids_where("baseColour=Red", "baseColour=Green", "gender=Men") == ["2"]
+    assert ids_where("productDisplayName=Red shïrt") == ["1"]
 
 
 def test_a_filter_that_nothing_passes_is_an_empty_answer(
-    run: Any, goods: Path, index: Path
+    run: Any, catalogue: Path, index: Path
 ) -> None:
-    query = goods / "images" / "1.jpg"
+    query = catalogue / "images" / "1.jpg"
     ran = run("search", query, "--index", index, "--json", "--where", "gender=Dogs")
     assert (ran.status, ran.lines) == (0, [{"query": str(query), "matches": []}])
     assert "gender=Dogs" in ran.err
@@ -357,28 +367,28 @@ def test_a_filter_that_nothing_passes_is_an_empty_answer(
     "condition", ["gender", "=Men", "gender=", "", "colour=Red", "image=1.jpg"]
 )
 def test_a_filter_that_makes_no_sense_is_wrong_usage(
-    run: Any, goods: Path, index: Path, condition: str
+    run: Any, catalogue: Path, index: Path, condition: str
 ) -> None:
-    query = goods / "images" / "1.jpg"
+    query = catalogue / "images" / "1.jpg"
     ran = run("search", query, "--index", index, "--json", "--where", condition)
     assert (ran.status, ran.out) == (2, "")
     assert condition.partition("=")[0] in ran.err
 
 
 def test_an_unknown_column_is_wrong_usage_whatever_the_picture(
-    run: Any, goods: Path, index: Path
+    run: Any, catalogue: Path, index: Path
 ) -> None:
-    ran = run("search", goods / "nowhere.jpg", "--index", index, "--where", "colour=Red")
+    ran = run("search", catalogue / "nowhere.jpg", "--index", index, "--where", "colour=Red")
     assert ran.status == 2
     assert "baseColour" in ran.err
 
 
 def test_search_in_an_unusable_index_fails_in_words(
-    run: Any, goods: Path, index: Path, tmp_path: Path
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
 ) -> None:
-    query = goods / "images" / "1.jpg"
+    query = catalogue / "images" / "1.jpg"
     damaged = shutil.copytree(index, tmp_path / "damaged")
-    (damaged / "items.parquet").write_bytes(b"garbage")
+    (current_version(damaged) / "items.parquet").write_bytes(b"garbage")
     for place in (tmp_path / "nowhere", damaged):
         ran = run("search", query, "--index", place, "--json")
         assert (ran.status, ran.out) == (1, "")
@@ -387,22 +397,22 @@ def test_search_in_an_unusable_index_fails_in_words(
 
 
 def test_an_index_with_local_weights_is_searched_with_the_same_file(
-    run: Any, goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FITTING_ROOM_ENGINE", "torch")  # needs no conversion, which is quicker
     packaged = select("efficientnet_lite0").weights.path
     assert packaged is not None
     mine = tmp_path / "mine.pth"
     mine.write_bytes(packaged.read_bytes() + b"\0")  # another file, which reads the same
-    index, query = tmp_path / "index", goods / "images" / "4.jpg"
-    assert run("build", goods, "--index", index, "--weights", mine).status == 0
+    index, query = tmp_path / "index", catalogue / "images" / "4.jpg"
+    assert run("build", catalogue, "--index", index, "--weights", mine).status == 0
     without = run("search", query, "--index", index)
     assert without.status == 1
     assert "--weights" in without.err
     other = run("search", query, "--index", index, "--weights", packaged)
     assert other.status == 1
-    found = run("search", query, "--index", index, "--weights", mine, "-n", 1, "--json")
-    assert found.lines[0]["matches"][0]["id"] == "4"
+    ran = run("search", query, "--index", index, "--weights", mine, "-n", 1, "--json")
+    assert ran.lines[0]["matches"][0]["id"] == "4"
 
 
 def test_names_that_are_not_utf_8_do_not_stop_a_search(
@@ -430,10 +440,10 @@ def test_names_that_are_not_utf_8_do_not_stop_a_search(
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_names_that_the_terminal_cannot_show_do_not_stop_a_search(
-    goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+    catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
     """A pipe on Windows takes no more than its code page."""
-    shop = shutil.copytree(goods, tmp_path / "shop")
+    shop = shutil.copytree(catalogue, tmp_path / "shop")
     text = (shop / "styles.csv").read_text("utf-8")
     (shop / "styles.csv").write_text(text.replace("Red shïrt", "赤いシャツ"), "utf-8")
     query = shop / "images" / "1.jpg"
@@ -460,9 +470,9 @@ def copied(index: Path, tmp_path: Path) -> Path:
 
 
 def test_train_teaches_the_index_and_remove_takes_it_away(
-    run: Any, goods: Path, copied: Path
+    run: Any, catalogue: Path, copied: Path
 ) -> None:
-    command = ["train", goods, "--index", copied, "--columns", "gender", "--epochs", 1]
+    command = ["train", catalogue, "--index", copied, "--columns", "gender", "--epochs", 1]
     ran = run(*command)
     assert ran.status == 0, ran.err
     assert "Learned from 9 items in " in ran.out
@@ -471,45 +481,45 @@ def test_train_teaches_the_index_and_remove_takes_it_away(
     assert Index.open(copied).head is not None
     info = run("info", "--index", copied)
     assert "trained     on 9 items: gender" in info.out
-    query = goods / "images" / "1.jpg"
+    query = catalogue / "images" / "1.jpg"
     plain = run("search", query, "--index", copied, "--plain", "--json").lines
     assert run("search", query, "--index", copied, "--json").lines != plain
     gone = run("train", "--index", copied, "--remove")
     assert (gone.status, gone.out) == (0, f"{copied}: what was learned is gone.\n")
     assert Index.open(copied).head is None
     assert run("search", query, "--index", copied, "--json").lines == plain
-    again = run("train", goods, "--index", copied, "--remove", "--json")
+    again = run("train", catalogue, "--index", copied, "--remove", "--json")
     assert (again.status, again.lines) == (0, [{"removed": False}])
 
 
-def test_train_passes_on_what_was_asked_for(
-    run: Any, goods: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
+def test_train_passes_its_options_on(
+    run: Any, catalogue: Path, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    calls: list[Any] = []
 
     def learn(catalogue: Path, index: Path, options: TrainingOptions, **_: Any) -> TrainingSummary:
-        asked.append((catalogue, index, options))
+        calls.append((catalogue, index, options))
         return TrainingSummary(7, 3, 2, 5, 4, 1.5, {"all_before": 0.5, "all_after": 0.75}, "supcon")
 
     monkeypatch.setattr(commands, "train", learn)
     mapping, weights = copied / "m.json", copied / "w.safetensors"
     command = [
-        "train", goods, "--index", copied, "--columns", "gender, baseColour", "--holdout", 10,
-        "--photographs", goods, "--mapping", mapping, "--loss", "supcon", "--epochs", 6,
+        "train", catalogue, "--index", copied, "--columns", "gender, baseColour", "--holdout", 10,
+        "--photographs", catalogue, "--mapping", mapping, "--loss", "supcon", "--epochs", 6,
         "--seed", 0, "--finetune-blocks", 2, "--save-weights", weights, "--finetune-epochs", 1,
     ]  # fmt: skip
     ran = run(*command, "--json")
     assert ran.status == 0
     assert ran.lines[0]["validation"] == {"all_before": 0.5, "all_after": 0.75}
     assert "2 photographs could not be used" in ran.err
-    assert asked == [
+    assert calls == [
         (
-            goods,
+            catalogue,
             copied,
             TrainingOptions(
                 columns=("gender", "baseColour"),
                 holdout=10,
-                photographs=goods,
+                photographs=catalogue,
                 mapping=mapping,
                 loss="supcon",
                 epochs=6,
@@ -522,20 +532,20 @@ def test_train_passes_on_what_was_asked_for(
     words = run(*command).out
     assert "7 items and 3 photographs" in words
     assert "0.750  (before: 0.500)" in words
-    run("train", goods, "--index", copied)
-    assert asked[-1] == (goods, copied, TrainingOptions())
+    run("train", catalogue, "--index", copied)
+    assert calls[-1] == (catalogue, copied, TrainingOptions())
 
 
 def test_train_that_cannot_be_done_says_why(
-    run: Any, goods: Path, copied: Path, tmp_path: Path
+    run: Any, catalogue: Path, copied: Path, tmp_path: Path
 ) -> None:
     for status, arguments in (
         (2, ["train", "--index", copied]),
-        (2, ["train", goods, "--index", copied, "--photographs", goods]),
-        (2, ["train", goods, "--index", copied, "--finetune-blocks", 2]),
-        (1, ["train", goods, "--index", tmp_path / "nowhere"]),
+        (2, ["train", catalogue, "--index", copied, "--photographs", catalogue]),
+        (2, ["train", catalogue, "--index", copied, "--finetune-blocks", 2]),
+        (1, ["train", catalogue, "--index", tmp_path / "nowhere"]),
         (1, ["train", tmp_path / "nowhere", "--index", copied]),
-        (1, ["train", goods, "--index", copied, "--columns", "season"]),
+        (1, ["train", catalogue, "--index", copied, "--columns", "season"]),
         (1, ["train", "--index", tmp_path / "nowhere", "--remove"]),
     ):
         ran = run(*arguments)
@@ -546,85 +556,87 @@ def test_train_that_cannot_be_done_says_why(
 # --- evaluate ---------------------------------------------------------------------------------
 
 
-def test_evaluate_prints_one_json_object(run: Any, goods: Path, index: Path) -> None:
-    ran = run("evaluate", goods, "--index", index, "--copies", 3, "--json")
+def test_evaluate_prints_one_json_object(run: Any, catalogue: Path, index: Path) -> None:
+    ran = run("evaluate", catalogue, "--index", index, "--copies", 3, "--json")
     assert ran.status == 0, ran.err
-    (told,) = ran.lines
-    assert set(told) == {
+    (figures,) = ran.lines
+    assert set(figures) == {
         "settings", "counts", "metrics", "classes", "copies", "leak", "seconds"
     }  # fmt: skip
-    assert set(told["metrics"]) == {"baseColour", "gender", "all"}
-    assert told["metrics"]["baseColour"]["without_relevant"] == 10  # ten items of ten colours
-    assert told["counts"]["queries"] == told["counts"]["gallery"] == 10
-    assert told["copies"]["items"] == 3
-    assert told["leak"] is False
-    assert told["settings"]["k"] == 4
-    assert run("evaluate", goods, "--index", index, "--json").lines[0]["copies"] is None
+    assert set(figures["metrics"]) == {"baseColour", "gender", "all"}
+    assert figures["metrics"]["baseColour"]["without_relevant"] == 10  # ten items of ten colours
+    assert figures["counts"]["queries"] == figures["counts"]["gallery"] == 10
+    assert figures["copies"]["items"] == 3
+    assert figures["leak"] is False
+    assert figures["settings"]["k"] == 4
+    assert run("evaluate", catalogue, "--index", index, "--json").lines[0]["copies"] is None
 
 
-def test_evaluate_in_words_is_a_table(run: Any, goods: Path, index: Path) -> None:
-    ran = run("evaluate", goods, "--index", index, "-k", 2, "--columns", "gender", "--holdout", 2)
+def test_evaluate_in_words_is_a_table(run: Any, catalogue: Path, index: Path) -> None:
+    ran = run(
+        "evaluate", catalogue, "--index", index, "-k", 2, "--columns", "gender", "--holdout", 2
+    )
     assert ran.status == 0, ran.err
     for named in ("5 queries, 5 items to be found", "precision@2", "mAP@2", "gender", "Men"):
         assert named in ran.out
 
 
-def test_evaluate_takes_a_table_a_filter_and_a_ranking(
-    run: Any, goods: Path, index: Path, tmp_path: Path
+def test_evaluate_takes_a_table_a_filter_and_similarity_options(
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "street" / "shirt").mkdir(parents=True)
-    shutil.copy(goods / "images" / "2.jpg", tmp_path / "street" / "shirt" / "a.jpg")
+    shutil.copy(catalogue / "images" / "2.jpg", tmp_path / "street" / "shirt" / "a.jpg")
     (tmp_path / "table.csv").write_text("picture,gender\nstreet/shirt/a.jpg,Men\nb.jpg,Men\n")
     where = ["--where", "gender=Men", "--colour", 1, "--metric", "jaccard", "--plain"]
     ran = run("evaluate", tmp_path / "table.csv", "--index", index, *where, "--json")
     assert ran.status == 0, ran.err
     assert "Skipped b.jpg: The file cannot be read" in ran.err
-    (told,) = ran.lines
-    assert told["counts"] == {
+    (figures,) = ran.lines
+    assert figures["counts"] == {
         "queries": 1, "gallery": 5, "rejected": 1, "unlabelled": 0, "identical": 0
     }  # fmt: skip
-    assert told["metrics"]["gender"]["precision"]["value"] == 1
+    assert figures["metrics"]["gender"]["precision"]["value"] == 1
     (tmp_path / "mapping.json").write_text('{"shirt": ["Women"]}')
     mapping = ["--mapping", tmp_path / "mapping.json", "--mapping-column", "gender"]
     ran = run("evaluate", tmp_path / "street", "--index", index, *mapping, *where[:2], "--json")
     assert ran.lines[0]["metrics"]["class"]["precision"]["value"] == 0
 
 
-@pytest.mark.parametrize("name", ["worst.html", "worst.md"])
+@pytest.mark.parametrize("name", ["worst.html", "worst.HTM"])
 def test_evaluate_writes_a_report(
-    run: Any, goods: Path, index: Path, tmp_path: Path, name: str
+    run: Any, catalogue: Path, index: Path, tmp_path: Path, name: str
 ) -> None:
     report = tmp_path / name
-    ran = run("evaluate", goods, "--index", index, "--report", report)
+    ran = run("evaluate", catalogue, "--index", index, "--report", report)
     assert ran.status == 0, ran.err
     assert str(report) in ran.err
     assert "Red shïrt" in report.read_text("utf-8")
 
 
-def test_evaluate_says_when_the_figures_flatter(
-    run: Any, goods: Path, copied: Path, settings: Settings
+def test_evaluate_says_when_its_figures_are_too_good(
+    run: Any, catalogue: Path, copied: Path, settings: Settings
 ) -> None:
-    taught(FittingRoom.open(copied, settings), holdout=5)
+    with_head(FittingRoom.open(copied, settings), holdout=5)
     for holdout, leak in ((5, False), (3, True)):
-        ran = run("evaluate", goods, "--index", copied, "--holdout", holdout, "--json")
+        ran = run("evaluate", catalogue, "--index", copied, "--holdout", holdout, "--json")
         assert ran.status == 0, ran.err
         assert ran.lines[0]["leak"] is leak
         assert ("flatter" in ran.err) is leak
-    ran = run("evaluate", goods, "--index", copied, "--holdout", 3, "--plain", "--json")
+    ran = run("evaluate", catalogue, "--index", copied, "--holdout", 3, "--plain", "--json")
     assert ran.lines[0]["leak"] is False
 
 
 def test_an_evaluation_that_cannot_be_done_says_why(
-    run: Any, goods: Path, index: Path, tmp_path: Path
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
 ) -> None:
-    base = ["evaluate", goods, "--index", index]
+    base = ["evaluate", catalogue, "--index", index]
     mapping = tmp_path / "mapping.json"
     mapping.write_text('{"a": ["b"]}')
     for status, arguments in (
         (2, [*base, "--columns", "season"]),
         (2, [*base, "--where", "season=Summer"]),
         (2, [*base, "-k", 10**9]),
-        (2, [*base, "--report", tmp_path / "report.pdf"]),
+        (2, [*base, "--report", tmp_path / "report.md"]),
         (2, [*base, "--mapping-column", "gender"]),
         (2, [*base, "--mapping", mapping, "--columns", "gender"]),
         (1, [*base, "--mapping", mapping]),
@@ -633,7 +645,7 @@ def test_an_evaluation_that_cannot_be_done_says_why(
         (1, [*base, "--where", "gender=Dogs"]),
         (1, [*base, "--holdout", 1000]),
         (1, ["evaluate", tmp_path / "nowhere", "--index", index]),
-        (1, ["evaluate", goods, "--index", tmp_path / "nowhere"]),
+        (1, ["evaluate", catalogue, "--index", tmp_path / "nowhere"]),
     ):
         ran = run(*arguments)
         assert (ran.status, ran.out) == (status, ""), arguments
@@ -643,32 +655,35 @@ def test_an_evaluation_that_cannot_be_done_says_why(
 # --- info -------------------------------------------------------------------------------------
 
 
-def test_info_says_what_an_index_holds(run: Any, goods: Path, index: Path) -> None:
+def test_info_says_what_an_index_holds(run: Any, catalogue: Path, index: Path) -> None:
     ran = run("info", "--index", index)
     assert ran.status == 0
-    for named in ("10 items", str(goods), "efficientnet_lite0", "1280", "10 rows read"):
+    for named in ("10 items", str(catalogue), "efficientnet_lite0", "1280", "10 rows read"):
         assert named in ran.out
 
 
 def test_info_in_json_is_the_manifest(run: Any, index: Path) -> None:
     ran = run("info", "--index", index, "--json")
     assert ran.status == 0
-    assert ran.lines == [json.loads((index / MANIFEST).read_text("utf-8"))]
+    manifest = json.loads((current_version(index) / MANIFEST).read_text("utf-8"))
+    manifest["counts"]["studio"] = manifest["counts"]["plain_background"]
+    assert ran.lines == [manifest]
 
 
 @pytest.mark.parametrize("name", ["vectors.npy", "items.parquet", "manifest.json"])
 def test_info_finds_a_changed_byte(run: Any, index: Path, tmp_path: Path, name: str) -> None:
     damaged = shutil.copytree(index, tmp_path / "damaged")
-    data = bytearray((damaged / name).read_bytes())
+    path = current_version(damaged) / name
+    data = bytearray(path.read_bytes())
     data[-10] ^= 255
-    (damaged / name).write_bytes(data)
+    path.write_bytes(data)
     ran = run("info", "--index", damaged)
     assert (ran.status, ran.out) == (1, "")
     assert "damaged" in ran.err
 
 
-def test_info_names_the_pictures_that_failed(run: Any, goods: Path, tmp_path: Path) -> None:
-    shop = shutil.copytree(goods, tmp_path / "shop")
+def test_info_names_the_pictures_that_failed(run: Any, catalogue: Path, tmp_path: Path) -> None:
+    shop = shutil.copytree(catalogue, tmp_path / "shop")
     (shop / "images" / "3.jpg").write_bytes(b"no picture")
     run("build", shop, "--index", tmp_path / "index")
     ran = run("info", "--index", tmp_path / "index")
@@ -681,7 +696,7 @@ def test_info_on_a_manifest_with_something_missing_is_no_crash(
 ) -> None:
     """An index may come from somebody else, or from a disk that lost a block."""
     copy = shutil.copytree(index, tmp_path / "copy")
-    whole = json.loads((copy / MANIFEST).read_text("utf-8"))
+    whole = json.loads((current_version(copy) / MANIFEST).read_text("utf-8"))
     for path in (
         ("created",),
         ("chosen_because",),
@@ -696,7 +711,7 @@ def test_info_on_a_manifest_with_something_missing_is_no_crash(
         for key in path[:-1]:
             place = place[key]
         del place[path[-1]]
-        (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+        (current_version(copy) / MANIFEST).write_text(json.dumps(manifest), "utf-8")
         assert run("info", "--index", copy).status in (0, 1), path
 
 
@@ -710,7 +725,7 @@ def test_info_on_a_manifest_that_makes_no_sense_is_no_crash(
     (copy / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     ran = run("info", "--index", copy)
     assert ran.status == 1
-    assert "makes no sense" in ran.err
+    assert "failures" in ran.err
 
 
 # --- wrong usage ------------------------------------------------------------------------------
@@ -777,14 +792,14 @@ def test_wrong_usage_is_status_2(run: Any, arguments: list[str]) -> None:
 )
 def test_a_bad_setting_is_status_2_and_named(
     run: Any,
-    goods: Path,
+    catalogue: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
     value: str,
 ) -> None:
     monkeypatch.setenv(f"FITTING_ROOM_{variable}", value)
-    ran = run("build", goods, "--index", tmp_path / "index")
+    ran = run("build", catalogue, "--index", tmp_path / "index")
     assert (ran.status, ran.out) == (2, "")
     assert value in ran.err or f"FITTING_ROOM_{variable}" in ran.err
 
@@ -846,9 +861,9 @@ def console_script() -> str:
     return script
 
 
-def test_the_console_script_searches(goods: Path, index: Path) -> None:
-    query = goods / "images" / "2.jpg"
-    command = [console_script(), "search", str(query), str(goods / "styles.csv"),
+def test_the_console_script_searches(catalogue: Path, index: Path) -> None:
+    query = catalogue / "images" / "2.jpg"
+    command = [console_script(), "search", str(query), str(catalogue / "styles.csv"),
                "--index", str(index), "-n", "2", "--json"]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr
@@ -859,8 +874,8 @@ def test_the_console_script_searches(goods: Path, index: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
-def test_a_closed_pipe_is_no_crash(goods: Path, index: Path) -> None:
-    command = [console_script(), "search", str(goods), "--index", str(index), "--json"]
+def test_a_closed_pipe_is_no_crash(catalogue: Path, index: Path) -> None:
+    command = [console_script(), "search", str(catalogue), "--index", str(index), "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -872,13 +887,13 @@ def test_a_closed_pipe_is_no_crash(goods: Path, index: Path) -> None:
     assert complaints == ""
 
 
-def test_a_search_needs_no_torch(goods: Path, index: Path) -> None:
+def test_a_search_needs_no_torch(catalogue: Path, index: Path) -> None:
     """It takes seconds to import; a converted network answers without it."""
     code = (
         "import sys; from fitting_room import cli; "
         "status = cli.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
     )
-    query = str(goods / "images" / "2.jpg")
+    query = str(catalogue / "images" / "2.jpg")
     command = [sys.executable, "-c", code, "search", query, "--index", str(index), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr

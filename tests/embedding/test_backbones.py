@@ -15,11 +15,9 @@ import pytest
 import timm
 import torch
 import torchvision
-from PIL import Image
 
 from fitting_room.embedding import backbones
 from fitting_room.embedding.backbones import (
-    Backbone,
     Selection,
     backbone_names,
     get_backbone,
@@ -34,93 +32,18 @@ from fitting_room.embedding.weights import (
     sha256_of,
     verify_weights,
 )
-from tests.conftest import DEMO
+from tests.embedding.conftest import (
+    demo_pixels,
+    in_torch_cache,
+    linear_backbone,
+    random_resnet50,
+    random_xception,
+    save_safetensors,
+    with_weights,
+)
 
 V1_FILE, V2_FILE = "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
 XCEPTION_FILE = "xception-43020ad28.pth"
-
-
-def demo_pixels(count: int, size: tuple[int, int]) -> np.ndarray:
-    """Pictures from all over the demo catalogue, uint8 ``(count, height, width, 3)``."""
-    paths = sorted((DEMO / "images").iterdir())
-    chosen = paths[:: len(paths) // count][:count]
-    height, width = size
-    return np.stack(
-        [np.asarray(Image.open(p).convert("RGB").resize((width, height))) for p in chosen]
-    )
-
-
-def random_state(
-    make: Callable[[], torch.nn.Module], size: tuple[int, int]
-) -> dict[str, torch.Tensor]:
-    """The state dict of a network with random weights. Its batch norms have seen pictures of
-    ``size``: without that, all features of a random network point the same way."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = make()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None
-    pixels = torch.from_numpy(demo_pixels(16, size)).permute(0, 3, 1, 2)
-    with torch.no_grad():
-        network.train()(pixels.float() / 64 - 2)
-    return network.state_dict()
-
-
-@functools.cache
-def random_resnet50() -> dict[str, torch.Tensor]:
-    return random_state(torchvision.models.resnet50, (112, 84))
-
-
-@functools.cache
-def random_xception() -> dict[str, torch.Tensor]:
-    return random_state(lambda: timm.create_model("legacy_xception"), (75, 56))
-
-
-@pytest.fixture(scope="module")
-def resnet50_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
-    torch.save(random_resnet50(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def xception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "xception.pth"
-    torch.save(random_xception(), path)
-    return path
-
-
-def local(path: Path) -> WeightsFile:
-    return WeightsFile(path.name, sha256_of(path), path)
-
-
-def tiny_backbone() -> Backbone:
-    """A backbone that is made in no time, for what concerns files and not networks."""
-    return replace(
-        get_backbone("resnet50"),
-        name="tiny",
-        weights=(),
-        architecture=lambda: torch.nn.Linear(3, 2),
-        adapt=lambda state, network: state,
-    )
-
-
-def in_torch_cache(name: str, content: bytes | Path) -> Path:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, Path):
-        path.symlink_to(content)
-    else:
-        path.write_bytes(content)
-    return path
-
-
-def with_weights(monkeypatch: pytest.MonkeyPatch, name: str, *sources: Any) -> Backbone:
-    """The registered backbone of that name gets other sources of weights for one test."""
-    changed = replace(get_backbone(name), weights=sources)
-    monkeypatch.setitem(backbones._REGISTRY, name, changed)
-    return changed
 
 
 # --- the registry -----------------------------------------------------------------------------
@@ -137,38 +60,33 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_named() -> None:
 def test_a_name_is_registered_once(name: str) -> None:
     before = backbone_names()
     with pytest.raises(ValueError, match=name):
-        register(replace(tiny_backbone(), name=name))
+        register(replace(linear_backbone(), name=name))
     assert backbone_names() == before
 
 
 def test_a_new_network_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
-    new = register(tiny_backbone())
-    assert "tiny" in backbone_names()
-    assert get_backbone("tiny") is new
+    new = register(linear_backbone())
+    assert "linear" in backbone_names()
+    assert get_backbone("linear") is new
 
 
 # --- resnet50 ---------------------------------------------------------------------------------
 
 
-def torchvision_features(pixels: np.ndarray) -> torch.Tensor:
+@functools.cache
+def torchvision_features() -> torch.Tensor:
     """What torchvision's own ResNet50 without its classifier says, normalised as torchvision's
     own preset does it."""
     network = torchvision.models.resnet50(weights=None)
     network.load_state_dict(random_resnet50())
     network.fc = torch.nn.Identity()
     preset = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.transforms()
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(demo_pixels(2, (64, 48))).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         return network.eval()(
             torchvision.transforms.functional.normalize(images, preset.mean, preset.std)
         )
-
-
-def save_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file(state, path)
 
 
 FORMS: dict[str, tuple[str, Callable[[dict[str, torch.Tensor], Path], None]]] = {
@@ -203,7 +121,7 @@ def test_resnet50_from_a_local_file_is_torchvisions_without_its_classifier(
     with torch.inference_mode():
         features = selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
     assert features.shape == (2, 2048)
-    torch.testing.assert_close(features, torchvision_features(pixels), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(features, torchvision_features(), rtol=1e-3, atol=1e-4)
     path.unlink()
 
 
@@ -291,13 +209,14 @@ def test_lite0_from_timms_own_file_is_the_same_network(tmp_path: Path) -> None:
 # --- xception ---------------------------------------------------------------------------------
 
 
-def timm_features(pixels: np.ndarray) -> torch.Tensor:
+@functools.cache
+def timm_features() -> torch.Tensor:
     """What timm's own Xception says before its classifier, normalised as timm says it."""
     network = timm.create_model("legacy_xception")
     network.load_state_dict(random_xception())
     published = timm.get_pretrained_cfg("legacy_xception")
     assert published is not None
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(demo_pixels(2, (64, 48))).permute(0, 3, 1, 2).float() / 255
     images = torchvision.transforms.functional.normalize(images, published.mean, published.std)
     network.eval()
     with torch.inference_mode():
@@ -326,11 +245,11 @@ def test_xception_from_a_local_file_is_timms_without_its_classifier(
     path = tmp_path / f"mine{ending}"
     save(random_xception(), path)
     selection = select("xception", weights=str(path))
-    pixels = demo_pixels(2, (96, 72))
+    pixels = demo_pixels(2, (64, 48))
     with torch.inference_mode():
         features = selection.backbone.module(selection.weights)(torch.from_numpy(pixels))
     assert features.shape == (2, selection.backbone.dimension) == (2, 2048)
-    torch.testing.assert_close(features, timm_features(pixels), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(features, timm_features(), rtol=1e-3, atol=1e-4)
     path.unlink()
 
 
@@ -528,9 +447,9 @@ def test_the_network_of_an_index_is_found_again(name: str) -> None:
 def test_the_network_of_an_index_is_found_again_without_its_weights() -> None:
     """For then a conversion may be in the cache. Without one, it is said what to do."""
     v2 = get_backbone("resnet50").weights[1]
-    asked = Selection(get_backbone("resnet50"), WeightsFile(v2.name, v2.sha256), "").identity
-    selection = select_again(asked)
-    assert selection.identity == asked
+    identity = Selection(get_backbone("resnet50"), WeightsFile(v2.name, v2.sha256), "").identity
+    selection = select_again(identity)
+    assert selection.identity == identity
     with pytest.raises(BackboneError, match="--weights"):
         selection.backbone.module(selection.weights)
 

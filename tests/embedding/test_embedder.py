@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -14,8 +15,7 @@ from fitting_room.embedding.embedder import PREPARED_TOGETHER, Embedder
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.decode import ImageRejected, open_image
-from fitting_room.imaging.features import Features, normalise
-from fitting_room.imaging.preprocess import prepare, prepare_all
+from fitting_room.imaging.features import Features
 from fitting_room.settings import Settings
 from tests.conftest import COLOURS, DEMO
 
@@ -68,11 +68,51 @@ def test_the_packaged_network_tells_garments_apart(settings: Settings) -> None:
     assert (cosines[~np.eye(10, dtype=bool)] < 0.98).all()
 
 
+def test_a_network_without_feature_maps_is_an_error(embedder: Embedder) -> None:
+    embedder.engine.feature_maps = lambda pixels: None  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match="no feature maps"):
+        embedder.feature_maps([coloured(0)])
+
+
 def test_load_passes_on_what_cannot_be_had() -> None:
     with pytest.raises(BackboneError):
         Embedder.load("resnet51")
     with pytest.raises(EngineError):
         Embedder.load("efficientnet_lite0", engine="tensorrt")
+
+
+# --- queries and items ------------------------------------------------------------------------
+
+
+def garment_jpeg(size: tuple[int, int]) -> bytes:
+    """A catalogue picture, scaled to another size and saved again."""
+    with Image.open(DEMO / "images" / "10001.jpg") as image:
+        buffer = BytesIO()
+        image.convert("RGB").resize(size).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("size", [(60, 80), (133, 177), (600, 800), (2400, 3200)])
+def test_a_file_has_the_same_features_as_query_and_as_item(
+    settings: Settings, size: tuple[int, int]
+) -> None:
+    embedder = Embedder.load("efficientnet_lite0", cache=settings.engines_folder)
+    data = garment_jpeg(size)
+    others = [garment_jpeg((60, 80)), garment_jpeg((300, 400))]
+    item = dict(embedder.stream([*others, data], embedder.open))[data]
+    (query,) = embedder.describe([embedder.open(data)])
+    assert isinstance(item, Features)
+    np.testing.assert_array_equal(query.descriptors, item.descriptors)
+    np.testing.assert_allclose(query.embeddings, item.embeddings, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(60, 80), (300, 400), (2400, 3200)])
+def test_a_picture_that_was_opened_is_the_same_when_it_is_opened_again(
+    embedder: Embedder, size: tuple[int, int]
+) -> None:
+    """So that one decoded picture serves both to be shown and to be searched with."""
+    opened = embedder.open(garment_jpeg(size))
+    np.testing.assert_array_equal(np.asarray(embedder.open(opened)), np.asarray(opened))
 
 
 # --- stream ---------------------------------------------------------------------------------
@@ -100,8 +140,8 @@ def test_a_stream_keeps_its_order_when_a_later_picture_is_ready_first(embedder: 
             later_is_ready.set()
         return coloured(number)
 
-    found = [number for number, _ in embedder.stream(range(20), load)]
-    assert found == list(range(20))
+    numbers = [number for number, _ in embedder.stream(range(20), load)]
+    assert numbers == list(range(20))
 
 
 def test_a_rejected_picture_is_its_own_outcome_and_the_stream_goes_on(embedder: Embedder) -> None:
@@ -110,9 +150,9 @@ def test_a_rejected_picture_is_its_own_outcome_and_the_stream_goes_on(embedder: 
             raise ImageRejected(f"number {number} is bad")
         return coloured(number)
 
-    found = dict(embedder.stream(range(20), load))
-    assert len(found) == 20
-    for number, outcome in found.items():
+    outcomes = dict(embedder.stream(range(20), load))
+    assert len(outcomes) == 20
+    for number, outcome in outcomes.items():
         if number % 3 == 1:
             assert isinstance(outcome, ImageRejected)
             assert outcome.reason == f"number {number} is bad"
@@ -125,8 +165,8 @@ def test_a_rejected_picture_is_its_own_outcome_and_the_stream_goes_on(embedder: 
 def test_what_has_nothing_to_embed_is_none_and_costs_the_network_nothing(
     embedder: Embedder,
 ) -> None:
-    found = dict(embedder.stream(range(12), lambda n: coloured(n) if n in (2, 9) else None))
-    assert [n for n, outcome in found.items() if outcome is not None] == [2, 9]
+    outcomes = dict(embedder.stream(range(12), lambda n: coloured(n) if n in (2, 9) else None))
+    assert [n for n, outcome in outcomes.items() if outcome is not None] == [2, 9]
     assert embedder.engine.seen == 2  # type: ignore[attr-defined]
 
 
@@ -169,12 +209,12 @@ def test_another_error_of_the_loader_reaches_the_consumer(embedder: Embedder) ->
             raise PermissionError("number 30")
         return coloured(number)
 
-    found = []
+    numbers = []
     with pytest.raises(PermissionError, match="number 30"):
         for number, _ in embedder.stream(range(MANY), load):
-            found.append(number)
-    assert found == list(range(len(found)))
-    assert len(found) <= 30
+            numbers.append(number)
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) <= 30
     assert threads_of_embedders() == []
 
 
@@ -199,63 +239,6 @@ def test_one_embedder_serves_several_streams_at_once(embedder: Embedder) -> None
         np.testing.assert_allclose(outcome.embeddings, expected, atol=1e-6)
 
 
-# --- the way to the network's input -----------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [(60, 80), (240, 320), (168, 224), (3000, 4000)])
-def test_a_product_photograph_fills_the_input(size: tuple[int, int]) -> None:
-    pixels = prepare(Image.new("RGB", size, (200, 30, 40)), (224, 168))
-    assert pixels.shape == (224, 168, 3)
-    assert pixels.dtype == np.uint8
-    assert (pixels == (200, 30, 40)).all()
-
-
-def test_a_wide_picture_is_laid_on_white_above_and_below() -> None:
-    pixels = prepare(Image.new("RGB", (160, 40), "red"), (120, 80))
-    # 160 x 40 keeps its proportions as 80 x 20.
-    assert (pixels[50:70] == (255, 0, 0)).all()
-    assert (pixels[:50] == 255).all()
-    assert (pixels[70:] == 255).all()
-
-
-def test_a_tall_picture_is_laid_on_white_at_both_sides() -> None:
-    pixels = prepare(Image.new("RGB", (20, 120), "red"), (120, 80))
-    assert (pixels[:, 30:50] == (255, 0, 0)).all()
-    assert (pixels[:, :30] == 255).all()
-    assert (pixels[:, 50:] == 255).all()
-
-
-@pytest.mark.parametrize("size", [(300, 300), (400, 100), (100, 400), (300, 400)])
-def test_nothing_is_cut_off(size: tuple[int, int]) -> None:
-    """Whatever lies at the four edges of a picture is still there."""
-    width, height = size
-    picture = Image.new("RGB", size, "black")
-    edge = 20
-    picture.paste((255, 0, 0), (0, 0, width, edge))
-    picture.paste((0, 255, 0), (0, height - edge, width, height))
-    picture.paste((0, 0, 255), (0, edge, edge, height - edge))
-    picture.paste((255, 255, 0), (width - edge, edge, width, height - edge))
-    pixels = prepare(picture, (224, 168)).astype(int)
-    for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)):
-        assert (np.abs(pixels - colour).sum(axis=2) < 30).any(), colour
-
-
-def test_a_circle_stays_round() -> None:
-    x, y = np.meshgrid(np.arange(400), np.arange(200))
-    circle = ((x - 200) ** 2 + (y - 100) ** 2 < 80**2)[:, :, None] * np.array([255, 0, 0])
-    pixels = prepare(Image.fromarray(circle.astype(np.uint8)), (224, 168)).astype(int)
-    inside = (pixels[:, :, 0] > 128) & (pixels[:, :, 1] < 128)
-    assert abs(int(inside.any(axis=0).sum()) - int(inside.any(axis=1).sum())) <= 1
-
-
-@pytest.mark.parametrize("size", [(8, 4000), (4000, 8)])
-def test_a_strip_is_still_a_picture(size: tuple[int, int]) -> None:
-    """Such a picture passes all limits; at the input's scale it is less than a pixel thin."""
-    pixels = prepare(Image.new("RGB", size, "red"), (224, 168))
-    assert pixels.shape == (224, 168, 3)
-    assert (pixels != 255).any()
-
-
 def test_every_network_gets_its_own_size(embedder: Embedder) -> None:
     shapes = []
 
@@ -270,36 +253,3 @@ def test_every_network_gets_its_own_size(embedder: Embedder) -> None:
     other = replace(selection, backbone=replace(selection.backbone, input_size=(20, 30)))
     Embedder(other, Engine()).embed([coloured(0)])
     assert shapes == [(1, 20, 30, 3)]
-
-
-# --- normalise ------------------------------------------------------------------------------
-
-
-def test_rows_get_length_one_and_keep_their_direction() -> None:
-    vectors = normalise(np.array([[3.0, 4.0], [0.0, -1e-3], [1e10, 0.0]]))
-    np.testing.assert_allclose(vectors, [[0.6, 0.8], [0, -1], [1, 0]], atol=1e-6)
-    assert vectors.dtype == np.float32
-
-
-def test_a_row_of_zeros_stays_zero() -> None:
-    vectors = normalise(np.array([[0.0, 0.0], [1.0, 0.0]]))
-    np.testing.assert_array_equal(vectors, [[0, 0], [1, 0]])
-
-
-def test_normalising_does_not_change_its_input() -> None:
-    given = np.array([[3.0, 4.0]], np.float32)
-    normalise(given)
-    np.testing.assert_array_equal(given, [[3, 4]])
-
-
-@pytest.mark.parametrize("fast", [False, True])
-def test_pictures_are_prepared_together_as_they_are_one_by_one(fast: bool) -> None:
-    generator = np.random.default_rng(0)
-    sizes = [(60, 80), (300, 200), (60, 80), (168, 224), (5, 200), (300, 200)]
-    pictures = [
-        Image.fromarray(generator.integers(0, 255, (height, width, 3), dtype=np.uint8))
-        for width, height in sizes
-    ]
-    together = prepare_all(pictures, (224, 168), fast=fast)
-    for prepared, picture in zip(together, pictures, strict=True):
-        np.testing.assert_array_equal(prepared, prepare(picture, (224, 168), fast=fast))

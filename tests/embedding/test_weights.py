@@ -17,23 +17,9 @@ import requests
 import torch
 
 from fitting_room.embedding.backbones import get_backbone, select
-from fitting_room.embedding.weights import (
-    BackboneError,
-    TimmWeights,
-    TorchvisionWeights,
-    WeightsUnavailable,
-)
+from fitting_room.embedding.weights import BackboneError, DownloadedWeights, WeightsUnavailable
 from fitting_room.util.progress import Progress, ignore
-from tests.embedding.test_backbones import (
-    local,
-    resnet50_file,
-    save_safetensors,
-    tiny_backbone,
-    with_weights,
-)
-
-__all__ = ["resnet50_file"]  # a fixture
-
+from tests.embedding.conftest import linear_backbone, local, save_safetensors, with_weights
 
 # --- files that are not weights -------------------------------------------------------------
 
@@ -59,7 +45,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path: Path, how
     else:
         torch.save({"weight": torch.zeros(2, 3), "bias": _Evil(marker)}, path)
     with pytest.raises(BackboneError, match=r"weights\.pth"):
-        tiny_backbone().module(local(path))
+        linear_backbone().module(local(path))
     assert not marker.exists()
 
 
@@ -71,7 +57,7 @@ def test_garbage_is_refused(tmp_path: Path, ending: str, content: bytes) -> None
     path = tmp_path / f"weights{ending}"
     path.write_bytes(content)
     with pytest.raises(BackboneError, match="weights"):
-        tiny_backbone().module(local(path))
+        linear_backbone().module(local(path))
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -85,11 +71,11 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path, form: str)
         torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
     whole = path.read_bytes()
     step = 1 if len(whole) < 1000 else len(whole) // 150
-    tiny_backbone().module(local(path))
+    linear_backbone().module(local(path))
     for length in range(0, len(whole) - 1, step):
         path.write_bytes(whole[:length])
         with pytest.raises(BackboneError):
-            tiny_backbone().module(local(path))
+            linear_backbone().module(local(path))
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -107,7 +93,7 @@ def test_a_file_with_a_changed_byte_is_refused_or_read(tmp_path: Path, form: str
     for at in range(0, len(whole), step):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x11]) + whole[at + 1 :])
         try:
-            tiny_backbone().module(local(path))
+            linear_backbone().module(local(path))
         except BackboneError:
             continue
 
@@ -129,7 +115,7 @@ def test_what_is_no_state_dict_of_the_network_is_refused(tmp_path: Path, content
     path = tmp_path / "weights.pth"
     torch.save(content, path)
     with pytest.raises(BackboneError, match=r"weights\.pth"):
-        tiny_backbone().module(local(path))
+        linear_backbone().module(local(path))
 
 
 def test_weights_of_another_network_are_refused(resnet50_file: Path) -> None:
@@ -153,9 +139,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 # --- downloads ------------------------------------------------------------------------------
-
-
-Downloaded = TorchvisionWeights | TimmWeights
 
 
 class _Server:
@@ -210,14 +193,12 @@ def server(connection: None) -> Iterator[_Server]:
 @pytest.fixture(params=["a whole sha256", "its beginning"])
 def source(
     request: pytest.FixtureRequest, server: _Server, monkeypatch: pytest.MonkeyPatch
-) -> Downloaded:
+) -> DownloadedWeights:
     """Weights whose home is the test's server, and the only ones that resnet50 has."""
     server.content = np.random.default_rng(0).bytes(300_000)
     digest = hashlib.sha256(server.content).hexdigest()
-    source: Downloaded = TorchvisionWeights("LOCAL_V1", digest, "unused")
-    if request.param == "its beginning":
-        source = TimmWeights("LOCAL_V1", digest[:9], "unused")
-    monkeypatch.setattr(type(source), "_url", lambda self: server.url)
+    known = digest if request.param == "a whole sha256" else digest[:9]
+    source = DownloadedWeights("LOCAL_V1", known, lambda: server.url)
     with_weights(monkeypatch, "resnet50", source)
     return source
 
@@ -234,7 +215,7 @@ def finish_downloads() -> None:
 
 
 def test_weights_are_downloaded_once_into_torchs_cache(
-    server: _Server, source: Downloaded, monkeypatch: pytest.MonkeyPatch
+    server: _Server, source: DownloadedWeights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     selection = select("auto")
     assert selection.backbone.name == "resnet50"
@@ -247,23 +228,27 @@ def test_weights_are_downloaded_once_into_torchs_cache(
 
 
 def test_a_download_reports_its_progress_in_the_thread_that_asked(
-    server: _Server, source: Downloaded
+    server: _Server, source: DownloadedWeights
 ) -> None:
     server.go_on.clear()
-    told: list[Progress] = []
+    reports: list[Progress] = []
 
     def listener(progress: Progress) -> None:
-        told.append(progress)
+        reports.append(progress)
         assert threading.current_thread() is threading.main_thread()
         server.go_on.set()
 
     source.download(5.0, listener)
-    assert told[0].total == 300_000
-    assert 0 < told[0].fraction < 1
-    assert told[0].unit == "B"
+    assert {(report.total, report.unit) for report in reports} == {(300_000, "B")}
+    fractions = [report.fraction for report in reports]
+    assert fractions == sorted(set(fractions))
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    assert len(fractions) > 2
 
 
-def test_a_download_with_another_hash_leaves_nothing(server: _Server, source: Downloaded) -> None:
+def test_a_download_with_another_hash_leaves_nothing(
+    server: _Server, source: DownloadedWeights
+) -> None:
     server.content = server.content[::-1]
     with pytest.raises(WeightsUnavailable, match=r"weights\.pth.*--weights"):
         select("resnet50")
@@ -271,14 +256,18 @@ def test_a_download_with_another_hash_leaves_nothing(server: _Server, source: Do
     assert select("auto").backbone.name == "efficientnet_lite0"
 
 
-def test_a_connection_that_breaks_off_leaves_nothing(server: _Server, source: Downloaded) -> None:
+def test_a_connection_that_breaks_off_leaves_nothing(
+    server: _Server, source: DownloadedWeights
+) -> None:
     server.claimed_length = 2 * len(server.content)
     with pytest.raises(WeightsUnavailable):
         select("resnet50")
     assert torch_cache() == []
 
 
-def test_a_page_that_is_not_found_leaves_nothing(server: _Server, source: Downloaded) -> None:
+def test_a_page_that_is_not_found_leaves_nothing(
+    server: _Server, source: DownloadedWeights
+) -> None:
     server.status = 404
     with pytest.raises(WeightsUnavailable):
         select("resnet50")
@@ -286,7 +275,9 @@ def test_a_page_that_is_not_found_leaves_nothing(server: _Server, source: Downlo
 
 
 @pytest.mark.timeout(30)
-def test_a_server_that_stalls_half_way_is_given_up(server: _Server, source: Downloaded) -> None:
+def test_a_server_that_stalls_half_way_is_given_up(
+    server: _Server, source: DownloadedWeights
+) -> None:
     server.go_on.clear()
     with pytest.raises(WeightsUnavailable):
         select("resnet50", timeout=0.3)
@@ -295,14 +286,11 @@ def test_a_server_that_stalls_half_way_is_given_up(server: _Server, source: Down
 
 
 @pytest.mark.timeout(30)
-def test_a_server_that_never_answers_is_given_up(
-    connection: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_server_that_never_answers_is_given_up(connection: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/weights.pth"
-        monkeypatch.setattr(TorchvisionWeights, "_url", lambda self: url)
         with pytest.raises(WeightsUnavailable):
-            TorchvisionWeights("SILENT", "0" * 64, "unused").download(0.3, ignore)
+            DownloadedWeights("SILENT", "0" * 64, lambda: url).download(0.3, ignore)
         finish_downloads()
     assert torch_cache() == []
 
@@ -319,10 +307,10 @@ def test_a_name_server_that_never_answers_is_given_up(
         raise OSError("the test is over")
 
     monkeypatch.setattr(socket, "getaddrinfo", never)
-    monkeypatch.setattr(TorchvisionWeights, "_url", lambda self: "http://weights.test/a.pth")
+    lost = DownloadedWeights("LOST", "0" * 64, lambda: "http://weights.test/a.pth")
     try:
         with pytest.raises(WeightsUnavailable, match=r"0\.3 seconds"):
-            TorchvisionWeights("LOST", "0" * 64, "unused").download(0.3, ignore)
+            lost.download(0.3, ignore)
     finally:
         end.set()
         finish_downloads()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fitting_room.evaluation.copy_detection import CHANGES, evenly, find_copies
-from fitting_room.evaluation.evaluate import EvaluationError
+from fitting_room.evaluation.copy_detection import CHANGES, detect_copies, evenly
+from fitting_room.evaluation.results import EvaluationError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import open_image
 from tests.conftest import DEMO, fitting_room_of
@@ -51,8 +51,8 @@ def test_a_changed_copy_finds_its_original_first(
     sample: dict[str, Image.Image],
     change: Callable[[Image.Image], Image.Image],
 ) -> None:
-    found = first_matches(demo_fitting_room, [change(image) for image in sample.values()])
-    missed = [item for item, first in zip(sample, found, strict=True) if item != first]
+    matches = first_matches(demo_fitting_room, [change(image) for image in sample.values()])
+    missed = [item for item, first in zip(sample, matches, strict=True) if item != first]
     print(f"{change.__name__}: {SAMPLE - len(missed)} of {SAMPLE} find their original first")
     assert len(missed) <= SAMPLE - 95, f"{change.__name__}: not found first: {missed}"
 
@@ -68,38 +68,40 @@ def test_a_copy_is_another_picture_of_the_same_thing(name: str) -> None:
 
 
 def test_copies_find_their_items(fitting_room: FittingRoom) -> None:
-    found = find_copies(fitting_room, 12, k=4)
-    assert (found.items, found.skipped, list(found.changes)) == (12, 0, list(CHANGES))
+    detection = detect_copies(fitting_room, 12, k=4)
+    assert (detection.items, detection.skipped, list(detection.changes)) == (12, 0, list(CHANGES))
     # One colour throughout: a flipped and a cropped copy are the picture itself to the stand-in.
     for name in ("flipped", "cropped"):
-        assert found.changes[name].first.value == 1
+        assert detection.changes[name].first.value == 1
     # Brighter, a shade is nearer to other shades of its colour, and then they come first.
-    bright = found.changes["brightened"]
+    bright = detection.changes["brightened"]
     assert bright.first.value < 1
     assert bright.first.value <= bright.among.value
-    assert json.loads(json.dumps(found.as_dict()))["changes"]["flipped"]["first"]["value"] == 1
+    assert json.loads(json.dumps(detection.as_dict()))["changes"]["flipped"]["first"]["value"] == 1
 
 
-def test_copies_of_some_items_among_others(fitting_room: FittingRoom, goods: Path) -> None:
-    some = find_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"})
-    assert (some.items, some.k) == (3, 2)
-    assert find_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"}) == some
-    assert find_copies(fitting_room, 100, holdout=3).items == 8
+def test_copies_of_some_items_among_others(goods: Path) -> None:
+    fitting_room = fitting_room_of(goods)
+    detection = detect_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"})
+    assert (detection.items, detection.k) == (3, 2)
+    assert detect_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"}) == detection
+    assert detect_copies(fitting_room, 100, holdout=3).items == 8
     (goods / "images" / "1.png").unlink()
-    assert find_copies(fitting_room, 12).skipped == 1
+    assert detect_copies(fitting_room, 12).skipped == 1
     for path in (goods / "images").iterdir():
         path.unlink()
     with pytest.raises(EvaluationError, match="could be read"):
-        find_copies(fitting_room, 12)
+        detect_copies(fitting_room, 12)
 
 
 def test_items_with_the_same_picture_stand_for_each_other(goods: Path) -> None:
     for number in (2, 3):
         data = (goods / "images" / "1.png").read_bytes()
         (goods / "images" / f"{number}.png").write_bytes(data)
-    assert find_copies(fitting_room_of(goods), 12).changes["flipped"].first.value == 1
+    assert detect_copies(fitting_room_of(goods), 12).changes["flipped"].first.value == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 5))
 def test_a_sample_is_spread_evenly(size: int, count: int, seed: int) -> None:
     rows = np.arange(size) * 3

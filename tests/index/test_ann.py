@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,47 +21,59 @@ from fitting_room.imaging.descriptors import (
     SILHOUETTE,
 )
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.index import ann, near
-from fitting_room.index import index as index_module
-from fitting_room.index.ann import AnnIndex, AnnSearchParams
+from fitting_room.index import ann
+from fitting_room.index.ann import (
+    ANN_ENCODER,
+    ANN_INDEX,
+    TRAINED_ANN_INDEX,
+    Ann,
+    AnnEncoder,
+    AnnIndex,
+    AnnIndexError,
+    AnnSearchParams,
+    write_ann,
+)
+from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import NEIGHBOURS, SKETCH, TRAINED_NEIGHBOURS, IndexUnusable
-from fitting_room.index.reduction import PCA
+from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import JACCARD, SimilarityOptions
-from fitting_room.index.vectors import FLOAT32, INT8, STORAGES
-from fitting_room.util.tables import Table
+from fitting_room.index.vectors import FLOAT32, INT8, PCA
+from tests.index.made import manifest_of
 from tests.index.test_scoring import a_head
 
 ITEMS, DIMENSION, RESULTS = 4_000, 24, 10
 
 
-def groups_of(seed: int, count: int, width: int, spread: float) -> np.ndarray:
-    """Rows around some centres, as those of a catalogue are; each kind has colours of its own."""
+def clustered(seed: int, count: int, width: int, spread: float) -> np.ndarray:
+    """Rows around 40 centres; row ``i`` belongs to the same centre whatever the seed."""
     generator = np.random.default_rng(seed)
     kinds = np.random.default_rng(0).integers(40, size=count)
     rows = generator.normal(size=(40, width))[kinds]
     return rows + generator.normal(size=rows.shape) * spread
 
 
-def catalogue(seed: int, count: int) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
-    vectors = normalise(groups_of(seed, count, DIMENSION, 0.6))
-    looks = np.zeros((count, DESCRIPTOR_LENGTH), np.uint8)
-    for part, at in ((COLOURS, 1), (SILHOUETTE, 2)):
+@cache
+def catalogue() -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Vectors, descriptors and items."""
+    vectors = normalise(clustered(0, ITEMS, DIMENSION, 0.6))
+    descriptors = np.zeros((ITEMS, DESCRIPTOR_LENGTH), np.uint8)
+    for part, seed in ((COLOURS, 1), (SILHOUETTE, 2)):
         width = part.stop - part.start
-        few = np.abs(groups_of(seed + at, count, 12, 0.4))  # as real ones, they have few directions
-        rows = few @ np.random.default_rng(at).random((12, width)) ** 4
-        looks[:, part] = np.clip(rows * 40, 0, 255)
-    looks[:, PLAIN_BACKGROUND] = 255
+        few = np.abs(clustered(seed, ITEMS, 12, 0.4))  # real ones vary in few directions, too
+        rows = few @ np.random.default_rng(seed).random((12, width)) ** 4
+        descriptors[:, part] = np.clip(rows * 40, 0, 255)
+    descriptors[:, PLAIN_BACKGROUND] = 255
+    numbers = range(ITEMS)
     items = pd.DataFrame(
         {
-            "id": [str(i) for i in range(count)],
-            "image": [f"{i}.jpg" for i in range(count)],
-            "digest": [f"{i:032x}" for i in range(count)],
-            "third": [str(i % 3) for i in range(count)],
-            "rare": [str(i % 100) for i in range(count)],
+            "id": [str(i) for i in numbers],
+            "image": [f"{i}.jpg" for i in numbers],
+            "digest": [f"{i:032x}" for i in numbers],
+            "third": [str(i % 3) for i in numbers],
+            "rare": [str(i % 100) for i in numbers],
         }
     )
-    return vectors, looks, items
+    return vectors, descriptors, items
 
 
 def write(
@@ -69,65 +83,55 @@ def write(
     network: str = "none",
     **options: object,
 ) -> Index:
-    vectors, looks, items = catalogue(0, ITEMS)
-    write_index(
-        folder,
-        blocks=iter([(vectors[:count], looks[:count])]),
-        items=Table(items.iloc[:count]),
-        dimension=DIMENSION,
-        head=None,
-        storage=storage,
-        manifest={
-            "identity": {"backbone": network, "weights": "none", "weights_sha256": "0" * 64},
-            "chosen_because": "a test",
-            "catalogue": {"location": "nowhere", "report": {}},
-            "counts": {"items": count, "failed": 0},
-            "failures": [],
-        },
-        **{"near": True, "pca": None, **options},  # type: ignore[arg-type]
-    )
+    vectors, descriptors, items = catalogue()
+    identity = {"backbone": network, "weights": "none", "weights_sha256": "0" * 64}
+    manifest = manifest_of(count, DIMENSION, storage, identity=identity)
+    blocks = [(vectors[:count], descriptors[:count])]
+    options = {"ann": True, **options}
+    write_index(folder, blocks, items.iloc[:count], manifest, **options)  # type: ignore[arg-type]
     return Index.open(folder)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("near") / "index"
-    write(folder)
-    return folder
-
-
-def _no_map(index: Index, *_: object) -> embedding_map.Map:
-    record = {"basis": "", "laid_out": len(index), "changed": 0}
-    return embedding_map.Map(np.zeros((len(index), 2), np.float32), record)
-
-
-@pytest.fixture(autouse=True)
-def _small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def _small_is_large() -> Iterator[None]:
     """Some thousand items stand for millions, and no map is drawn of them."""
-    monkeypatch.setattr(embedding_map, "draw", _no_map)
-    monkeypatch.setattr(index_module, "FEW_ITEMS", 500)
+
+    def no_map(rows: np.ndarray, *_: object) -> embedding_map.Map:
+        record = {"basis": "", "laid_out": len(rows), "changed": 0}
+        return embedding_map.Map(np.zeros((len(rows), 2), np.float32), record)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding_map, "draw", no_map)
+        patch.setattr(ann, "FEW_ITEMS", 500)
+        yield
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    return write(tmp_path_factory.mktemp("ann") / "index")
+
+
+@pytest.fixture(scope="module")
+def queries() -> list[Features]:
+    """Items, a little changed."""
+    vectors, descriptors, _ = catalogue()
+    rows = np.arange(0, ITEMS, 50)
+    noise = np.random.default_rng(1).normal(size=(len(rows), DIMENSION)) * 0.02
+    changed = normalise(vectors[rows] + noise)
+    return [Features(v[None], d) for v, d in zip(changed, descriptors[rows], strict=True)]
+
+
+def recall(index: Index, queries: list[Features], **options: object) -> float:
+    """The part of the exact results that are answered."""
+    approximate = index.search(queries, RESULTS, **options)  # type: ignore[arg-type]
+    exact = index.search(queries, RESULTS, exact=True, **options)  # type: ignore[arg-type]
+    pairs = zip(exact, approximate, strict=True)
+    return float(np.mean([np.isin(e.rows, a.rows).mean() for e, a in pairs]))
 
 
 @pytest.fixture
-def questions() -> list[Features]:
-    """Items, a little changed."""
-    vectors, looks, _ = catalogue(0, ITEMS)
-    rows = np.arange(0, ITEMS, 50)
-    noise = np.random.default_rng(1).normal(size=(len(rows), DIMENSION)) * 0.02
-    asked = normalise(vectors[rows] + noise)
-    return [Features(v[None], look) for v, look in zip(asked, looks[rows], strict=True)]
-
-
-def recall(index: Index, questions: list[Features], **options: object) -> float:
-    found = index.search(questions, RESULTS, **options)  # type: ignore[arg-type]
-    exact = index.search(questions, RESULTS, exact=True, **options)  # type: ignore[arg-type]
-    return float(
-        np.mean([np.isin(e.rows, f.rows).mean() for e, f in zip(exact, found, strict=True)])
-    )
-
-
-def looked_at(index: Index, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts the searches that went by candidates."""
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of queries with each search for candidates."""
     calls: list[int] = []
     candidates = AnnIndex.candidates
 
@@ -139,242 +143,261 @@ def looked_at(index: Index, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-@pytest.mark.parametrize("colour", [0.0, 0.12, 0.5, 1.0])
-def test_for_every_weight_of_colour_the_best_are_found(
-    made: Path, questions: list[Features], monkeypatch: pytest.MonkeyPatch, colour: float
+@pytest.mark.parametrize("colour", [0.0, 0.12, 0.5, 0.9, 1.0])
+def test_the_exact_results_are_found_for_every_weight_of_colour(
+    index: Index, queries: list[Features], searches: list[int], colour: float
 ) -> None:
-    index = Index.open(made)
-    calls = looked_at(index, monkeypatch)
-    assert recall(index, questions, options=SimilarityOptions(colour=colour)) >= 0.97
-    assert calls == [len(questions)]
+    assert recall(index, queries, options=SimilarityOptions(colour=colour)) >= 0.97
+    assert searches == [len(queries)]
 
 
-def test_likenesses_of_candidates_are_exact(made: Path, questions: list[Features]) -> None:
-    index = Index.open(made)
-    for found, exact in zip(
-        index.search(questions, RESULTS), index.search(questions, RESULTS, exact=True), strict=True
-    ):
-        both = dict(zip(exact.rows.tolist(), exact.similarities.tolist(), strict=True))
-        for row, likeness in zip(found.rows.tolist(), found.similarities.tolist(), strict=True):
-            assert row not in both or likeness == both[row]
-        assert (np.diff(found.similarities) <= 0).all()
+def test_similarities_of_candidates_are_exact(index: Index, queries: list[Features]) -> None:
+    approximate = index.search(queries, RESULTS)
+    exact = index.search(queries, RESULTS, exact=True)
+    for a, e in zip(approximate, exact, strict=True):
+        expected = dict(zip(e.rows.tolist(), e.similarities.tolist(), strict=True))
+        for row, similarity in zip(a.rows.tolist(), a.similarities.tolist(), strict=True):
+            assert similarity == expected.get(row, similarity)
+        assert (np.diff(a.similarities) <= 0).all()
 
 
-def test_a_filter_loses_nothing(
-    made: Path, questions: list[Features], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index = Index.open(made)
-    calls = looked_at(index, monkeypatch)
+def test_a_filter_loses_nothing(index: Index, queries: list[Features], searches: list[int]) -> None:
     third = index.mask({"third": "1"})
-    for hits in index.search(questions, RESULTS, {"third": "1"}):
+    for hits in index.search(queries, RESULTS, {"third": "1"}):
         assert len(hits) == RESULTS
         assert third[hits.rows].all()
-    assert recall(index, questions, where={"third": "1"}) >= 0.97
-    assert len(calls) == 2
-    # Few are left: all of them are compared.
-    assert recall(index, questions, where={"rare": "7"}) == 1
-    assert len(calls) == 2
+    assert recall(index, queries, where={"third": "1"}) >= 0.97
+    assert len(searches) == 2
+    # So few are left here that all of them are compared.
+    assert recall(index, queries, where={"rare": "7"}) == 1
+    assert len(searches) == 2
 
 
-def test_what_is_excluded_is_not_answered(made: Path, questions: list[Features]) -> None:
-    index = Index.open(made)
+def test_excluded_items_are_not_answered(index: Index, queries: list[Features]) -> None:
     exclude = np.arange(ITEMS) % 2 == 0
-    for hits in index.search(questions, RESULTS, exclude=exclude):
+    for hits in index.search(queries, RESULTS, exclude=exclude):
+        assert len(hits) == RESULTS
         assert (hits.rows % 2 == 1).all()
 
 
 @pytest.mark.parametrize(
-    ("n", "ranking"),
+    ("n", "options"),
     [(ITEMS // 50, SimilarityOptions()), (RESULTS, SimilarityOptions(metric=JACCARD))],
 )
-def test_what_candidates_cannot_answer_is_answered_by_all(
-    made: Path,
-    questions: list[Features],
-    monkeypatch: pytest.MonkeyPatch,
-    n: int,
-    ranking: SimilarityOptions,
+def test_all_items_are_compared_for_many_results_and_other_metrics(
+    index: Index, queries: list[Features], searches: list[int], n: int, options: SimilarityOptions
 ) -> None:
-    index = Index.open(made)
-    calls = looked_at(index, monkeypatch)
-    (hits,) = index.search(questions[:1], n, options=ranking)
+    (hits,) = index.search(queries[:1], n, options=options)
     assert len(hits) == n
-    assert calls == []
+    assert searches == []
 
 
-def test_too_few_candidates_are_made_good(
-    made: Path, questions: list[Features], monkeypatch: pytest.MonkeyPatch
+def test_all_items_are_compared_where_too_few_candidates_were_found(
+    index: Index, queries: list[Features], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index = Index.open(made)
     monkeypatch.setattr(AnnIndex, "candidates", lambda *_: [np.arange(3)])
-    (found,) = index.search(questions[:1], RESULTS)
-    (exact,) = index.search(questions[:1], RESULTS, exact=True)
-    np.testing.assert_array_equal(found.rows, exact.rows)
+    (hits,) = index.search(queries[:1], RESULTS)
+    (exact,) = index.search(queries[:1], RESULTS, exact=True)
+    np.testing.assert_array_equal(hits.rows, exact.rows)
 
 
-@pytest.mark.parametrize("storage", STORAGES)
-def test_every_storage_finds_nearly_the_same(
-    tmp_path: Path, made: Path, questions: list[Features], storage: str
+@pytest.mark.parametrize(("storage", "same", "size"), [("float16", 0.99, 2), (INT8, 0.95, 1)])
+def test_shorter_storages_find_nearly_the_same(
+    tmp_path: Path, index: Index, queries: list[Features], storage: str, same: float, size: int
 ) -> None:
-    index = write(tmp_path / "index", storage=storage)
-    assert recall(index, questions) >= 0.97
-    exact = Index.open(made).search(questions, RESULTS, exact=True)
-    found = index.search(questions, RESULTS, exact=True)
-    same = [np.isin(e.rows, f.rows).mean() for e, f in zip(exact, found, strict=True)]
-    assert np.mean(same) >= {FLOAT32: 1.0, "float16": 0.99, INT8: 0.95}[storage]
-    bytes_of = {FLOAT32: 4, "float16": 2, INT8: 1}[storage]
-    size = (tmp_path / "index" / "vectors.npy").stat().st_size
-    assert size == pytest.approx(ITEMS * DIMENSION * bytes_of, abs=256)
+    stored = write(tmp_path / "index", storage=storage)
+    assert recall(stored, queries) >= 0.97
+    pairs = zip(
+        index.search(queries, RESULTS, exact=True),
+        stored.search(queries, RESULTS, exact=True),
+        strict=True,
+    )
+    assert np.mean([np.isin(e.rows, s.rows).mean() for e, s in pairs]) >= same
+    bytes_on_disk = (current_version(stored.folder) / "vectors.npy").stat().st_size
+    assert bytes_on_disk == pytest.approx(ITEMS * DIMENSION * size, abs=256)
 
 
 def test_a_head_has_candidates_of_its_own(
-    tmp_path: Path, questions: list[Features], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    index: Index,
+    queries: list[Features],
+    searches: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    write(tmp_path / "index")
-    write_head(tmp_path / "index", a_head(DIMENSION))
-    index = Index.open(tmp_path / "index")
-    calls = looked_at(index, monkeypatch)
-    # What this head makes of pictures has nothing to do with their embeddings, which have a share.
-    monkeypatch.setattr(near, "TRAINED", AnnSearchParams(64, 8, 1_200))
-    assert recall(index, questions, options=SimilarityOptions(trained=True)) >= 0.95
-    assert recall(index, questions, options=SimilarityOptions(trained=False)) >= 0.97
-    assert len(calls) == 2
-    write_head(tmp_path / "index", None)
-    assert not (tmp_path / "index" / TRAINED_NEIGHBOURS).exists()
-    assert recall(Index.open(tmp_path / "index"), questions) >= 0.97
+    folder = tmp_path / "index"
+    shutil.copytree(index.folder, folder)
+    write_head(folder, a_head(DIMENSION))
+    headed = Index.open(folder)
+    # This head's projections have nothing to do with the embeddings, which have a share.
+    monkeypatch.setattr(ann, "TRAINED", AnnSearchParams(64, 8, 1_200))
+    assert recall(headed, queries, options=SimilarityOptions(trained=True)) >= 0.95
+    assert recall(headed, queries, options=SimilarityOptions(trained=False)) >= 0.97
+    assert len(searches) == 2
+    write_head(folder, None)
+    without = Index.open(folder)
+    assert TRAINED_ANN_INDEX not in without.manifest.files
+    assert recall(without, queries) >= 0.97
 
 
-def test_a_catalogue_that_grew_learns_nothing_anew(
-    tmp_path: Path, questions: list[Features], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "index", ITEMS - 10)
-    monkeypatch.setattr(ann, "_sample", lambda *_: pytest.fail("centres were learned"))
-    index = write(tmp_path / "index", ITEMS)
-    assert len(index) == ITEMS
-    assert recall(index, questions) >= 0.97
+# --- what an earlier index learned ----------------------------------------------------------------
 
 
-def test_what_another_network_taught_is_not_taken_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "index")
-    learned: list[int] = []
+@pytest.fixture
+def learned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with each sample that centres are learned from."""
+    calls: list[int] = []
     sample = ann._sample
 
     def counted(*given: object) -> np.ndarray:
-        learned.append(1)
+        calls.append(1)
         return sample(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ann, "_sample", counted)
-    write(tmp_path / "index")
-    assert learned == []
-    write(tmp_path / "index", network="another")
-    assert learned == [1]
+    return calls
+
+
+def test_a_catalogue_that_grew_needs_no_learning_unless_the_network_changed(
+    tmp_path: Path, queries: list[Features], learned: list[int]
+) -> None:
+    write(tmp_path / "index", ITEMS - 10)
+    assert len(learned) == 1
+    grown = write(tmp_path / "index", ITEMS)
+    assert len(learned) == 1
+    assert len(grown) == ITEMS
+    assert recall(grown, queries) >= 0.97
+    write(tmp_path / "index", 200, network="another")
+    assert len(learned) == 2
 
 
 @pytest.mark.parametrize("then", [None, "other"])
-def test_nor_what_was_learned_of_embeddings_reduced_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str | None
-) -> None:
+def test_embeddings_reduced_otherwise_need_learning(tmp_path: Path, then: str | None) -> None:
     generator = np.random.default_rng(0)
     reductions = {
         name: PCA.fit(normalise(generator.normal(size=(100, DIMENSION))), DIMENSION)
         for name in ("first", "other")
     }
-    index = write(tmp_path / "index", pca=reductions["first"])
-    taken_over = writer._learned(index, index.manifest, reductions["first"])
-    assert taken_over is not None
+    index = write(tmp_path / "index", 200, pca=reductions["first"])
+    assert writer._learned(index, index.manifest, reductions["first"]) is not None
     reduced = None if then is None else reductions[then]
     assert writer._learned(index, index.manifest, reduced) is None
+
+
+def test_centres_are_learned_again_for_another_dimension_or_size(
+    tmp_path: Path, learned: list[int]
+) -> None:
+    vectors, descriptors, _ = catalogue()
+
+    def written(count: int, dimension: int, previous: Ann | None) -> Ann | None:
+        write_ann(tmp_path, vectors[:count, :dimension], descriptors[:count], previous=previous)
+        return Ann.open(tmp_path, count=count, dimension=dimension, head_dimension=None)
+
+    first = written(2_000, 8, None)
+    written(2_200, 8, first)
+    assert len(learned) == 1
+    written(2_000, 9, first)
+    assert len(learned) == 2
+    written(200, 8, first)
+    assert len(learned) == 3
+
+
+# --- the files --------------------------------------------------------------------------------
 
 
 def test_only_large_catalogues_have_candidates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert write(tmp_path / "small", 200, near=None).near is None
+    assert write(tmp_path / "small", 200, ann=None).ann is None
     monkeypatch.setattr(writer, "WORTHWHILE_FROM", 200 * DIMENSION)
-    assert write(tmp_path / "large", 200, near=None).near is not None
+    assert write(tmp_path / "large", 200, ann=None).ann is not None
 
 
-def test_without_the_library_all_items_are_compared_and_that_is_said(
-    made: Path,
+def test_without_faiss_all_items_are_compared_and_a_warning_says_so(
+    index: Index,
     tmp_path: Path,
-    questions: list[Features],
+    queries: list[Features],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    exact = Index.open(made).search(questions, RESULTS, exact=True)
-    for module in (near, writer):
+    exact = index.search(queries, RESULTS, exact=True)
+    for module in (ann, writer):
         monkeypatch.setattr(module, "is_available", lambda: False)
     monkeypatch.setattr(writer, "WORTHWHILE_FROM", 1)
     with caplog.at_level(logging.WARNING):
-        index = Index.open(made)
-        for one, other in zip(exact, index.search(questions, RESULTS), strict=True):
-            np.testing.assert_array_equal(one.rows, other.rows)
+        without = Index.open(index.folder)
+        for e, hits in zip(exact, without.search(queries, RESULTS), strict=True):
+            np.testing.assert_array_equal(e.rows, hits.rows)
         assert "pip install 'fitting-room[scale]'" in caplog.text
         caplog.clear()
-        assert write(tmp_path / "index", 200, near=None).near is None
+        assert write(tmp_path / "index", 200, ann=None).ann is None
         assert "pip install 'fitting-room[scale]'" in caplog.text
 
 
-@pytest.mark.parametrize("name", [NEIGHBOURS, SKETCH])
-@pytest.mark.parametrize("harm", ["cut", "noise", "other"])
-def test_a_file_that_is_no_such_thing_is_told(tmp_path: Path, name: str, harm: str) -> None:
-    write(tmp_path / "index", 300)
-    path = tmp_path / "index" / name
-    if harm == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
-    elif harm == "noise":
-        path.write_bytes(np.random.default_rng(0).bytes(path.stat().st_size))
-    else:
-        write(tmp_path / "other", 200)
-        path.write_bytes((tmp_path / "other" / name).read_bytes() + b"\0")
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "index"
+    write(folder, 300)
+    return folder
+
+
+@pytest.mark.parametrize("name", [ANN_INDEX, ANN_ENCODER])
+@pytest.mark.parametrize("damage", ["cut", "noise", "other"])
+def test_a_damaged_file_is_reported(tmp_path: Path, small: Path, name: str, damage: str) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(small, folder)
+    version = current_version(folder)
+    whole = (version / name).read_bytes()
+    other = {"cut": whole[:-100], "noise": np.random.default_rng(0).bytes(len(whole))}
+    (version / name).write_bytes(other.get(damage, whole + b"\0"))
+    if damage != "other":
+        with pytest.raises(AnnIndexError, match=f"{name} is damaged"):
+            Ann.open(version, count=300, dimension=DIMENSION, head_dimension=None)
     with pytest.raises(IndexUnusable, match="Build it again"):
-        Index.open(tmp_path / "index")
+        Index.open(folder)
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_the_file_is_what_faiss_would_write(tmp_path: Path, again: bool) -> None:
+def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) -> None:
+    whole = (current_version(small) / ANN_INDEX).read_bytes()
+    encoder = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION)
+    codes = encoder.encode(catalogue()[0][:20], None, None)
+    generator = np.random.default_rng(0)
+    opened = 0
+    for place in generator.integers(len(whole), size=150):
+        data = bytearray(whole)
+        data[place] ^= 1 << generator.integers(8)
+        (tmp_path / "file").write_bytes(data)
+        try:
+            damaged = AnnIndex.open(tmp_path / "file", 300, encoder.width)
+        except AnnIndexError:
+            continue
+        opened += 1
+        for rows in damaged.candidates(codes, RESULTS, AnnSearchParams()):
+            assert ((rows >= 0) & (rows < 300)).all()
+    assert opened > 0
+
+
+def test_files_of_another_index_are_refused(small: Path) -> None:
+    width = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION).width
+    for count, dimension in ((299, width), (300, width + 1)):
+        with pytest.raises(AnnIndexError, match="does not belong to this index"):
+            AnnIndex.open(current_version(small) / ANN_INDEX, count, dimension)
+    with pytest.raises(AnnIndexError, match="does not belong to this index"):
+        AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION + 1)
+
+
+def test_another_structure_of_faiss_is_refused(tmp_path: Path, small: Path) -> None:
     import faiss
 
-    rows = normalise(np.random.default_rng(0).normal(size=(3_000, 8)))
-
-    def blocks() -> Iterator[np.ndarray]:
-        yield from np.array_split(rows, 7)
-
-    path = tmp_path / "file"
-    AnnIndex.write(path, blocks, len(rows), 8)
-    previous = AnnIndex.open(path, len(rows), 8) if again else None
-    AnnIndex.write(path, blocks, len(rows), 8, previous=previous)
-    assert list(tmp_path.iterdir()) == [path]
-    inverted = AnnIndex._learned(blocks, len(rows), 8, previous, 0)
-    for block in blocks():
-        inverted.add(np.ascontiguousarray(block))
-    faiss.write_index(inverted, str(tmp_path / "by faiss"))
-    assert path.read_bytes() == (tmp_path / "by faiss").read_bytes()
+    faiss.write_index(faiss.IndexFlatIP(8), str(tmp_path / "flat"))
+    whole = (current_version(small) / ANN_INDEX).read_bytes()
+    (tmp_path / "without groups").write_bytes(whole[: whole.rindex(b"ilar")] + b"il00")
+    for name in ("flat", "without groups"):
+        with pytest.raises(AnnIndexError, match=f"{name} is damaged"):
+            AnnIndex.open(tmp_path / name, 300, DIMENSION)
 
 
-def test_a_faiss_that_writes_otherwise_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
-    monkeypatch.setattr("faiss.serialize_index", lambda _: np.zeros(500, np.uint8))
-    with pytest.raises(ann.AnnIndexError, match=r"faiss .* writes other files"):
-        AnnIndex.write(tmp_path / "file", lambda: iter([rows]), 100, 8)
-    with pytest.raises(IndexUnusable, match=r"cannot be written. faiss .* pip install"):
-        write(tmp_path / "index", 200)
-
-
-@pytest.mark.parametrize("count", [90, 110])
-def test_other_rows_than_were_promised_are_an_error(tmp_path: Path, count: int) -> None:
-    rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
-    with pytest.raises(ValueError, match=f"100 rows for {count} items"):
-        AnnIndex.write(tmp_path / "file", lambda: iter([rows]), count, 8)
-
-
-def test_a_structure_of_another_index_is_refused(tmp_path: Path) -> None:
-    rows = normalise(np.random.default_rng(0).normal(size=(100, 8)))
-    AnnIndex.write(tmp_path / "file", lambda: iter([rows]), 100, 8)
-    assert AnnIndex.open(tmp_path / "file", 100, 8)
-    for count, dimension in ((99, 8), (100, 9)):
-        with pytest.raises(ann.AnnIndexError, match="does not belong"):
-            AnnIndex.open(tmp_path / "file", count, dimension)
+def test_a_full_disk_is_an_error_of_the_system() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no full disk to write to")
+    vectors, _, _ = catalogue()
+    with pytest.raises(OSError, match="No space left"):
+        AnnIndex.write(Path("/dev/full"), vectors.__getitem__, 300, DIMENSION)

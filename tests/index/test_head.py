@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.numpy import load_file as load_arrays
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.index import head as head_module
-from fitting_room.index.head import DESCRIPTOR_INPUTS, LABEL_PULL, Head, HeadError, write_whole
+from fitting_room.index.head import DESCRIPTOR_INPUTS, LABEL_PULL, Head, HeadError
 
 DIMENSION, HIDDEN, INPUT = 6, 12, 5
 
@@ -124,7 +125,7 @@ def test_embeddings_of_another_network_are_refused(shape: tuple[int, ...]) -> No
         random_head().project(
             np.zeros(shape, np.float32), np.zeros((3, DESCRIPTOR_LENGTH), np.uint8)
         )
-    with pytest.raises(ValueError, match="appearances"):
+    with pytest.raises(ValueError, match="descriptors"):
         random_head().project(
             np.zeros((3, INPUT), np.float32), np.zeros((2, DESCRIPTOR_LENGTH), np.uint8)
         )
@@ -226,11 +227,9 @@ def test_a_head_that_cannot_be_written_leaves_the_old_one(
     def full(_: int) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(head_module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         random_head(1).save(path)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(path, b"half")
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 

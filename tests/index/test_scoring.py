@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fitting_room.build.writer import write_head, write_index
+from fitting_room.build.writer import build_lock, write_head, write_index
 from fitting_room.imaging.descriptors import (
     COLOURS,
     DESCRIPTOR_LENGTH,
@@ -21,10 +21,10 @@ from fitting_room.imaging.descriptors import (
     SILHOUETTE,
 )
 from fitting_room.imaging.features import Features, normalise
+from fitting_room.index.data import current_version
 from fitting_room.index.head import DESCRIPTOR_INPUTS, Head
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import HEAD_FILE, TRAINED, IndexUnusable, build_lock
-from fitting_room.index.reduction import PCA
+from fitting_room.index.manifest import HEAD_FILE, TRAINED, IndexUnusable
 from fitting_room.index.scoring import (
     COLOUR_WEIGHT,
     COLOUR_WEIGHT_PHOTOGRAPH,
@@ -39,9 +39,8 @@ from fitting_room.index.scoring import (
     combine_queries,
     nearest,
 )
-from fitting_room.index.vectors import FLOAT32, STORAGES, Rows, stored
-from fitting_room.util.tables import Table
-from tests.index.test_index import description, random_rows, table
+from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Rows, stored
+from tests.index.made import manifest_of, random_rows, table
 
 PLAIN = SimilarityOptions(colour=0.0, trained=False)
 
@@ -65,15 +64,9 @@ def make(
     head: Head | None = None,
     pca: PCA | None = None,
 ) -> Index:
-    write_index(
-        folder,
-        blocks=iter([(vectors, looks)]),
-        items=Table(table(len(vectors)) if items is None else items),
-        dimension=vectors.shape[1],
-        pca=pca,
-        head=head,
-        manifest=description(len(vectors)),
-    )
+    items = table(len(vectors)) if items is None else items
+    manifest = manifest_of(*vectors.shape)
+    write_index(folder, [(vectors, looks)], items, manifest, pca=pca, head=head)
     return Index.open(folder)
 
 
@@ -282,19 +275,19 @@ def test_a_head_is_put_into_an_index_and_taken_away(index: Index, tmp_path: Path
     write_head(folder, a_head(6, holdout=10))
     made = Index.open(folder)
     made.verify()
-    assert made.manifest["head"] == {"loss": "none", "holdout": 10}
+    assert made.manifest.head == {"loss": "none", "holdout": 10}
     assert made.head is not None
     assert made.trained is not None
     assert made.trained.shape == (60, 4)
     np.testing.assert_array_equal(made.vectors, before.vectors)
-    assert made.manifest["created"] == before.manifest["created"]
-    assert made.manifest["build"] != before.manifest["build"]
+    assert made.manifest.created == before.manifest.created
+    assert made.manifest.build != before.manifest.build
     write_head(folder, a_head(6, seed=5))
     assert not np.allclose(np.asarray(Index.open(folder).trained), made.trained)
     write_head(folder, None)
     gone = Index.open(folder)
-    assert (gone.head, gone.trained, gone.manifest["head"]) == (None, None, None)
-    assert not (folder / HEAD_FILE).exists()
+    assert (gone.head, gone.trained, gone.manifest.head) == (None, None, None)
+    assert not (current_version(folder) / HEAD_FILE).exists()
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == [
         "index"
     ]
@@ -319,12 +312,12 @@ def test_a_head_is_not_written_during_a_build(index: Index, tmp_path: Path) -> N
 def test_a_damaged_head_is_refused(index: Index, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "index"
     make(folder, index.vectors, index.descriptors, head=a_head(6))
-    data = bytearray((folder / name).read_bytes())
-    (folder / name).write_bytes(data[:-8])
+    data = bytearray((current_version(folder) / name).read_bytes())
+    (current_version(folder) / name).write_bytes(data[:-8])
     with pytest.raises(IndexUnusable, match="damaged"):
         Index.open(folder)
     data[-3] ^= 255
-    (folder / name).write_bytes(data)
+    (current_version(folder) / name).write_bytes(data)
     with pytest.raises(IndexUnusable, match="damaged"):
         Index.open(folder).verify()
 

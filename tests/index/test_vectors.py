@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,10 @@ from fitting_room.index.vectors import (
     INT8,
     STORAGES,
     Rows,
-    RowsWriter,
-    release,
+    mapped_array,
+    mapped_rows,
+    new_array,
     stored,
-    taken,
 )
 
 numbers = st.floats(-1, 1, width=32, allow_subnormal=False)
@@ -75,54 +74,18 @@ def test_some_rows_are_taken_out_like_those_of_an_array() -> None:
     assert len(kept) == 7
 
 
-@pytest.mark.parametrize(("count", "width"), [(10, None), (10, 4), (70_001, 3)])
-def test_blocks_make_one_file(tmp_path: Path, count: int, width: int | None) -> None:
-    shape = (count,) if width is None else (count, width)
-    rows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    with RowsWriter(tmp_path / "rows.npy", np.float32, count, width) as writer:
-        for block in np.array_split(rows, 3):
-            writer.append(block)
-    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy", mmap_mode="r"), rows)
-
-
-def test_a_file_of_too_few_rows_or_of_others_is_an_error(tmp_path: Path) -> None:
-    few = RowsWriter(tmp_path / "rows.npy", np.float32, 3, 2)
-    with pytest.raises(ValueError, match="2 rows for 3 items"), few:
-        few.append(np.zeros((2, 2), np.float32))
-    other = RowsWriter(tmp_path / "rows.npy", np.float32, 3, 2)
-    with pytest.raises(ValueError, match="for a file of"), other:
-        other.append(np.zeros((3, 5), np.float32))
-
-
-@pytest.mark.parametrize("count", [0, 1, 5, 2_500])
-def test_some_rows_are_gathered_a_few_at_a_time(tmp_path: Path, count: int) -> None:
-    rows = np.random.default_rng(0).random((3_000, 4), np.float32)
-    np.save(tmp_path / "rows.npy", rows)
-    wanted = np.random.default_rng(1).permutation(3_000)[:count]
-    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    for some in (rows, mapped, Rows(mapped)):
-        np.testing.assert_array_equal(taken(some, wanted), rows[wanted])
-
-
-def test_rows_that_were_let_go_are_read_again(tmp_path: Path) -> None:
-    rows = np.random.default_rng(0).random((5_000, 40), np.float32)
-    np.save(tmp_path / "rows.npy", rows)
-    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    for array in (mapped, mapped[3:], Rows(mapped.view()), rows):
-        before = np.array(array[:10])
-        release(array)
-        np.testing.assert_array_equal(array[:10], before)
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-def test_rows_that_were_let_go_take_no_memory(tmp_path: Path) -> None:
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    np.save(tmp_path / "rows.npy", np.ones((4_000, 4_096), np.float32))  # 64 MB
-    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    before = resident()
-    assert mapped.sum() > 0
-    assert resident() - before > 48 * 2**20
-    release(mapped)
-    assert resident() - before < 16 * 2**20
+@pytest.mark.parametrize("storage", STORAGES)
+def test_rows_are_written_block_by_block_and_mapped(tmp_path: Path, storage: str) -> None:
+    rows = normalise(np.random.default_rng(0).normal(size=(10, 4)))
+    path = tmp_path / "rows.npy"
+    writable = mapped_rows(path, storage, rows.shape, new_array)
+    for start in range(0, 10, 4):
+        writable[start : start + 4] = rows[start : start + 4]
+    del writable
+    assert (tmp_path / "rows-scales.npy").exists() == (storage == INT8)
+    mapped = mapped_rows(path, storage, rows.shape)
+    np.testing.assert_array_equal(mapped[:], back(rows, storage))
+    with pytest.raises(ValueError, match=r"rows\.npy holds \w+ \(10, 4\)"):
+        mapped_rows(path, storage, (10, 5))
+    with pytest.raises(ValueError, match=r"rows\.npy holds"):
+        mapped_array(path, np.uint16, (10, 4))

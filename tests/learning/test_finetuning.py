@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,18 @@ from fitting_room.embedding.weights import BackboneError, read_state_dict
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from fitting_room.learning import finetuning
-from fitting_room.learning.finetuning import blocks_of, changed, finetune, save_weights, unfreeze
-from fitting_room.learning.train import TrainingError, TrainingOptions, train, training_set_from
+from fitting_room.learning.dataset import training_set_from
+from fitting_room.learning.finetuning import (
+    Pictures,
+    blocks_of,
+    changed,
+    finetune,
+    learn,
+    save_weights,
+    unfreeze,
+)
+from fitting_room.learning.options import TrainingError, TrainingOptions
+from fitting_room.learning.train import train
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.conftest import DEMO
@@ -30,10 +41,10 @@ from tests.conftest import DEMO
 COLUMNS = ("articleType", "baseColour")
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Forty pictures of the demo catalogue."""
-    folder = tmp_path / "shop"
+    folder = tmp_path_factory.mktemp("demo") / "shop"
     (folder / "images").mkdir(parents=True)
     table = pd.read_csv(DEMO / "styles.csv", dtype="str").head(40)
     table.to_csv(folder / "styles.csv", index=False)
@@ -54,35 +65,51 @@ def small_network() -> torch.nn.Module:
     )
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """A small network in the registry, and settings that name a file with weights of it."""
-    monkeypatch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
-    backbones.register(
-        Backbone(
-            name="small",
-            title="Small",
-            dimension=16,
-            input_size=(64, 48),
-            mean=(127.0,) * 3,
-            std=(128.0,) * 3,
-            weights=(),
-            architecture=small_network,
-            adapt=lambda state, network: state,
+@pytest.fixture(scope="module", autouse=True)
+def _registered() -> Iterator[None]:
+    """A small network in the registry, whose weights come from a file whatever else it knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbones, "_REGISTRY", dict(backbones._REGISTRY))
+        backbones.register(
+            Backbone(
+                name="small",
+                title="Small",
+                dimension=16,
+                input_size=(64, 48),
+                mean=(127.0,) * 3,
+                std=(128.0,) * 3,
+                weights=(),
+                architecture=small_network,
+                adapt=lambda state, network: state,
+            )
         )
-    )
-    # Whatever sources the registry knows, these weights come from a file.
-    monkeypatch.setattr(backbones, "_named_source", lambda backbone, wanted: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(_registered: None, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings that name a file with weights of the small network."""
+    folder = tmp_path_factory.mktemp("weights")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        state = small_network().state_dict()
-    torch.save(state, tmp_path / "small.pth")
+        torch.save(small_network().state_dict(), folder / "small.pth")
     return Settings(
-        cache=tmp_path / "cache",
-        backbone="small",
-        weights=str(tmp_path / "small.pth"),
-        engine="torch",
+        cache=folder / "cache", backbone="small", weights=str(folder / "small.pth"), engine="torch"
     )
+
+
+@pytest.fixture(scope="module")
+def built(shop: Path, small: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's index with the small network."""
+    folder = tmp_path_factory.mktemp("built") / "index"
+    FittingRoom.build(shop, folder, settings=small)
+    return folder
+
+
+@pytest.fixture
+def index_folder(built: Path, tmp_path: Path) -> Path:
+    shutil.copytree(built, tmp_path / "index")
+    return tmp_path / "index"
 
 
 def options(folder: Path, **changes: Any) -> TrainingOptions:
@@ -160,22 +187,87 @@ def test_a_picture_is_changed_a_little_and_the_same_way_for_a_seed() -> None:
     assert changed(Image.new("RGB", (1, 1)), np.random.default_rng(0)).size == (1, 1)
 
 
+# --- learning ---------------------------------------------------------------------------------
+
+
+def learned(shop: Path, built: Path, small: Settings, options: TrainingOptions) -> Any:
+    """The small network after :func:`learn` with its mean losses."""
+    selection = select("small", small.weights)
+    catalogue, index = load_catalogue(shop), Index.open(built)
+    module = selection.backbone.module(selection.weights)
+    losses = learn(
+        module,
+        selection.backbone,
+        Pictures(catalogue, index.items["image"].tolist(), small.limits),
+        training_set_from(catalogue, index, replace(options, seed=0)),
+        options,
+    )
+    return module, losses
+
+
+def test_only_the_unfrozen_blocks_have_changed(
+    shop: Path, built: Path, small: Settings, tmp_path: Path
+) -> None:
+    module, _ = learned(shop, built, small, options(tmp_path))
+    save_weights(module, tmp_path / "tuned.safetensors")
+    old = read_state_dict(Path(str(small.weights)))
+    new = read_state_dict(tmp_path / "tuned.safetensors")
+    assert {name for name in old if not torch.equal(old[name], new[name])} == {"3.weight", "3.bias"}
+    assert not list(tmp_path.glob(".tuned*"))  # nothing half written
+
+
+def test_the_same_seed_gives_the_same_weights(
+    shop: Path, built: Path, small: Settings, tmp_path: Path
+) -> None:
+    weights = []
+    for seed in (1, 1, 2):
+        torch.rand(3)  # whatever went on before
+        module, _ = learned(shop, built, small, options(tmp_path, seed=seed))
+        weights.append(module.network[3].weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_pictures_that_have_gone_are_passed_over(
+    shop: Path, built: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(shop, broken)
+    for picture in sorted((broken / "images").iterdir())[:5]:
+        picture.write_bytes(b"no picture")
+    _, losses = learned(broken, built, small, options(tmp_path))
+    assert np.isfinite(losses).all()
+    monkeypatch.setattr(Pictures, "open", lambda *_, **__: None)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        learned(shop, built, small, options(tmp_path))
+
+
+def test_fine_tuned_weights_of_resnet50_are_taken(tmp_path: Path) -> None:
+    backbone = get_backbone("resnet50")
+    module: Any = torch.nn.Module()
+    module.network = backbone.architecture()
+    save_weights(module, tmp_path / "resnet.safetensors")
+    selection = select("resnet50", str(tmp_path / "resnet.safetensors"))
+    loaded: Any = selection.backbone.module(selection.weights)
+    assert torch.equal(loaded.network.conv1.weight, module.network.conv1.weight)
+
+
 # --- from end to end --------------------------------------------------------------------------
 
 
-def test_a_fine_tuned_network_is_searched_with(shop: Path, small: Settings, tmp_path: Path) -> None:
-    folder = tmp_path / "index"
-    FittingRoom.build(shop, folder, settings=small)
-    before = Index.open(folder)
-    seen: list[Progress] = []
+def test_the_index_is_searched_with_the_fine_tuned_network(
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path
+) -> None:
+    before = Index.open(index_folder)
+    steps: list[Progress] = []
     summary = train(
         shop,
-        folder,
+        index_folder,
         options(tmp_path, finetune_epochs=6, holdout=5),
         settings=small,
-        listener=seen.append,
+        listener=steps.append,
     )
-    index = Index.open(folder)
+    index = Index.open(index_folder)
     assert index.identity["weights"] == "tuned.safetensors"
     assert index.identity["backbone"] == "small"
     assert not np.allclose(index.vectors, before.vectors, atol=1e-3)
@@ -185,39 +277,13 @@ def test_a_fine_tuned_network_is_searched_with(shop: Path, small: Settings, tmp_
     assert losses[-1] < losses[0]
     assert index.head.record["finetuned"]["blocks"] == 1
     assert summary.items == index.head.record["items"]
-    assert "Fine-tuning the network" in {progress.stage for progress in seen}
-    fitting_room = FittingRoom.open(
-        folder, replace(small, weights=str(tmp_path / "tuned.safetensors"))
-    )
+    assert "Fine-tuning the network" in {progress.stage for progress in steps}
+    tuned = replace(small, weights=str(tmp_path / "tuned.safetensors"))
     (picture,) = (shop / "images").glob("10001.*")
-    assert fitting_room.search(picture, 40)
-    # Without the file there is no asking it, and it says so.
+    assert FittingRoom.open(index_folder, tuned).search(picture, 40)
+    # Without the file it cannot be searched, and the error says so.
     with pytest.raises(BackboneError, match="--weights"):
-        FittingRoom.open(folder, replace(small, weights=None))
-
-
-def test_only_the_unfrozen_blocks_have_changed(shop: Path, small: Settings, tmp_path: Path) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
-    train(shop, tmp_path / "index", options(tmp_path), settings=small)
-    old = read_state_dict(tmp_path / "small.pth")
-    new = read_state_dict(tmp_path / "tuned.safetensors")
-    assert {name for name in old if not torch.equal(old[name], new[name])} == {"3.weight", "3.bias"}
-    assert not list(tmp_path.glob(".tuned*"))  # nothing half written
-
-
-def test_the_same_seed_gives_the_same_weights(shop: Path, small: Settings, tmp_path: Path) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
-    goods, index = load_catalogue(shop), Index.open(tmp_path / "index")
-    files = []
-    for seed in (1, 1, 2):
-        chosen = options(tmp_path, seed=seed)
-        training_set = training_set_from(goods, index, options(tmp_path))
-        shutil.rmtree(tmp_path / "index")
-        FittingRoom.build(shop, tmp_path / "index", settings=small)
-        finetune(goods, Index.open(tmp_path / "index"), training_set, chosen, settings=small)
-        files.append((tmp_path / "tuned.safetensors").read_bytes())
-    assert files[0] == files[1]
-    assert files[0] != files[2]
+        FittingRoom.open(index_folder, replace(small, weights=None))
 
 
 def test_a_reduced_index_stays_reduced(shop: Path, small: Settings, tmp_path: Path) -> None:
@@ -233,79 +299,50 @@ def test_the_packaged_network_can_be_fine_tuned(
     shop: Path, tmp_path: Path, settings: Settings
 ) -> None:
     chosen = replace(settings, cache=tmp_path / "cache", engine="torch")
-    FittingRoom.build(shop, tmp_path / "index", input_size=(96, 72), settings=chosen)
-    train(shop, tmp_path / "index", options(tmp_path, loss="supcon"), settings=chosen)
+    FittingRoom.build(shop, tmp_path / "index", input_size=(64, 48), settings=chosen)
+    catalogue, index = load_catalogue(shop), Index.open(tmp_path / "index")
+    of_training = options(tmp_path, loss="supcon")
+    training_set = training_set_from(catalogue, index, of_training)
+    tuned, record = finetune(catalogue, index, training_set, of_training, chosen)
+    assert tuned.weights == str(tmp_path / "tuned.safetensors")
+    assert record is not None
     index = Index.open(tmp_path / "index")
-    assert index.identity["preprocessing"]["input_size"] == [96, 72]
-    weights = str(tmp_path / "tuned.safetensors")
-    fitting_room = FittingRoom.open(tmp_path / "index", replace(chosen, weights=weights))
+    assert index.identity["preprocessing"]["input_size"] == [64, 48]
+    fitting_room = FittingRoom.open(tmp_path / "index", tuned)
     assert len(fitting_room.search(next((shop / "images").iterdir()), 3)) == 3
-
-
-def test_fine_tuned_weights_of_resnet50_are_taken(tmp_path: Path) -> None:
-    backbone = get_backbone("resnet50")
-    module: Any = torch.nn.Module()
-    module.network = backbone.architecture()
-    save_weights(module, tmp_path / "resnet.safetensors")
-    selection = select("resnet50", str(tmp_path / "resnet.safetensors"))
-    loaded: Any = selection.backbone.module(selection.weights)
-    assert torch.equal(loaded.network.conv1.weight, module.network.conv1.weight)
 
 
 # --- what goes wrong --------------------------------------------------------------------------
 
 
 def test_the_weights_in_use_are_not_overwritten(
-    shop: Path, small: Settings, tmp_path: Path
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path
 ) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
-    train(shop, tmp_path / "index", options(tmp_path), settings=small)
-    tuned = replace(small, weights=str(tmp_path / "tuned.safetensors"))
-    before = (tmp_path / "tuned.safetensors").read_bytes()
+    in_use = tmp_path / "tuned.safetensors"
+    in_use.write_bytes(b"weights")
     with pytest.raises(TrainingError, match="in use"):
-        train(shop, tmp_path / "index", options(tmp_path), settings=tuned)
-    assert (tmp_path / "tuned.safetensors").read_bytes() == before
+        train(shop, index_folder, options(tmp_path), settings=replace(small, weights=str(in_use)))
+    assert in_use.read_bytes() == b"weights"
 
 
 def test_a_folder_that_is_not_there_is_named_before_the_work(
-    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
     monkeypatch.setattr(finetuning, "learn", lambda *_, **__: pytest.fail("it began to learn"))
     with pytest.raises(TrainingError, match="nowhere"):
-        train(shop, tmp_path / "index", options(tmp_path / "nowhere"), settings=small)
+        train(shop, index_folder, options(tmp_path / "nowhere"), settings=small)
 
 
 def test_weights_that_cannot_be_written_leave_the_index(
-    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
-
     def full(path: Path, data: bytes) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(finetuning, "write_whole", full)
+    monkeypatch.setattr(finetuning, "write_atomically", full)
     with pytest.raises(TrainingError, match=r"tuned\.safetensors.*No space"):
-        train(shop, tmp_path / "index", options(tmp_path), settings=small)
-    assert Index.open(tmp_path / "index").identity["weights"] == "small.pth"
-
-
-def test_pictures_that_have_gone_are_passed_over(
-    shop: Path, small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    FittingRoom.build(shop, tmp_path / "index", settings=small)
-    for picture in sorted((shop / "images").iterdir())[:5]:
-        picture.write_bytes(b"no picture")
-    train(shop, tmp_path / "index", options(tmp_path), settings=small)
-    assert len(Index.open(tmp_path / "index")) == 35
-    monkeypatch.setattr(finetuning.Pictures, "open", lambda *_: None)
-    with pytest.raises(TrainingError, match="cannot be read"):
-        train(
-            shop,
-            tmp_path / "index",
-            options(tmp_path, save_weights=tmp_path / "other.safetensors"),
-            settings=replace(small, weights=str(tmp_path / "tuned.safetensors")),
-        )
+        train(shop, index_folder, options(tmp_path), settings=small)
+    assert Index.open(index_folder).identity["weights"] == "small.pth"
 
 
 def test_a_device_that_is_not_there_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Look-alikes of a catalogue: all of them, and nothing else."""
+"""Near-duplicates of a catalogue: all of them, and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import DEMO
 
 
 def copied_shop(folder: Path, count: int = 60) -> Path:
-    """Some of the demo catalogue's goods, and copies: of the first, to the byte; of the second,
+    """Some of the demo catalogue's items, and copies: of the first, to the byte; of the second,
     saved anew."""
     (folder / "images").mkdir(parents=True)
     table = pd.read_csv(DEMO / "styles.csv", dtype="str").head(count)
@@ -50,7 +50,7 @@ def ids(index: Index, group: duplicates.Group) -> set[str]:
     return set(index.items["id"].iloc[list(group.rows)])
 
 
-def test_copies_are_found_and_told_from_the_very_same_file(index: Index) -> None:
+def test_copies_are_told_from_identical_files(index: Index) -> None:
     groups = duplicates.find(index)
     first, second = index.items["id"].iloc[:2]
     by_ids = {frozenset(ids(index, group)): group for group in groups}
@@ -78,8 +78,8 @@ def test_no_pair_is_missed_and_none_is_made_up(
     monkeypatch.setattr(duplicates, "SAME_COLOURS", 0.5)
     monkeypatch.setattr("tests.search.test_duplicates.SAME_SHAPE", 0.6)
     monkeypatch.setattr("tests.search.test_duplicates.SAME_COLOURS", 0.5)
-    found = duplicates._pairs(index, lambda _: None)
-    pairs = {(a, b) for a, others in found.items() for b in others if a < b}
+    duplicates_of = duplicates._pairs(index, lambda _: None)
+    pairs = {(a, b) for a, others in duplicates_of.items() for b in others if a < b}
     expected = all_pairs(index)
     assert len(expected) > 20
     assert pairs == expected
@@ -95,7 +95,7 @@ def test_an_item_is_in_one_group_and_all_are_like_its_first(index: Index) -> Non
         assert (vectors @ np.asarray(index.vectors[group.first]) >= SAME_SHAPE - 1e-5).all()
 
 
-def test_a_catalogue_without_look_alikes_has_no_groups(demo_fitting_room: FittingRoom) -> None:
+def test_a_catalogue_without_duplicates_has_no_groups(demo_fitting_room: FittingRoom) -> None:
     assert duplicates.find(demo_fitting_room.index) == []
 
 

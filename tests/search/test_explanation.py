@@ -1,4 +1,4 @@
-"""Why a result is a result: heat where the likeness lies, and true sentences."""
+"""Heat stands on what makes two pictures similar, and the sentences are true."""
 
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ def test_heat_stands_where_the_garment_stands(demo_fitting_room: FittingRoom) ->
 
 
 def test_heat_stands_on_what_both_pictures_hold(demo_fitting_room: FittingRoom) -> None:
-    """A bag and a shoe beside each other: asked for a bag the bag's half counts, for a shoe the
-    shoe's."""
+    """Bag and shoe side by side: for a bag the bag's half counts, for a shoe the shoe's."""
     bag, shoe = demo_fitting_room.open_picture(HANDBAG), demo_fitting_room.open_picture(SNEAKER)
     both = beside(bag, shoe)
     of_bag = share_on_the_left(
@@ -57,16 +56,16 @@ def test_heat_stands_on_what_both_pictures_hold(demo_fitting_room: FittingRoom) 
 def test_shares_come_to_the_cosine(demo_fitting_room: FittingRoom) -> None:
     picture = demo_fitting_room.open_picture(HANDBAG)
     item = item_like(demo_fitting_room, picture)
-    told = explain(demo_fitting_room, picture, item)
+    result = explain(demo_fitting_room, picture, item)
     of_item = demo_fitting_room.open_picture(DEMO / "images" / f"{item}.jpg")
     maps = demo_fitting_room.embedder.feature_maps([picture, of_item])
     means = normalise(np.stack([each.mean(axis=(0, 1)) for each in maps]))
-    assert told.cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-5)
+    assert result.cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-5)
     # Embeddings may be computed in 16 bits, feature maps are in 32.
     embeddings = demo_fitting_room.embed([picture, of_item])
     assert (means * embeddings).sum(axis=1).min() >= 0.999
-    assert told.query.shares.sum() == pytest.approx(told.cosine, abs=1e-4)
-    assert told.item.shares.sum() == pytest.approx(told.cosine, abs=1e-4)
+    assert result.query.shares.sum() == pytest.approx(result.cosine, abs=1e-4)
+    assert result.item.shares.sum() == pytest.approx(result.cosine, abs=1e-4)
 
 
 def test_shares_are_the_sums_over_pairs_of_places() -> None:
@@ -84,19 +83,19 @@ def test_shares_are_the_sums_over_pairs_of_places() -> None:
 
 def test_the_ground_a_picture_was_laid_on_is_cut_away(demo_fitting_room: FittingRoom) -> None:
     wide = Image.new("RGB", (400, 100), "red")
-    told = explain(demo_fitting_room, wide, str(demo_fitting_room.index.items["id"].iloc[0]))
-    assert told.query.overlay.size == (400, 100)
-    assert told.query.picture.shape == (100, 400)
-    assert told.query.shares.shape == (7, 6)
+    result = explain(demo_fitting_room, wide, str(demo_fitting_room.index.items["id"].iloc[0]))
+    assert result.query.overlay.size == (400, 100)
+    assert result.query.picture.shape == (100, 400)
+    assert result.query.shares.shape == (7, 6)
 
 
 def test_a_small_picture_is_enlarged_and_a_large_one_reduced(
     demo_fitting_room: FittingRoom,
 ) -> None:
     item = str(demo_fitting_room.index.items["id"].iloc[0])
-    told = explain(demo_fitting_room, Image.new("RGB", (1500, 2000), "navy"), item)
-    assert max(told.query.overlay.size) == max(explanation.OVERLAY_SIZE)
-    assert max(told.item.overlay.size) >= max(explanation.OVERLAY_SIZE) // 2
+    result = explain(demo_fitting_room, Image.new("RGB", (1500, 2000), "navy"), item)
+    assert max(result.query.overlay.size) == max(explanation.OVERLAY_SIZE)
+    assert max(result.item.overlay.size) >= max(explanation.OVERLAY_SIZE) // 2
 
 
 def test_an_even_picture_has_no_hot_place_and_breaks_nothing() -> None:
@@ -111,32 +110,32 @@ def test_items_are_compared_by_what_the_catalogue_says(demo_fitting_room: Fittin
     record = items.iloc[row]
     attributes = {"articleType": str(record["articleType"]), "baseColour": "No Such Colour"}
     picture = demo_fitting_room.open_picture(demo_fitting_room.picture(str(record["image"])))
-    told = explain(demo_fitting_room, picture, str(record["id"]), attributes=attributes)
-    assert f"Same type ({record['articleType']})" in told.sentence
-    assert f"differs in colour (No Such Colour and {record['baseColour']})" in told.sentence
+    result = explain(demo_fitting_room, picture, str(record["id"]), attributes=attributes)
+    assert f"Same type ({record['articleType']})" in result.sentence
+    assert f"differs in colour (No Such Colour and {record['baseColour']})" in result.sentence
     # It is the item's own picture: nothing is closer, in shape or in colour.
-    shape, colours = (int(word) for word in told.sentence.split() if word.isdigit())
+    shape, colours = (int(word) for word in result.sentence.split() if word.isdigit())
     assert shape >= 98
     assert colours >= 95
 
 
-def test_a_picture_of_ones_own_is_said_to_be_only_what_is_known(
+def test_a_picture_of_ones_own_is_described_only_as_far_as_it_is_known(
     demo_fitting_room: FittingRoom,
 ) -> None:
     picture = demo_fitting_room.open_picture(HANDBAG)
-    told = explain(demo_fitting_room, picture, item_like(demo_fitting_room, picture))
-    assert "type" not in told.sentence
-    assert "closer than that of" in told.sentence
-    assert "learned" not in told.note
+    result = explain(demo_fitting_room, picture, item_like(demo_fitting_room, picture))
+    assert "type" not in result.sentence
+    assert "closer than that of" in result.sentence
+    assert "learned" not in result.note
 
 
 def test_with_a_head_the_note_says_whose_view_it_is(headed_fitting_room: FittingRoom) -> None:
     picture = headed_fitting_room.open_picture(HANDBAG)
     item = headed_fitting_room.search(picture, 1)[0]
-    told = explain(headed_fitting_room, picture, item.id)
-    assert "network's own view" in told.note
+    result = explain(headed_fitting_room, picture, item.id)
+    assert "network's own view" in result.note
     kind = item.attributes["articleType"]
-    assert f"same type ({kind})" in told.sentence
+    assert f"same type ({kind})" in result.sentence
     plain = explain(headed_fitting_room, picture, item.id, trained=False)
     assert "learned" not in plain.note + plain.sentence
 

@@ -1,4 +1,4 @@
-"""What is taken away: a csv that is safe to open, and a sheet on which everything can be seen."""
+"""A csv that is safe to open, and a contact sheet on which everything can be seen."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def match(number: int, name: str = "Shirt", **attributes: str) -> Match:
     return Match(str(number), number, 0.5, "", f"{number}.jpg", attributes, 0.75, ("7", "8"))
 
 
-def test_a_csv_tells_all_that_a_card_tells(demo_fitting_room: FittingRoom) -> None:
+def test_a_csv_has_all_that_a_card_has(demo_fitting_room: FittingRoom) -> None:
     matches = demo_fitting_room.search(SAMPLES / "red-dress.jpg", 7)
     rows = list(
         csv.DictReader(io.StringIO(matches_csv(matches, demo_fitting_room.index.filter_columns)))
@@ -60,10 +60,12 @@ def test_a_csv_tells_all_that_a_card_tells(demo_fitting_room: FittingRoom) -> No
     assert [row["id"] for row in rows] == [m.id for m in matches]
     assert [row["rank"] for row in rows] == [str(n) for n in range(1, 8)]
     assert [row["name"] for row in rows] == [m.name for m in matches]
-    for row, found in zip(rows, matches, strict=True):
-        assert float(row["likeness"]) == pytest.approx(found.similarity, abs=1e-4)
-        assert float(row["expected_precision"]) == pytest.approx(found.expected_precision, abs=1e-3)
-        assert row["articleType"] == found.attributes["articleType"]
+    for row, expected in zip(rows, matches, strict=True):
+        assert float(row["likeness"]) == pytest.approx(expected.similarity, abs=1e-4)
+        assert float(row["expected_precision"]) == pytest.approx(
+            expected.expected_precision, abs=1e-3
+        )
+        assert row["articleType"] == expected.attributes["articleType"]
 
 
 def test_hostile_names_and_columns_stay_text() -> None:
@@ -149,7 +151,7 @@ def test_a_sheet_is_a_file_that_opens() -> None:
         assert (image.format, image.size) == ("PNG", sheet.size)
 
 
-def test_the_line_below_a_name_tells_how_good_a_match_is() -> None:
+def test_the_line_below_a_name_says_how_good_a_match_is() -> None:
     assert detail_of(match(3)) == "Close · 3"
 
 

@@ -45,7 +45,7 @@ def page() -> None:
 
 def _figures(searcher: Searcher) -> None:
     index = searcher.index
-    plain_background = index.manifest["counts"]["studio"] / max(1, len(index))
+    plain_background = index.manifest.counts.plain_background / max(1, len(index))
     figures = {
         "Items": f"{len(index):,}",
         "Columns": f"{len(searcher.attributes):,}",
@@ -142,7 +142,7 @@ def _failures(description: IndexDescription) -> None:
 def _lookalikes(searcher: Searcher) -> None:
     card_actions.follow()
     card_actions.open_dialog(searcher, None)
-    session, build = sessions.current(), searcher.index.manifest["build"]
+    session, build = sessions.current(), searcher.index.manifest.build
     if session.reviewed != build:
         st.markdown(
             "Items whose pictures look all but the same may be listed twice by mistake. To find "

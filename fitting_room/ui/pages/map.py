@@ -62,7 +62,7 @@ def page() -> None:
     with column_side:
         facet = _facet(fitting_room)
     column = "" if facet is None else facet.column
-    points = _points(fitting_room.index.manifest["build"], column, facet, places)
+    points = _points(fitting_room.index.manifest.build, column, facet, places)
     marks = _marks(fitting_room, resolved, places)
     words = "Each point is an item; what looks alike stands together."
     if marks["matches"]:
@@ -125,7 +125,7 @@ def _places(searcher: Searcher) -> np.ndarray | None:
     index, session = searcher.index, sessions.current()
     if index.map is not None:
         return index.map
-    build = index.manifest["build"]
+    build = index.manifest.build
     if session.map_wanted != build:
         st.info(
             "This catalogue was indexed before there were maps. Its next build draws one and keeps "
@@ -230,7 +230,7 @@ def _in_words(searcher: Searcher, facet: Facet, places: np.ndarray) -> None:
         st.caption(
             "Where most items of each kind stand on the map, and which kinds stand nearest to them."
         )
-        table = _kinds(searcher.index.manifest["build"], facet.column, places, facet)
+        table = _kinds(searcher.index.manifest.build, facet.column, places, facet)
         st.table(table, hide_index=True)
 
 

@@ -169,7 +169,7 @@ def _take_off(column: str, value: str) -> None:
 
 def facets_of(searcher: Searcher) -> Sequence[Facet]:
     """The columns that a visitor may filter by, numbered once for an index."""
-    return _facets(searcher.index.manifest["build"], searcher)
+    return _facets(searcher.index.manifest.build, searcher)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from fitting_room.catalogue.catalogue import NAME_COLUMNS
+from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.searcher import Match, Searcher
@@ -172,7 +172,7 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
     """The matches. The last searches are kept, so that what does not change them (a card's button,
     fewer of them) does not search again."""
     searches, n = sessions.current().searches, settings.n
-    build = searcher.index.manifest["build"]
+    build = searcher.index.manifest.build
     key = repr((build, resolved.query, settings.where, settings.options, settings.fold))
     count, matches = searches.get(key, (0, []))
     if count < n:

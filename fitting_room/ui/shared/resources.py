@@ -191,15 +191,15 @@ def footer(searcher: Searcher) -> None:
     named default, why, and how to get it."""
     manifest = searcher.index.manifest
     line = f"{len(searcher.index):,} items"
-    if failed := manifest["counts"].get("failed"):
+    if failed := manifest.counts.failed:
         line += f" ({failed:,} more have no usable picture)"
     line += f". Pictures are compared by {get_backbone(searcher.index.identity['backbone']).title}"
     st.divider()
-    if not manifest.get("advice"):
+    if not manifest.advice:
         st.caption(line + ".")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
-        st.caption(f"{line}, because {manifest['chosen_because']}.", width="content")
+        st.caption(f"{line}, because {manifest.chosen_because}.", width="content")
         with st.popover("How to get ResNet50", type="tertiary"):
             st.markdown(
                 "ResNet50 is the network this page is meant for. Its weights are downloaded when "

@@ -128,8 +128,8 @@ def test_a_head_is_used_until_it_is_switched_off(
 def test_the_usual_colour_goes_along_with_the_switch_and_a_chosen_one_stays(
     new_page: NewPage, headed_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT", 0.5)
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_TRAINED", 0.1)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT", 0.5)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT_TRAINED", 0.1)
     page = new_page(index=headed_fitting_room.index.folder)
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 30
@@ -145,7 +145,7 @@ def test_the_usual_colour_goes_along_with_the_switch_and_a_chosen_one_stays(
 def test_the_usual_colour_is_that_of_the_picture(
     page: AppTest, demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("fitting_room.index.index.COLOUR_WEIGHT_PHOTOGRAPH", 0.0)
+    monkeypatch.setattr("fitting_room.index.scoring.COLOUR_WEIGHT_PHOTOGRAPH", 0.0)
     upload(page, RED_DRESS)
     assert page.select_slider(key="colour").value == 30
     buffer = BytesIO()

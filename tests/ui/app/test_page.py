@@ -12,6 +12,7 @@ from fitting_room.build.builder import build_index
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.data import current_version
 from tests.conftest import DEMO, SAMPLES, colour_embedder, picture_bytes
 from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
 
@@ -192,7 +193,7 @@ def test_the_first_start_builds_the_index_and_says_which_network_and_why(new_pag
     index = tmp_path / "index"
     page = new_page(catalogue=shop, index=index, backbone="auto")
     assert not page.exception
-    assert (index / "manifest.json").is_file()
+    assert (current_version(index) / "manifest.json").is_file()
     assert len(cards(page)) == 10
     foot = " ".join(caption.value for caption in page.caption)
     assert "EfficientNet-Lite0, because the weights of ResNet50 are not on this machine" in foot
@@ -214,10 +215,10 @@ def test_a_missing_index_is_reported_with_the_remedy(new_page, tmp_path):
 def test_an_index_whose_network_is_missing_is_reported_and_not_replaced(new_page, shop, tmp_path):
     index = tmp_path / "index"
     build_index(load_catalogue(shop), colour_embedder(), index, limits=ImageLimits())
-    before = (index / "manifest.json").read_bytes()
+    before = (current_version(index) / "manifest.json").read_bytes()
     page = new_page(catalogue=shop, index=index)
     assert "There is no backbone 'colour'" in page.error[0].value
-    assert (index / "manifest.json").read_bytes() == before
+    assert (current_version(index) / "manifest.json").read_bytes() == before
 
 
 def test_a_wrong_setting_is_reported(new_page):

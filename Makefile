@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+INDEX ?= cache/fashion
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+check: ## ruff, mypy, the import contract, the linter of the page's scripts
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	npm ci --silent --no-audit --no-fund && npx biome ci fitting_room/ui/components
+
+test: ## every test, as the gate runs them
+	pytest
+
+test-fast: ## every test but the browser's and those on the real catalogue
+	pytest -m "not browser and not real"
+
+bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
+	python benchmarks/precision.py
+	python benchmarks/embed.py
+	python benchmarks/search.py
+	python benchmarks/page.py --index $(INDEX)
+	python benchmarks/build.py --index $(INDEX)
+
+screenshots: ## the pictures of README.md, taken anew
+	python scripts/make_screenshots.py
+
+.PHONY: help check test test-fast bench screenshots

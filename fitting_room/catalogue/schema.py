@@ -1,0 +1,68 @@
+"""What the columns of a catalogue may be called, what their cells hold, and what ids stand for."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+MAX_COLUMNS = 200
+
+#: Columns that carry an item's name, the best first. As the last column of a csv such a one may
+#: hold commas that nobody quoted.
+NAME_COLUMNS = ("productDisplayName", "name", "title", "description")
+#: Columns of ``Catalogue.items`` that are the catalogue's own and not attributes of the items.
+RESERVED_COLUMNS = ("id", "image", "signature")
+
+#: Cells that say "not available". `NA` is how the Fashion Product Images data says it.
+NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+
+#: What decoding with ``surrogateescape`` leaves of a byte that is not UTF-8.
+UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+def as_windows_1252(text: str) -> str:
+    """Text that was decoded with ``surrogateescape``, as Windows-1252 where it was not UTF-8."""
+    if not UNDECODED.search(text):
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+
+
+def check_columns(header: list[str], keys: Sequence[str] = ("id",)) -> list[str]:
+    """The columns that a table's header names, with the one of ``keys`` called ``id``.
+
+    Raises ``ValueError`` when there is no such column or the names cannot be used.
+    """
+    if not any(name.lower() in keys for name in header):
+        named = " or ".join(f"`{key}`" for key in keys)
+        raise ValueError(f"the first line names no column {named}. Name the columns there.")
+    columns = ["id" if name.lower() in keys else name for name in header]
+    if taken := [n for n in header if n in RESERVED_COLUMNS and n not in keys]:
+        raise ValueError(f"the column name `{taken[0]}` is reserved. Rename that column.")
+    if len(columns) > MAX_COLUMNS or len(set(columns)) < len(columns) or "" in columns:
+        raise ValueError(f"the first line must name up to {MAX_COLUMNS} different columns.")
+    return columns
+
+
+def clean_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Text without blanks around it, the ids first, and attributes missing that say nothing."""
+    cleaned = {}
+    for column in ["id", *table.columns.drop("id")]:
+        text = table[column].str.strip()
+        cleaned[column] = text if column == "id" else text.mask(text.isin(NOT_AVAILABLE))
+    return pd.DataFrame(cleaned)
+
+
+def held_out(ids: pd.Series, every: int) -> np.ndarray:
+    """Which items a fixed protocol keeps back from everything that is learned, bool ``(N,)``: those
+    whose id is a multiple of ``every``, or whose id's CRC-32 is where it is no whole number."""
+    return np.array([_number(str(value)) % every == 0 for value in ids], dtype=bool)
+
+
+def _number(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,213 @@
+"""A network as OpenVINO runs it on the CPU. Its conversion is kept on disk, so that a later start
+needs neither torch nor the weights file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fitting_room.embedding.backbones import Selection
+from fitting_room.embedding.weights import BackboneError, sha256_of
+from fitting_room.util.threads import cores
+
+_log = logging.getLogger(__name__)
+
+
+class OpenVINOEngine:
+    """The network as OpenVINO runs it on the CPU. ``auto`` is bf16 where the processor has it.
+
+    Two compiled forms share the work: full batches go one to a core, so that whole pictures and
+    not parts of one are spread over the cores, and a few pictures at a time (a query) go one by
+    one with all cores on each.
+    """
+
+    def __init__(
+        self, selection: Selection, *, precision: str = "auto", cache: Path | None = None
+    ) -> None:
+        import openvino
+
+        _make_tables()
+        self._core = openvino.Core()
+        if precision == "auto":
+            # AMX or AVX512-BF16; OpenVINO computes in bf16 elsewhere too, but slower than in f32.
+            capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            precision = "bf16" if "BF16" in capabilities else "f32"
+        self.name = f"openvino {precision}"
+        # What a core's caches hold of the layers' outputs; more pictures at once are slower.
+        self.batch_size = 4
+        self.streams = cores()
+        self._precision = precision
+        self._input_size = selection.backbone.input_size
+        self._model = _converted(selection, self._core, cache)
+        self._lock = threading.Lock()
+        self._compiled: dict[int | str, Any] = {}
+        self._free: dict[int, list[Any]] = {1: [], self.batch_size: []}
+        self._turns = threading.BoundedSemaphore(self.streams + 1)
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        size = self.batch_size if len(pixels) > self.batch_size // 2 else 1
+        rows = []
+        for start in range(0, len(pixels), size):
+            batch = pixels[start : start + size]
+            count = len(batch)
+            if count < size:
+                batch = np.concatenate(
+                    [batch, np.zeros((size - count, *batch.shape[1:]), np.uint8)]
+                )
+            with self._request(size) as request:
+                request.infer([np.ascontiguousarray(batch)], share_inputs=True)
+                rows.append(request.get_output_tensor(0).data[:count].copy())
+        return np.concatenate(rows)
+
+    def feature_maps(self, pixels: np.ndarray) -> np.ndarray | None:
+        """See :class:`fitting_room.embedding.engine.Engine`. In 32 bits whatever the precision."""
+        compiled = self._compile_maps()
+        if compiled is None:
+            return None
+        maps = []
+        for picture in pixels:  # they are few: one by one, with all cores on each
+            request = compiled.create_infer_request()
+            request.infer([np.ascontiguousarray(picture[None])], share_inputs=True)
+            maps.append(request.get_output_tensor(0).data.transpose(0, 2, 3, 1).copy())
+        return np.concatenate(maps)
+
+    @contextmanager
+    def _request(self, size: int) -> Iterator[Any]:
+        """An infer request for batches of that size. It holds all that the network computes on its
+        way and must not be shared: as many are made as can be at work, however many threads ask."""
+        compiled = self._compile(size)
+        with self._turns:
+            free = self._free[size]
+            try:
+                request = free.pop()
+            except IndexError:
+                request = compiled.create_infer_request()
+            try:
+                yield request
+            finally:
+                free.append(request)
+
+    def _compile(self, size: int) -> Any:
+        with self._lock:
+            if size not in self._compiled:
+                hint = "LATENCY" if size == 1 else "THROUGHPUT"
+                self._compiled[size] = self._compiled_for(self._model, size, hint, self._precision)
+            return self._compiled[size]
+
+    def _compile_maps(self) -> Any:
+        """The network up to where it takes the mean over places, or ``None`` where it does not."""
+        import openvino
+
+        with self._lock:
+            if "maps" not in self._compiled:
+                pooling = self._model.get_results()[0]
+                while pooling.get_type_name() in ("Result", "Reshape", "Squeeze"):
+                    pooling = pooling.input_value(0).get_node()
+                if pooling.get_type_name() != "ReduceMean":
+                    return None
+                inputs = self._model.get_parameters()
+                model = openvino.Model([pooling.input_value(0)], inputs, "feature maps")
+                self._compiled["maps"] = self._compiled_for(model, 1, "LATENCY", "f32")
+            return self._compiled["maps"]
+
+    def _compiled_for(self, model: Any, size: int, hint: str, precision: str) -> Any:
+        model = model.clone()
+        model.reshape([size, *self._input_size, 3])
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
+        return self._core.compile_model(model, "CPU", options)
+
+
+_tables = threading.Lock()
+
+
+def _make_tables() -> None:
+    """Have OpenVINO's Python side make its tables of types, which it does at their first use: two
+    threads that are the first at the same moment wait for each other for ever, one with Python's
+    lock and one with the table's."""
+    import openvino
+
+    with _tables:
+        for kind in (np.uint8, np.float32):
+            tensor = openvino.Tensor(np.zeros(1, kind), shared_memory=True)
+            tensor.get_element_type().to_dtype()
+            _ = tensor.data
+
+
+# --- the cache of converted networks ----------------------------------------------------------
+
+
+def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
+    """The network in OpenVINO's form, from the cache or converted now and put there."""
+    import openvino
+
+    if cache is None:
+        return _convert(selection)
+    # Another input size is another entry: a conversion fixes the paddings that depend on it.
+    key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
+    folder = cache / f"{selection.backbone.name}-{key[:16]}"
+    if _is_whole(folder):
+        try:
+            return core.read_model(folder / "model.xml")
+        except RuntimeError:
+            pass  # of a whole file: another build of the same OpenVINO; made anew just below
+    model = _convert(selection)
+    _keep(model, folder)
+    return model
+
+
+def _convert(selection: Selection) -> Any:
+    import openvino
+    import torch
+
+    module = selection.backbone.module(selection.weights)
+    example = torch.zeros(2, *selection.backbone.input_size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return openvino.convert_model(module, example_input=example)
+
+
+_SUMS = "sha256.json"
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
+        return bool(sums == _sums(folder))
+    except (OSError, ValueError, BackboneError):
+        return False
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
+
+
+def _keep(model: Any, folder: Path) -> None:
+    """Put a conversion into the cache, whole or not at all. A cache that cannot be written is no
+    error, but costs each later start the conversion, so it is logged."""
+    import openvino
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as work:
+            new = Path(work) / "new"
+            new.mkdir()
+            openvino.save_model(model, new / "model.xml", compress_to_fp16=False)
+            (new / _SUMS).write_text(json.dumps(_sums(new)), encoding="utf-8")
+            if folder.exists() and not _is_whole(folder):
+                folder.rename(Path(work) / "damaged")
+            new.rename(folder)
+    except (OSError, RuntimeError, BackboneError) as error:  # RuntimeError: OpenVINO's disk is full
+        if not _is_whole(folder):  # else another process was first
+            _log.warning("%s: the converted network could not be kept (%s)", folder, error)

@@ -1,0 +1,153 @@
+"""What an evaluation finds, as frozen values, and what can go wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fitting_room.evaluation.metrics import Figure, precision_at_k
+from fitting_room.util.aliases import with_old_keys
+
+#: The name of what is right in all columns together.
+ALL = "all"
+
+
+class EvaluationError(Exception):
+    """Nothing can be evaluated; the text says why and what to do."""
+
+
+class OptionError(EvaluationError, ValueError):
+    """The options make no sense for these queries and this index: a column that is not there, too
+    many results."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMetrics:
+    """The means over the queries with one value of a column."""
+
+    queries: int
+    precision: float
+    hit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The means over the queries that have a label, by :mod:`fitting_room.evaluation.metrics`. For
+    ``without_relevant`` of the ``queries`` the gallery has no right item at all; they count as 0.
+    ``classes`` by their value, the most frequent first, are empty for all columns together."""
+
+    queries: int
+    precision: Figure
+    average_precision: Figure
+    hit: Figure
+    without_relevant: int
+    classes: Mapping[str, ClassMetrics]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """The results of ``A`` queries. ``query`` ``(A,)`` are rows of ``Queries.items``; ``rows``
+    int64 ``(A, k)`` rows of the index, best first, -1 where the gallery had no more;
+    ``similarities`` float32 ``(A, k)``. By column, ``labelled`` bool ``(A,)`` says which queries
+    have a label there, and ``right`` bool ``(A, k)`` which of their results are right.
+    ``same_picture`` are, of each query, the rows of the gallery with its very picture."""
+
+    query: np.ndarray
+    rows: np.ndarray
+    similarities: np.ndarray
+    labelled: Mapping[str, np.ndarray]
+    right: Mapping[str, np.ndarray]
+    same_picture: Sequence[np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """How good the results of some queries are.
+
+    ``settings`` are the options as plain values. ``queries`` were searched in a ``gallery`` of so
+    many items; ``rejected`` are the names of pictures that could not be used, and why;
+    ``unlabelled`` queries were skipped; ``identical`` queries have the very same picture, byte for
+    byte, in the gallery.
+
+    ``metrics`` has one entry for each column that any query has a label in, and ``"all"`` (for
+    which a query must have all of the labels); with a mapping only ``"class"``. ``leak`` says that
+    the index's head was trained on items that are among the queries, so that the figures flatter
+    it; whether photographs that it was trained on are among them cannot be known.
+    """
+
+    settings: Mapping[str, Any]
+    queries: int
+    gallery: int
+    unlabelled: int
+    identical: int
+    rejected: tuple[tuple[str, str], ...]
+    metrics: Mapping[str, Metrics]
+    leak: bool
+    seconds: float
+    answers: Answers = field(repr=False)
+
+    @property
+    def k(self) -> int:
+        """How many results of each query count."""
+        return int(self.answers.rows.shape[1])
+
+    @property
+    def primary(self) -> str:
+        """The name of the metrics that count most: all columns together, or the mapping."""
+        return ALL if ALL in self.metrics else next(iter(self.metrics))
+
+    def worst(self, count: int) -> list[int]:
+        """Places in ``answers`` of the queries with the lowest precision in the primary metrics,
+        the worst first; of equal ones that whose wrong result has the highest similarity. Queries
+        without a wrong result are not among them."""
+        answers, right = self.answers, self.answers.right[self.primary]
+        precision = precision_at_k(right)
+        wrong = np.where(right | (answers.rows < 0), -np.inf, answers.similarities).max(axis=1)
+        order = np.lexsort([-wrong, precision])
+        imperfect = answers.labelled[self.primary] & (precision < 1)
+        return [int(place) for place in order[imperfect[order]][:count]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        metrics = {name: asdict(one) for name, one in self.metrics.items()}
+        classes = {name: values.pop("classes") for name, values in metrics.items()}
+        return {
+            "settings": {**self.settings, "colour": with_old_keys(self.settings["colour"])},
+            "counts": {
+                "queries": self.queries,
+                "gallery": self.gallery,
+                "rejected": len(self.rejected),
+                "unlabelled": self.unlabelled,
+                "identical": self.identical,
+            },
+            "metrics": metrics,
+            "classes": {name: values for name, values in classes.items() if values},
+            "leak": self.leak,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How often an item was ``first``, or ``among`` the first k, for a copy of its picture."""
+
+    first: Figure
+    among: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDetection:
+    """How often changed copies of the pictures of ``items`` items find their original, by the name
+    of the change. Pictures that could not be read are ``skipped``."""
+
+    items: int
+    skipped: int
+    k: int
+    changes: Mapping[str, Recall]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return asdict(self)

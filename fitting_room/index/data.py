@@ -1,0 +1,176 @@
+"""An index on disk: a folder with a subfolder for each version, of which ``CURRENT`` names one.
+
+A version's folder has ``vectors.npy``, ``appearances.npy`` (the descriptors of the pictures),
+``items.parquet``, ``map.npy`` and ``manifest.json``; where the vectors were reduced, ``pca.npz``;
+where a head was trained, ``head.safetensors`` and ``trained.npy``, what it makes of the items; and
+in large catalogues what finds candidates. :mod:`fitting_room.build.writer` writes it.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
+from fitting_room.index import manifest as names
+from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
+from fitting_room.index.calibration import Calibration
+from fitting_room.index.head import Head, HeadError
+from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest, damaged
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
+from fitting_room.util.files import sha256_of
+
+CURRENT = "CURRENT"
+VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
+#: Small files, which are read in full anyway and so checked in full.
+_SMALL = {
+    names.ITEMS, names.PCA_FILE, names.HEAD_FILE, names.MAP, ANN_ENCODER, TRAINED_ANN_ENCODER,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexData:
+    """All that an index holds; its files lie in ``version``.
+
+    ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
+    are taken out, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``, ``items`` the table of ``N``
+    items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)``
+    their places on a map.
+    """
+
+    folder: Path
+    version: Path
+    manifest: Manifest
+    vectors: Matrix
+    descriptors: np.ndarray
+    items: pd.DataFrame
+    pca: PCA | None = None
+    head: Head | None = None
+    trained: Matrix | None = None
+    map: np.ndarray | None = None
+    ann: Ann | None = None
+    calibration: Calibration | None = None
+
+
+def current_version(folder: Path) -> Path:
+    """The folder with the files of the index at ``folder``, in the old format ``folder`` itself.
+    Raises :class:`IndexUnusable` where there is no index."""
+    try:
+        with (folder / CURRENT).open("rb") as file:
+            name = file.read(100).decode("ascii", "replace").strip()
+    except OSError as error:
+        if (folder / names.MANIFEST).is_file():
+            return folder
+        raise IndexUnusable(
+            f"{folder}: there is no index here. Build one with: fitting-room build CATALOGUE "
+            f"--index {folder}"
+        ) from error
+    if not VERSION_NAME.fullmatch(name):
+        raise damaged(folder, f"{CURRENT} names no version")
+    return folder / name
+
+
+def load_index_data(folder: Path, *, old_format: bool = False) -> IndexData:
+    """Open the index at ``folder``, of the old format only with ``old_format``. Sizes, shapes and
+    small files are checked, large arrays are mapped. Raises :class:`IndexUnusable`."""
+    version = current_version(folder)
+    while True:
+        try:
+            return _load(folder, version, old_format)
+        except IndexUnusable:
+            opened, version = version, current_version(folder)
+            if version == opened:
+                raise  # else a build replaced it just now and removed its files
+
+
+def check_file(folder: Path, path: Path, entry: FileEntry, *, in_full: bool = True) -> None:
+    """Raise :class:`IndexUnusable` unless a file of the index has its size and its checksum."""
+    try:
+        if path.stat().st_size != entry.bytes:
+            raise damaged(folder, f"{path.name} has another size than it was written with")
+        if in_full and sha256_of(path) != entry.sha256:
+            raise damaged(folder, f"{path.name} is not what was written")
+    except OSError as error:
+        raise damaged(folder, f"{path.name} is missing or cannot be read") from error
+
+
+def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
+    manifest = names.read_manifest(folder, version / names.MANIFEST)
+    if manifest.format_version != names.FORMAT_VERSION and not old_format:
+        raise IndexUnusable(
+            f"{folder}: this index has the old format {manifest.format_version}; build it again, "
+            "which takes over the embeddings of all pictures that are as they were: "
+            f"fitting-room build CATALOGUE --index {folder}"
+        )
+    for name, entry in manifest.files.items():
+        check_file(folder, version / name, entry, in_full=name in _SMALL)
+    files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
+    of_descriptors = (count, DESCRIPTOR_LENGTH)
+    try:
+        head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
+        pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
+        if head is not None and head.input_dimension != dimension:
+            raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
+        if pca is not None and pca.dimension != dimension:
+            raise ValueError(f"{names.PCA_FILE} does not fit the vectors")
+        trained, ann = open_derived(version, manifest, head)
+        return IndexData(
+            folder=folder,
+            version=version,
+            manifest=manifest,
+            vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
+            descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
+            items=_read_items(version / names.ITEMS, count),
+            pca=pca,
+            head=head,
+            trained=trained,
+            map=_read_map(version / names.MAP, count) if names.MAP in files else None,
+            ann=ann,
+            calibration=Calibration.from_manifest(manifest.calibration),
+        )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
+        raise damaged(folder, str(error)) from error
+
+
+def open_derived(
+    version: Path, manifest: Manifest, head: Head | None
+) -> tuple[Matrix | None, Ann | None]:
+    """What an index's head makes of its items, mapped, and what finds candidates in it."""
+    count, dimension = manifest.counts.items, manifest.dimension
+    trained, ann, width = None, None, None if head is None else head.dimension
+    if width is not None:
+        trained = mapped_rows(version / names.TRAINED, manifest.storage, (count, width))
+    if ANN_INDEX in manifest.files:
+        ann = Ann.open(version, count=count, dimension=dimension, head_dimension=width)
+    return trained, ann
+
+
+def _read_items(path: Path, count: int) -> pd.DataFrame:
+    """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` items."""
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = file.schema_arrow.names
+            if file.metadata.num_rows != count or not {"id", "image"} <= set(columns):
+                raise ValueError(f"{path.name} does not hold the items of the manifest")
+            # In one piece: to take some rows of many pieces, Arrow copies all of them first.
+            items: pd.DataFrame = file.read().combine_chunks().to_pandas()
+    except pa.ArrowException as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if len(items) != count or list(items.columns) != columns:
+        raise ValueError(f"{path.name} is no plain table")
+    pa.default_memory_pool().release_unused()  # half of what reading took
+    return items
+
+
+def _read_map(path: Path, count: int) -> np.ndarray:
+    places = mapped_array(path, np.float32, (count, 2))
+    if not (np.abs(places) <= 1e3).all():  # written so that it is false of what is no number
+        raise ValueError(f"{path.name} holds other things than places")
+    return places

@@ -1,0 +1,101 @@
+"""Measuring how often results of a certain likeness are right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import brier_score_loss
+
+from fitting_room.build.calibrate import KIND_COLUMNS, calibrate, fit_curve
+from fitting_room.facade import FittingRoom
+from fitting_room.index.calibration import KNOTS
+from fitting_room.index.index import Index
+from fitting_room.index.scoring import SimilarityOptions
+from tests.index.made import in_memory, random_rows, table
+
+
+def answers(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Likenesses, and whether the result was right, which happens the more often the higher."""
+    generator = np.random.default_rng(seed)
+    likeness = generator.uniform(0.2, 1.0, count)
+    return likeness, generator.uniform(size=count) < likeness**2
+
+
+# --- curves -----------------------------------------------------------------------------------
+
+
+def test_a_curve_tells_the_share_of_right_results() -> None:
+    curve = fit_curve(*answers(20_000))
+    for likeness in (0.3, 0.5, 0.7, 0.9):
+        assert curve(likeness) == pytest.approx(likeness**2, abs=0.05)
+
+
+def test_a_curve_is_nearer_to_the_truth_than_the_bare_likeness() -> None:
+    curve = fit_curve(*answers(5_000))
+    likeness, right = answers(5_000, seed=1)
+    told = [curve(value) for value in likeness]
+    assert brier_score_loss(right, told) < brier_score_loss(right, likeness) - 0.01
+
+
+@given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.booleans()), min_size=1, max_size=300))
+def test_a_curve_rises_from_0_to_1_whatever_it_is_made_from(
+    pairs: list[tuple[float, bool]],
+) -> None:
+    likeness = np.array([p[0] for p in pairs], np.float32)
+    curve = fit_curve(likeness, np.array([p[1] for p in pairs]))
+    assert len(curve.likeness) == len(curve.precision) <= KNOTS
+    assert (np.diff(curve.likeness) > 0).all()
+    assert (np.diff(curve.precision) >= 0).all()
+    assert 0 <= curve.precision[0] <= curve.precision[-1] <= 1
+    assert 0 <= curve(-2) <= curve(2) <= 1
+
+
+# --- measured on an index ---------------------------------------------------------------------
+
+
+def test_an_index_of_one_picture_has_none() -> None:
+    """Items with the same picture are no results for each other."""
+    vectors = np.repeat(random_rows(0, 1, 6), 40, axis=0)
+    items = table(40, articleType=["Shirts", "Shoes"] * 20)
+    assert calibrate(in_memory(vectors, items)) is None
+    items["digest"] = [str(number) for number in range(40)]
+    assert calibrate(in_memory(vectors, items)) is not None
+
+
+def test_a_catalogue_without_kinds_has_none(demo_fitting_room: FittingRoom) -> None:
+    index = demo_fitting_room.index
+    without = index.items.drop(columns=list(KIND_COLUMNS), errors="ignore")
+    assert calibrate(Index(replace(index.data, items=without))) is None
+
+
+def test_the_demo_catalogue_is_measured_and_the_nearest_are_right_most_often(
+    demo_fitting_room: FittingRoom,
+) -> None:
+    told = demo_fitting_room.index.calibration
+    assert told is not None
+    assert told.column == "articleType"
+    near = told.expected_precision(0.95, colour=0.12, trained=False)
+    is_out_of_catalogue = told.expected_precision(0.45, colour=0.12, trained=False)
+    assert near is not None
+    assert is_out_of_catalogue is not None
+    assert near > 0.8
+    assert is_out_of_catalogue < 0.5
+
+
+def test_measuring_again_gives_the_same(demo_fitting_room: FittingRoom) -> None:
+    assert calibrate(demo_fitting_room.index) == demo_fitting_room.index.calibration
+
+
+def test_a_match_says_what_its_likeness_is_worth(demo_fitting_room: FittingRoom) -> None:
+    picture = demo_fitting_room.picture(demo_fitting_room.index.items["image"].iloc[0])
+    matches = demo_fitting_room.search(picture, 5)
+    assert matches[0].expected_precision is not None
+    assert matches[0].expected_precision > 0.9
+    worths = [match.expected_precision for match in matches if match.expected_precision is not None]
+    assert worths == sorted(worths, reverse=True)
+    jaccard = demo_fitting_room.search(picture, 1, options=SimilarityOptions(metric="jaccard"))
+    assert jaccard[0].expected_precision is None  # another scale, that was not measured

@@ -1,0 +1,87 @@
+"""Small catalogues, and what is true of every catalogue."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
+from tests.conftest import picture_bytes
+
+MB = 2**20
+PICTURE = picture_bytes(size=(8, 8))
+
+
+def make_shop(folder: Path, table: str | bytes, ids: Iterable[str] = "123456789") -> Path:
+    """A folder with this ``styles.csv``, and a picture for each of ``ids``."""
+    (folder / "images").mkdir(parents=True)
+    for item in ids:
+        (folder / "images" / f"{item}.jpg").write_bytes(PICTURE)
+    table = table if isinstance(table, bytes) else table.encode()
+    (folder / "styles.csv").write_bytes(table)
+    return folder
+
+
+Load = Callable[..., Catalogue]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads a ``styles.csv`` of this text (or these bytes) beside the pictures 1 to 9."""
+
+    def load_table(table: str | bytes, **options: Any) -> Catalogue:
+        catalogue = load_catalogue(make_shop(tmp_path / "catalogue", table, **options))
+        check_invariants(catalogue)
+        return catalogue
+
+    return load_table
+
+
+def check_invariants(catalogue: Catalogue) -> None:
+    """What is true of every catalogue that loads, however bad its source."""
+    report, items = catalogue.report, catalogue.items
+    assert report.rows == report.items + sum(report.dropped.values())
+    assert report.items == len(items) == len(catalogue) > 0
+    assert items["id"].is_unique
+    assert not items[["id", "image", "signature"]].isna().any().any()
+    assert set(items["image"]) <= set(dict(catalogue.store.pictures()))
+    assert report.items + report.unlisted <= len(dict(catalogue.store.pictures()))
+    for counts in (report.repaired, report.dropped):
+        for reason, count in counts.items():
+            assert 1 <= len(report.examples[reason]) <= count
+    assert len(catalogue.fingerprint) == 64
+    json.dumps(report.as_dict())
+    report.in_words().encode()
+    for column in items:
+        items[column].str.encode("utf-8")  # nothing that cannot be written to a file
+
+
+def cells(catalogue: Catalogue) -> dict[str, dict[str, str | None]]:
+    """What the catalogue says of its items: id -> attribute -> text, or ``None``."""
+    table = catalogue.items.set_index("id")[catalogue.attributes]
+    return {
+        str(item): {str(c): None if pd.isna(cell) else str(cell) for c, cell in row.items()}
+        for item, row in table.to_dict("index").items()
+    }
+
+
+def ids(catalogue: Catalogue) -> list[str]:
+    return catalogue.items["id"].tolist()
+
+
+def pack(folder: Path, to: Path, top: str = "") -> Path:
+    with zipfile.ZipFile(to, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, top + path.relative_to(folder).as_posix())
+    return to
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("archives") / "catalogue.zip"

@@ -1,0 +1,221 @@
+"""What the tests of networks and engines share: weights, pixels, and engines made once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+from PIL import Image
+
+from fitting_room.embedding import backbones
+from fitting_room.embedding.backbones import Backbone, Selection, get_backbone, select
+from fitting_room.embedding.engine import Engine, make_engine
+from fitting_room.embedding.weights import WeightsFile, sha256_of
+from fitting_room.imaging.features import normalise
+from fitting_room.settings import Settings
+from tests.conftest import DEMO
+
+#: An input that is computed in a fifth of the time of the usual one, of odd numbers: paddings
+#: depend on them.
+SMALL_INPUT = (97, 75)
+
+EngineOf = Callable[[str, str], Engine]
+
+
+def demo_pixels(count: int, size: tuple[int, int]) -> np.ndarray:
+    """Pictures from all over the demo catalogue, uint8 ``(count, height, width, 3)``."""
+    paths = sorted((DEMO / "images").iterdir())
+    chosen = paths[:: len(paths) // count][:count]
+    height, width = size
+    return np.stack(
+        [np.asarray(Image.open(p).convert("RGB").resize((width, height))) for p in chosen]
+    )
+
+
+def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (normalise(first) * normalise(second)).sum(axis=1)
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def random_state(
+    make: Callable[[], torch.nn.Module], size: tuple[int, int]
+) -> dict[str, torch.Tensor]:
+    """The state dict of a network with random weights. Its batch norms have seen pictures of
+    ``size``: without that, all features of a random network point the same way."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = make()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    pixels = torch.from_numpy(demo_pixels(16, size)).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        network.train()(pixels.float() / 64 - 2)
+    return network.state_dict()
+
+
+@functools.cache
+def random_resnet50() -> dict[str, torch.Tensor]:
+    return random_state(torchvision.models.resnet50, (96, 72))
+
+
+@functools.cache
+def random_xception() -> dict[str, torch.Tensor]:
+    return random_state(lambda: timm.create_model("legacy_xception"), (75, 56))
+
+
+@pytest.fixture(scope="session")
+def resnet50_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
+    torch.save(random_resnet50(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def xception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "xception.pth"
+    torch.save(random_xception(), path)
+    return path
+
+
+def local(path: Path) -> WeightsFile:
+    return WeightsFile(path.name, sha256_of(path), path)
+
+
+def in_torch_cache(name: str, content: bytes | Path) -> Path:
+    path = Path(torch.hub.get_dir()) / "checkpoints" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, Path):
+        path.symlink_to(content)
+    else:
+        path.write_bytes(content)
+    return path
+
+
+def save_safetensors(state: dict[str, torch.Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(state, path)
+
+
+# --- backbones ----------------------------------------------------------------------------------
+
+
+def with_weights(monkeypatch: pytest.MonkeyPatch, name: str, *sources: Any) -> Backbone:
+    """The registered backbone of that name gets other sources of weights for one test."""
+    changed = replace(get_backbone(name), weights=sources)
+    monkeypatch.setitem(backbones._REGISTRY, name, changed)
+    return changed
+
+
+def linear_backbone() -> Backbone:
+    """A backbone that is made in no time, for what concerns files and not networks."""
+    return replace(
+        get_backbone("resnet50"),
+        name="linear",
+        weights=(),
+        architecture=lambda: torch.nn.Linear(3, 2),
+        adapt=lambda state, network: state,
+    )
+
+
+def _tiny_network() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 3), torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten()
+    )
+
+
+def tiny_selection(path: Path, seed: int) -> Selection:
+    """A network that an engine makes in no time, with weights in ``path``."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.save(_tiny_network().state_dict(), path)
+    backbone = Backbone(
+        name="tiny",
+        title="Tiny",
+        dimension=24,
+        input_size=(16, 12),
+        mean=(127.0, 127.0, 127.0),
+        std=(128.0, 128.0, 128.0),
+        weights=(),
+        architecture=_tiny_network,
+        adapt=lambda state, network: state,
+    )
+    return Selection(backbone, local(path), "a test")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Selection:
+    return tiny_selection(tmp_path_factory.mktemp("tiny") / "tiny.pth", seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_pixels() -> np.ndarray:
+    return demo_pixels(3, (16, 12))
+
+
+@pytest.fixture(scope="session")
+def tiny_features(tiny: Selection, tiny_pixels: np.ndarray) -> np.ndarray:
+    """What torch computes of the tiny network."""
+    return make_engine(tiny, kind="torch")(tiny_pixels)
+
+
+# --- engines ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def pixels() -> np.ndarray:
+    return demo_pixels(24, (224, 168))
+
+
+@pytest.fixture(scope="session")
+def lite0(settings: Settings) -> Engine:
+    """The packaged network as it is used: at its own size and in the processor's precision."""
+    selection = select("efficientnet_lite0")
+    return make_engine(selection, kind="openvino", cache=settings.engines_folder)
+
+
+@pytest.fixture(scope="session")
+def engine_of(settings: Settings, resnet50_file: Path, xception_file: Path) -> EngineOf:
+    """Each network on each engine, made once, in 32 bits and for an input of SMALL_INPUT."""
+    files = {"resnet50": str(resnet50_file), "xception": str(xception_file)}
+
+    @functools.cache
+    def made(name: str, kind: str) -> Engine:
+        selection = select(name, files.get(name), input_size=SMALL_INPUT)
+        return make_engine(selection, kind=kind, precision="f32", cache=settings.engines_folder)
+
+    return made
+
+
+def assert_maps_come_to_the_features(engine: Engine, pixels: np.ndarray) -> None:
+    maps = engine.feature_maps(pixels)
+    assert maps is not None
+    assert maps.ndim == 4
+    assert maps.shape[0] == len(pixels)
+    assert maps.dtype == np.float32
+    assert min(maps.shape[1:3]) > 1
+    # The engine may compute features in 16 bits; its maps are in 32.
+    exact = engine.name.endswith("f32")
+    assert cosines(maps.mean(axis=(1, 2)), engine(pixels)).min() >= (0.999 if exact else 0.99)
+
+
+def assert_batches_do_not_matter(engine: Engine, pixels: np.ndarray) -> None:
+    """A picture has the same embedding whatever batch it rides in."""
+    count = len(pixels)
+    alone = normalise(np.concatenate([engine(pixels[i : i + 1]) for i in range(count)]))
+    shuffled = np.random.default_rng(0).permutation(count)
+    for size, order in ((3, shuffled), (8, np.arange(count)), (count, shuffled[::-1])):
+        rows = [engine(pixels[order[i : i + size]]) for i in range(0, count, size)]
+        together = normalise(np.concatenate(rows))
+        np.testing.assert_allclose(together, alone[order], atol=1e-3)
