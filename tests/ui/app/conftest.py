@@ -118,7 +118,7 @@ def new_page(environment: Callable[..., None]) -> NewPage:
 
     def start(**variables: str | Path) -> AppTest:
         environment(**variables)
-        return AppTest.from_file(PROJECT / "app.py", default_timeout=60).run()
+        return AppTest.from_file(PROJECT / "app.py", default_timeout=120).run()
 
     return start
 
@@ -129,7 +129,7 @@ def open_page(environment: Callable[..., None]) -> OpenPage:
 
     def start(page: Callable[[], None], **variables: str | Path) -> AppTest:
         environment(**variables)
-        return AppTest.from_function(page, default_timeout=90).run()
+        return AppTest.from_function(page, default_timeout=120).run()
 
     return start
 
