@@ -121,7 +121,7 @@ class _Build:
         self.started = time.perf_counter()
         self.checkpoint = Checkpoint(
             self.folder.with_name(f".{self.folder.name}.checkpoint"),
-            {**self.embedder.selection.identity, "appearance": descriptors.VERSION},
+            {**self.embedder.selection.identity, "descriptors": descriptors.VERSION},
             self.embedder.dimension,
         )
         self.had_head = False

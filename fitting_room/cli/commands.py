@@ -198,7 +198,7 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
     index.verify()
     if options.json:
         manifest = index.manifest.as_dict()
-        print(json.dumps({**manifest, "counts": with_old_keys(manifest["counts"])}))
+        print(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
     else:
         print(*_in_words(describe_index(index)), sep="\n")
     return 0

@@ -1,6 +1,6 @@
 """An index on disk: a folder with a subfolder for each version, of which ``CURRENT`` names one.
 
-A version's folder has ``vectors.npy``, ``appearances.npy`` (the descriptors of the pictures),
+A version's folder has ``vectors.npy``, ``descriptors.npy`` (those of the pictures),
 ``items.parquet``, ``map.npy`` and ``manifest.json``; where the vectors were reduced, ``pca.npz``;
 where a head was trained, ``head.safetensors`` and ``trained.npy``, what it makes of the items; and
 in large catalogues what finds candidates. :mod:`fitting_room.build.writer` writes it.
@@ -110,7 +110,7 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
             f"fitting-room build CATALOGUE --index {folder}"
         )
     for name, entry in manifest.files.items():
-        check_file(folder, version / name, entry, in_full=name in _SMALL)
+        check_file(folder, manifest.path(version, name), entry, in_full=name in _SMALL)
     files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
     of_descriptors = (count, DESCRIPTOR_LENGTH)
     try:
@@ -126,7 +126,9 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
             version=version,
             manifest=manifest,
             vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
-            descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
+            descriptors=mapped_array(
+                manifest.path(version, names.DESCRIPTORS), np.uint8, of_descriptors
+            ),
             items=_read_items(version / names.ITEMS, count),
             pca=pca,
             head=head,

@@ -14,12 +14,13 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from fitting_room.imaging import descriptors
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
 from fitting_room.index.vectors import INT8, STORAGES
+from fitting_room.util.aliases import OLD_FILE_NAMES, with_new_keys
 
 FORMAT = "fitting-room-index"
 #: Format 3 had its files in the index's folder itself; its embeddings can be taken over.
 FORMAT_VERSION, OLD_FORMAT_VERSION = 4, 3
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
-DESCRIPTORS, HEAD_FILE, TRAINED = "appearances.npy", "head.safetensors", "trained.npy"
+DESCRIPTORS, HEAD_FILE, TRAINED = "descriptors.npy", "head.safetensors", "trained.npy"
 #: The scales are of rows that are stored in 8 bits.
 MAP, SCALES, TRAINED_SCALES = "map.npy", "scales.npy", "trained-scales.npy"
 FILES = frozenset(
@@ -28,8 +29,9 @@ FILES = frozenset(
         ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
     }
 )  # fmt: skip
-#: What format 3 found candidates with, which is written anew.
-OLD_FILES = frozenset({"sketch.npz", "neighbours.faiss", "trained-sketch.npz", "trained.faiss"})
+#: What format 3 had for finding candidates, which is written anew, and under other names.
+_OLD_ANN_FILES = {"sketch.npz", "neighbours.faiss", "trained-sketch.npz", "trained.faiss"}
+OLD_FILES = frozenset({*_OLD_ANN_FILES, *OLD_FILE_NAMES})
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
@@ -96,19 +98,16 @@ class Manifest:
         """Read a manifest of this format or of the one before. Raises ``ValueError``, which names
         the first field that is wrong."""
         values = _read(dict, json.loads(text), "it")
+        if values.get("format_version") == OLD_FORMAT_VERSION:
+            values = _in_this_format(values)
         for name, allowed in (
             ("format", (FORMAT,)),
             ("format_version", (FORMAT_VERSION, OLD_FORMAT_VERSION)),
-            ("appearance", (descriptors.VERSION,)),
+            ("descriptors", (descriptors.VERSION,)),
             ("storage", STORAGES),
         ):
             if values.get(name) not in allowed or isinstance(values[name], bool):
                 _refuse(name, " or ".join(map(repr, allowed)), values.get(name))
-        if values["format_version"] == OLD_FORMAT_VERSION:
-            files = _read(dict, values.get("files"), "files")
-            counts = _read(dict, values.get("counts"), "counts")
-            values["counts"] = {**counts, "plain_background": counts.get("studio")}
-            values["files"] = {name: files[name] for name in set(files) - OLD_FILES}
         manifest: Manifest = _read(cls, values, "")
         manifest._check()
         return manifest
@@ -149,7 +148,21 @@ class Manifest:
     def as_dict(self) -> dict[str, Any]:
         """As plain values, as they stand in ``manifest.json``."""
         version = {"format": FORMAT, "format_version": self.format_version}
-        return {**version, "appearance": descriptors.VERSION, **asdict(self)}
+        return {**version, "descriptors": descriptors.VERSION, **asdict(self)}
+
+    def path(self, version: Path, name: str) -> Path:
+        """The path of a file of the index, which in format 3 may have another name."""
+        if self.format_version == OLD_FORMAT_VERSION:
+            name = next((old for old, new in OLD_FILE_NAMES.items() if new == name), name)
+        return version / name
+
+
+def _in_this_format(values: dict[str, Any]) -> dict[str, Any]:
+    """A manifest of format 3 with the keys and file names of this one."""
+    files = _read(dict, values.get("files"), "files")
+    kept = {OLD_FILE_NAMES.get(n, n): files[n] for n in files if n not in _OLD_ANN_FILES}
+    counts = with_new_keys(_read(dict, values.get("counts"), "counts"))
+    return {**with_new_keys(values), "files": kept, "counts": counts}
 
 
 def read_manifest(folder: Path, path: Path) -> Manifest:

@@ -15,7 +15,9 @@ OLD_KEYWORDS = {
     "less": "negatives",
     "studio": "plain_background",
 }
-OLD_JSON_KEYS = {"studio": "plain_background"}
+OLD_JSON_KEYS = {"studio": "plain_background", "appearance": "descriptors"}
+#: What an index's files were called in format 3.
+OLD_FILE_NAMES = {"appearances.npy": "descriptors.npy"}
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,6 +52,11 @@ def old_attribute(old: str, new: str) -> property:
         return getattr(self, new)
 
     return property(get)
+
+
+def with_new_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with new keys in place of old ones."""
+    return {OLD_JSON_KEYS.get(key, key): value for key, value in values.items()}
 
 
 def with_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:

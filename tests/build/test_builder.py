@@ -612,6 +612,9 @@ def make_old(folder: Path) -> None:
     manifest = json.loads((version / MANIFEST).read_text("utf-8"))
     manifest["format_version"] = 3
     manifest["counts"]["studio"] = manifest["counts"].pop("plain_background")
+    manifest["appearance"] = manifest.pop("descriptors")
+    (version / DESCRIPTORS).rename(version / "appearances.npy")
+    manifest["files"]["appearances.npy"] = manifest["files"].pop(DESCRIPTORS)
     (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     for path in version.iterdir():
         path.rename(folder / path.name)

@@ -667,6 +667,7 @@ def test_info_in_json_is_the_manifest(run: Any, index: Path) -> None:
     assert ran.status == 0
     manifest = json.loads((current_version(index) / MANIFEST).read_text("utf-8"))
     manifest["counts"]["studio"] = manifest["counts"]["plain_background"]
+    manifest["appearance"] = manifest["descriptors"]
     assert ran.lines == [manifest]
 
 

@@ -57,7 +57,7 @@ def random_head(seed: int = 0, **changes: Any) -> Head:
 def pictures(
     count: int, *, plain_background: bool = True, seed: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and appearances of pictures that do not exist."""
+    """Embeddings and descriptors of pictures that do not exist."""
     generator = np.random.default_rng(seed)
     embeddings = normalise(generator.normal(size=(count, INPUT)))
     looks = generator.integers(0, 256, (count, DESCRIPTOR_LENGTH), dtype=np.uint8)

@@ -58,7 +58,7 @@ def test_it_comes_back_as_it_was() -> None:
 def test_its_keys_are_those_that_scripts_read() -> None:
     values = MANIFEST.as_dict()
     assert set(values) == {
-        "format", "format_version", "appearance", "build", "created", "identity", "chosen_because",
+        "format", "format_version", "descriptors", "build", "created", "identity", "chosen_because",
         "advice", "catalogue", "counts", "failures", "dimension", "storage", "pca", "head",
         "calibration", "map", "files",
     }  # fmt: skip
@@ -72,7 +72,7 @@ def test_its_keys_are_those_that_scripts_read() -> None:
         ("format", "app", "format must be 'fitting-room-index', and is 'app'"),
         ("format_version", 99, "format_version must be 4 or 3"),
         ("format_version", True, "format_version must be 4 or 3"),
-        ("appearance", -1, "appearance must be"),
+        ("descriptors", -1, "descriptors must be"),
         ("build", None, "build must be text, and is None"),
         ("created", 5, "created must be text"),
         ("identity", [], "identity must be an object"),
@@ -97,7 +97,7 @@ def test_its_keys_are_those_that_scripts_read() -> None:
         ("map.laid_out", 0, "map.laid_out must be a positive whole number"),
         ("map.changed", 1.5, "map.changed must be a whole number"),
         ("files", [], "files must be an object"),
-        ("files", {}, "files must name appearances.npy"),
+        ("files", {}, "files must name descriptors.npy"),
         ("files.other", {"bytes": 1, "sha256": "0"}, "a name in files must be that of one of an"),
         ("files.vectors%npy", 3, "files.vectors.npy must be an object"),
         ("files.vectors%npy.sha256", {}, "files.vectors.npy.sha256 must be text, and is {}"),
