@@ -37,7 +37,7 @@ from fitting_room.util.progress import Listener, Stage, ignore
 #: the catalogue is this many times as large as the sample.
 PCA_SAMPLE, PCA_OUTGROWN = 20_000, 2
 BLOCK = 8_192
-#: Likenesses are calibrated anew once the catalogue has grown or shrunk by this fraction.
+#: Similarities are calibrated anew once the catalogue has grown or shrunk by this fraction.
 CALIBRATION_OUTGROWN = 0.1
 #: Rejected pictures that are named; all are counted.
 MAX_FAILURES_NAMED = 1_000

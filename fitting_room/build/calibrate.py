@@ -1,7 +1,7 @@
-"""Measures how often results of a certain likeness are right.
+"""Measures how often results of a certain similarity are right.
 
 The catalogue's own labels tell: items are queries as if they were new, and the right results at
-each likeness are counted (isotonic regression: Zadrozny and Elkan 2002).
+each similarity are counted (isotonic regression: Zadrozny and Elkan 2002).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEAST_PHOTOGRAPHS = 9
 #: A photograph is unlike the catalogue when this fraction of random pairs of items are more alike.
 UNLIKE = 0.75
 
-#: Likenesses of results, and which of these are right.
+#: Similarities of results, and which of these are right.
 _Results = tuple[np.ndarray, np.ndarray]
 
 
@@ -73,16 +73,16 @@ def calibrate(
     return replace(result, street_plain=street, street_trained=of_head)
 
 
-def fit_curve(likeness: np.ndarray, right: np.ndarray) -> Curve:
-    """The curve for results of these likenesses, ``(R,)``, of which some were ``right``, bool."""
+def fit_curve(similarity: np.ndarray, right: np.ndarray) -> Curve:
+    """The curve for results of these similarities, ``(R,)``, of which some were ``right``, bool."""
     from sklearn.isotonic import IsotonicRegression
 
-    likeness = likeness.astype(np.float64)
-    precision = IsotonicRegression(y_min=0, y_max=1).fit_transform(likeness, right.astype(float))
-    order = np.argsort(likeness, kind="stable")
+    similarity = similarity.astype(np.float64)
+    precision = IsotonicRegression(y_min=0, y_max=1).fit_transform(similarity, right.astype(float))
+    order = np.argsort(similarity, kind="stable")
     knots = np.unique(np.linspace(0, len(order) - 1, KNOTS - 1).round().astype(int))
     chosen = order[knots]
-    points, first = np.unique(likeness[chosen].round(5), return_index=True)
+    points, first = np.unique(similarity[chosen].round(5), return_index=True)
     rising = np.maximum.accumulate(precision[chosen][first].round(4))
     if points[0] > 0:
         # Nothing this far away was ever seen, and what has nothing in common is never right.
@@ -120,9 +120,9 @@ def _measure(
     curves: dict[bool, list[Curve]] = {False: [], True: []}
     for trained in (False, True) if index.head is not None else (False,):
         for weight in COLOUR_WEIGHTS:
-            likeness, right = results(SimilarityOptions(colour=weight, trained=trained))
-            if len(likeness):
-                curves[trained].append(fit_curve(likeness, right))
+            similarity, right = results(SimilarityOptions(colour=weight, trained=trained))
+            if len(similarity):
+                curves[trained].append(fit_curve(similarity, right))
     return tuple(curves[False]), tuple(curves[True])
 
 
@@ -136,14 +136,14 @@ def _of_items(
     not_drawn = np.ones(len(index), bool)
     not_drawn[drawn] = False
     queries = index.features(rows)
-    likeness, right = [], []
+    similarity, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
         results = index.search(queries, count, options=options, exclude=exclude)
         for row, hits in zip(rows, results, strict=True):
             others = pictures[hits.rows] != pictures[row]
-            likeness.append(hits.similarities[others])
+            similarity.append(hits.similarities[others])
             right.append(kinds[hits.rows[others]] == kinds[row])
-    return np.concatenate(likeness), np.concatenate(right)
+    return np.concatenate(similarity), np.concatenate(right)
 
 
 def _of_photographs(

@@ -1,4 +1,4 @@
-"""How often results of a certain likeness are right, so that a card can say so in plain words.
+"""How often results of a certain similarity are right, so that a card can say so in plain words.
 
 A cosine of 0.8 is much for one network and little for another. :mod:`fitting_room.build.calibrate`
 measures on the catalogue's own labels how often an item so much alike is of the same kind.
@@ -20,13 +20,13 @@ KNOTS = 24
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The precision of results as a rising, piecewise linear function of their likeness."""
+    """The precision of results as a rising, piecewise linear function of their similarity."""
 
-    likeness: tuple[float, ...]
+    similarity: tuple[float, ...]
     precision: tuple[float, ...]
 
-    def __call__(self, likeness: float) -> float:
-        return float(np.interp(likeness, self.likeness, self.precision))
+    def __call__(self, similarity: float) -> float:
+        return float(np.interp(similarity, self.similarity, self.precision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,18 @@ class Calibration:
     chance: float = 0.0
 
     def expected_precision(
-        self, likeness: float, *, colour: float, trained: bool, street: bool = False
+        self, similarity: float, *, colour: float, trained: bool, street: bool = False
     ) -> float | None:
-        """How often results of this likeness were right, 0 to 1, or ``None`` where that was not
-        measured. ``colour`` is the weight of colour that the likeness was computed with, ``street``
-        says that the query is a photograph and the results have plain backgrounds."""
+        """How often results of this similarity were right, 0 to 1, or ``None`` where that was not
+        measured. ``colour`` is the weight of colour in the similarity, ``street`` says that the
+        query is a photograph and the results have plain backgrounds."""
         if street:
             curves = self.street_trained if trained else self.street_plain
         else:
             curves = self.trained if trained else self.plain
         if not curves:
             return None
-        return float(np.interp(colour, COLOUR_WEIGHTS, [curve(likeness) for curve in curves]))
+        return float(np.interp(colour, COLOUR_WEIGHTS, [curve(similarity) for curve in curves]))
 
     def as_manifest(self) -> dict[str, Any]:
         """As plain values for a manifest."""
@@ -84,8 +84,8 @@ _CURVES = ("plain", "trained", "street_plain", "street_trained")
 
 def _curves(name: str, values: Sequence[Sequence[Sequence[float]]]) -> tuple[Curve, ...]:
     curves = []
-    for likeness, precision in values:
-        table = np.array([likeness, precision], np.float64)
+    for similarity, precision in values:
+        table = np.array([similarity, precision], np.float64)
         if table.ndim != 2 or not 1 <= table.shape[1] <= KNOTS or not np.isfinite(table).all():
             raise ValueError(f"{name} has a curve that is no two rows of 1 to {KNOTS} numbers")
         rising = (np.diff(table, axis=1) >= 0).all()

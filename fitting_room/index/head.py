@@ -1,8 +1,8 @@
 """A head: what a catalogue's labels teach about its embeddings, applied without torch.
 
 A head is a small network that makes a shorter embedding of an embedding and the picture's
-descriptors, in which likeness means what the labels mean. :mod:`fitting_room.learning.train` learns
-it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
+descriptors, in which similarity means what the labels mean. :mod:`fitting_room.learning.train`
+learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
 """
 
 from __future__ import annotations

@@ -187,16 +187,16 @@ class Index:
             return None
         return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
 
-    def likeness(
+    def similarities(
         self, query: Features, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
     ) -> np.ndarray:
-        """The likeness of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
+        """The similarity of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
         measures it."""
         terms = self._terms([query], options)
         return np.clip(sum((term.exact(rows, 0) for term in terms), np.zeros(len(rows))), -1, 1)
 
     def _terms(self, queries: Sequence[Features], options: SimilarityOptions) -> Terms:
-        """What the likeness to some queries is the sum of."""
+        """What the similarity to some queries is the sum of."""
         views = [
             q.embeddings if isinstance(q, _Stored) else self._reduced(q.embeddings) for q in queries
         ]
@@ -272,7 +272,7 @@ class Index:
     def expected_precision(
         self, similarity: float, options: SimilarityOptions, *, plain_background: bool = True
     ) -> float | None:
-        """How often items of this likeness were of the query's kind, 0 to 1, where measured.
+        """How often items of this similarity were of the query's kind, 0 to 1, where measured.
         ``plain_background`` says that the query is no photograph with surroundings."""
         if self.calibration is None or options.metric != scoring.COSINE:
             return None
@@ -290,7 +290,7 @@ class Index:
             return False
         bare = SimilarityOptions(colour=0.0, trained=False)
         chance = self.calibration.chance
-        if len(rows) and self.likeness(query, np.array(rows), options=bare).max() >= chance:
+        if len(rows) and self.similarities(query, np.array(rows), options=bare).max() >= chance:
             return False
         (hits,) = self.search([query], 1, options=bare)
         return len(hits) > 0 and float(hits.similarities[0]) < chance

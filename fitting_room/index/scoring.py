@@ -1,7 +1,7 @@
-"""How likeness is measured: what is summed, with which weights, and how the best are found.
+"""How similarity is measured: what is summed, with which weights, and how the best are found.
 
-A likeness is a weighted sum of terms, each a dot product of what an index holds of an item and what
-is known of the query. Another weight means other sums, never another embedding.
+A similarity is a weighted sum of terms, each a dot product of what an index holds of an item and
+what is known of the query. Another weight means other sums, never another embedding.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ EMBEDDING, LEARNED, OUTLINE, COLOUR = "embedding", "learned", "outline", "colour
 
 COSINE, JACCARD = "cosine", "jaccard"
 METRICS = (COSINE, JACCARD)
-#: Weight of the silhouette in the likeness of shape, on plain backgrounds and without a head.
+#: Weight of the silhouette in the similarity of shape, on plain backgrounds and without a head.
 SILHOUETTE_SHARE = 0.35
-#: Weight of the network's own embedding in the likeness of shape beside a head, which knows kinds
+#: Weight of the network's own embedding in the similarity of shape beside a head, which knows kinds
 #: and colours better but forgets what tells one item from its like: a copy finds its original.
 EMBEDDING_SHARE = 0.15
 #: Weight of colour where nobody chose one: without a head, which knows no colour of its own, and
@@ -62,7 +62,7 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityOptions:
-    """How likeness is measured: ``(1 - colour) * shape + colour * likeness of the colours``.
+    """How similarity is measured: ``(1 - colour) * shape + colour * similarity of the colours``.
     ``colour`` is a weight from 0 to 1, or ``None`` for the index's own. Shape is the cosine of
     what the head makes of the pictures, with some of the network's own, where the index has a head
     and ``trained`` is set; otherwise the ``metric`` of the network's embeddings, beside the
@@ -86,7 +86,7 @@ class SimilarityOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTerm:
-    """One summand of the likeness, which compares what ``of`` says: ``rows`` ``(N, d)`` of the
+    """One summand of the similarity, which compares what ``of`` says: ``rows`` ``(N, d)`` of the
     index, float32 once they are taken out, or uint8 with a ``scale`` for each row, and the
     ``queries`` ``(Q, d)`` with their weights already in them."""
 
@@ -193,8 +193,8 @@ Terms = Sequence[ScoreTerm | JaccardTerm]
 def combine_queries(terms: Terms, positives: int) -> list[ScoreTerm]:
     """Several queries as one: the mean of the first ``positives``, less :data:`NEGATIVE_WEIGHT` of
     the mean of the others (Rocchio 1971), term by term. The result is as long as the positives are
-    on average, so that a likeness is at most 1 and the terms keep their weights. Raises
-    ``ValueError`` where there are no positives or the likeness is no cosine."""
+    on average, so that a similarity is at most 1 and the terms keep their weights. Raises
+    ``ValueError`` where there are no positives or the similarity is no cosine."""
     combined = []
     for term in terms:
         if not isinstance(term, ScoreTerm) or not 1 <= positives <= len(term.queries):
@@ -242,7 +242,7 @@ def best_among(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:
 
 
 def best(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:
-    """The best of some rows, which ascend, with likenesses computed exactly."""
+    """The best of some rows, which ascend, with similarities computed exactly."""
     exact = terms[0].exact(rows, query)
     for term in terms[1:]:
         exact += term.exact(rows, query)

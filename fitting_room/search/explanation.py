@@ -205,7 +205,7 @@ def _closeness(searcher: Searcher, row: int, features: Features, *, trained: boo
     percents = []
     for colour in (0.0, 1.0):
         options = SimilarityOptions(colour=colour, trained=trained)
-        similarities = index.likeness(features, rows, options=options)
+        similarities = index.similarities(features, rows, options=options)
         # Rounded down: 99.9 % of them is not all of them.
         percents.append(f"{int((similarities[1:] < similarities[0]).mean() * 100)} %")
     shape, colours = percents

@@ -56,11 +56,11 @@ def safe_csv(rows: Iterable[Sequence[object]]) -> str:
 
 
 def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
-    """Ranked matches as a csv: rank, id, name, likeness, expected precision (empty where it was not
+    """Ranked matches as a csv: rank, id, name, similarity, expected precision (empty where not
     measured), the ids of near-duplicates, then the catalogue's ``columns``, its names aside."""
     columns = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
     rows: list[tuple[object, ...]] = [
-        ("rank", "id", "name", "likeness", "expected_precision", "alike", *columns)
+        ("rank", "id", "name", "similarity", "expected_precision", "alike", *columns)
     ]
     for rank, match in enumerate(matches, 1):
         precision = match.expected_precision

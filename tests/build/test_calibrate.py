@@ -1,4 +1,4 @@
-"""Measuring how often results of a certain likeness are right."""
+"""Measuring how often results of a certain similarity are right."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.index.made import in_memory, random_rows, table
 
 
 def answers(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Likenesses, and whether the result was right, which happens the more often the higher."""
+    """Similarities, and whether the result was right, which happens the more often the higher."""
     generator = np.random.default_rng(seed)
-    likeness = generator.uniform(0.2, 1.0, count)
-    return likeness, generator.uniform(size=count) < likeness**2
+    similarity = generator.uniform(0.2, 1.0, count)
+    return similarity, generator.uniform(size=count) < similarity**2
 
 
 # --- curves -----------------------------------------------------------------------------------
@@ -30,25 +30,25 @@ def answers(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_curve_tells_the_share_of_right_results() -> None:
     curve = fit_curve(*answers(20_000))
-    for likeness in (0.3, 0.5, 0.7, 0.9):
-        assert curve(likeness) == pytest.approx(likeness**2, abs=0.05)
+    for similarity in (0.3, 0.5, 0.7, 0.9):
+        assert curve(similarity) == pytest.approx(similarity**2, abs=0.05)
 
 
-def test_a_curve_is_nearer_to_the_truth_than_the_bare_likeness() -> None:
+def test_a_curve_is_nearer_to_the_truth_than_the_bare_similarity() -> None:
     curve = fit_curve(*answers(5_000))
-    likeness, right = answers(5_000, seed=1)
-    calibration = [curve(value) for value in likeness]
-    assert brier_score_loss(right, calibration) < brier_score_loss(right, likeness) - 0.01
+    similarity, right = answers(5_000, seed=1)
+    calibration = [curve(value) for value in similarity]
+    assert brier_score_loss(right, calibration) < brier_score_loss(right, similarity) - 0.01
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1, width=32), st.booleans()), min_size=1, max_size=300))
 def test_a_curve_rises_from_0_to_1_whatever_it_is_made_from(
     pairs: list[tuple[float, bool]],
 ) -> None:
-    likeness = np.array([p[0] for p in pairs], np.float32)
-    curve = fit_curve(likeness, np.array([p[1] for p in pairs]))
-    assert len(curve.likeness) == len(curve.precision) <= KNOTS
-    assert (np.diff(curve.likeness) > 0).all()
+    similarity = np.array([p[0] for p in pairs], np.float32)
+    curve = fit_curve(similarity, np.array([p[1] for p in pairs]))
+    assert len(curve.similarity) == len(curve.precision) <= KNOTS
+    assert (np.diff(curve.similarity) > 0).all()
     assert (np.diff(curve.precision) >= 0).all()
     assert 0 <= curve.precision[0] <= curve.precision[-1] <= 1
     assert 0 <= curve(-2) <= curve(2) <= 1
@@ -90,7 +90,7 @@ def test_measuring_again_gives_the_same(demo_fitting_room: FittingRoom) -> None:
     assert calibrate(demo_fitting_room.index) == demo_fitting_room.index.calibration
 
 
-def test_a_match_says_what_its_likeness_is_worth(demo_fitting_room: FittingRoom) -> None:
+def test_a_match_has_an_expected_precision(demo_fitting_room: FittingRoom) -> None:
     picture = demo_fitting_room.picture(demo_fitting_room.index.items["image"].iloc[0])
     matches = demo_fitting_room.search(picture, 5)
     assert matches[0].expected_precision is not None

@@ -50,13 +50,13 @@ def describe(image: Image.Image) -> np.ndarray:
     return np.asarray(row)
 
 
-def likeness(part: slice, first: Image.Image, second: Image.Image) -> float:
+def similarity(part: slice, first: Image.Image, second: Image.Image) -> float:
     rows = [describe(image)[part].astype(float) for image in (first, second)]
     return float(rows[0] @ rows[1] / (np.linalg.norm(rows[0]) * np.linalg.norm(rows[1])))
 
 
 def colours(first: Image.Image, second: Image.Image) -> float:
-    return likeness(COLOURS, first, second)
+    return similarity(COLOURS, first, second)
 
 
 @given(
@@ -87,7 +87,7 @@ def test_the_parts_of_a_description_do_not_overlap() -> None:
 def test_the_same_colour_is_alike_whatever_the_cut() -> None:
     wide, tall = garment("red", box=(5, 30, 55, 50)), garment("red", box=(22, 5, 38, 75))
     assert colours(wide, tall) > 0.99
-    assert likeness(SILHOUETTE, wide, tall) < 0.7
+    assert similarity(SILHOUETTE, wide, tall) < 0.7
 
 
 @pytest.mark.parametrize("other", ["green", "blue", "yellow", "black", "grey", "saddlebrown"])
@@ -157,7 +157,7 @@ def test_a_large_picture_is_described_as_the_same_picture_small() -> None:
     small = garment("purple")
     large = small.resize((600, 800), Image.Resampling.NEAREST)
     assert colours(small, large) > 0.99
-    assert likeness(SILHOUETTE, small, large) > 0.98
+    assert similarity(SILHOUETTE, small, large) > 0.98
 
 
 @pytest.mark.parametrize("colour", ["white", "black", "red"])

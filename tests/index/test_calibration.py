@@ -1,4 +1,4 @@
-"""What is known of how often results of a certain likeness are right."""
+"""What is known of how often results of a certain similarity are right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likeness is weighed: shape against colour, with the head and without, by which metric."""
+"""How similarity is weighed: shape against colour, with the head and without, by which metric."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def check(
 
 @given(st.integers(0, 10_000), st.floats(0, 1), st.integers(1, 70))
 @hypothesis_settings(max_examples=60, deadline=None)
-def test_likeness_is_shape_and_colour_by_weight(
+def test_similarity_is_shape_and_colour_by_weight(
     index: Index, seed: int, weight: float, n: int
 ) -> None:
     query = query_of(seed)

@@ -61,7 +61,7 @@ def test_a_csv_has_all_that_a_card_has(demo_fitting_room: FittingRoom) -> None:
     assert [row["rank"] for row in rows] == [str(n) for n in range(1, 8)]
     assert [row["name"] for row in rows] == [m.name for m in matches]
     for row, expected in zip(rows, matches, strict=True):
-        assert float(row["likeness"]) == pytest.approx(expected.similarity, abs=1e-4)
+        assert float(row["similarity"]) == pytest.approx(expected.similarity, abs=1e-4)
         assert float(row["expected_precision"]) == pytest.approx(
             expected.expected_precision, abs=1e-3
         )

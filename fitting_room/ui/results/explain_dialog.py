@@ -62,7 +62,8 @@ def _nearest_subject(searcher: Searcher, resolved: ResolvedQuery, match: Match) 
     options = SimilarityOptions(trained=sessions.current().trained)
     row = np.array([match.row])
     similarities = [
-        searcher.index.likeness(features, row, options=options)[0] for features in resolved.features
+        searcher.index.similarities(features, row, options=options)[0]
+        for features in resolved.features
     ]
     return int(np.argmax(similarities))
 
