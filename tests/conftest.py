@@ -3,15 +3,19 @@ catalogue's index built once with the packaged network."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from fitting_room.build.builder import build_index
@@ -21,6 +25,7 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.weights import WeightsFile
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.data import CURRENT
 from fitting_room.index.index import Index
 from fitting_room.settings import Settings
 
@@ -60,28 +65,49 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The packaged network, and a cache that all tests share."""
-    cache = tmp_path_factory.mktemp("cache")
-    return Settings(cache=cache, backbone="efficientnet_lite0", engine="auto")
+def shared(pytestconfig: pytest.Config) -> Path:
+    """A folder that the workers of a run share, and later runs while the code that makes an index
+    and the libraries that it calls are the same."""
+    digest = hashlib.sha256()
+    for package in ("build", "catalogue", "embedding", "imaging", "index"):
+        for path in sorted((PROJECT / "fitting_room" / package).glob("*.py")):
+            digest.update(path.read_bytes())
+    for library in ("numpy", "openvino", "pandas", "pillow", "scikit-learn", "torch"):
+        digest.update(version(library).encode())
+    folder = pytestconfig.rootpath / ".pytest_cache" / "fitting-room" / digest.hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def demo_fitting_room(settings: Settings) -> FittingRoom:
+def settings(shared: Path) -> Settings:
+    """The packaged network, and a cache that all tests share."""
+    return Settings(cache=shared / "cache", backbone="efficientnet_lite0", engine="auto")
+
+
+@pytest.fixture(scope="session")
+def demo_fitting_room(settings: Settings, shared: Path) -> FittingRoom:
     """The demo catalogue, indexed with the packaged network."""
-    return FittingRoom.build(DEMO, settings.index_folder, settings=settings)
+    with FileLock(shared / "demo.lock"):
+        if not (settings.index_folder / CURRENT).exists():
+            FittingRoom.build(DEMO, settings.index_folder, settings=settings)
+    return FittingRoom.open(settings.index_folder, settings)
 
 
 @pytest.fixture(scope="session")
 def headed_fitting_room(
-    demo_fitting_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    demo_fitting_room: FittingRoom, settings: Settings, shared: Path
 ) -> FittingRoom:
     """The demo catalogue with a head that knows its kinds."""
     from tests.ui.app.heads import headed_index
 
-    return FittingRoom.open(
-        headed_index(demo_fitting_room.index, tmp_path_factory.mktemp("headed") / "index"), settings
-    )
+    folder = shared / "headed"
+    with FileLock(shared / "headed.lock"):
+        if not folder.exists():
+            unfinished = shared / "headed.new"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            headed_index(demo_fitting_room.index, unfinished).rename(folder)
+    return FittingRoom.open(folder, settings)
 
 
 def picture_bytes(

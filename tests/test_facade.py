@@ -228,10 +228,15 @@ def test_a_pillow_picture_is_left_as_it_was(fitting_room: FittingRoom) -> None:
 # --- build and open ---------------------------------------------------------------------------
 
 
-def test_a_build_says_what_was_done(demo_fitting_room: FittingRoom) -> None:
-    assert demo_fitting_room.summary is not None
-    assert (demo_fitting_room.summary.items, demo_fitting_room.summary.failed) == (1200, 0)
-    assert demo_fitting_room.summary.backbone == "efficientnet_lite0"
+def test_a_build_says_what_was_done(
+    demo_fitting_room: FittingRoom, settings: Settings, tmp_path: Path
+) -> None:
+    assert demo_fitting_room.summary is None  # it was opened
+    folder = shutil.copytree(demo_fitting_room.index.folder, tmp_path / "index")
+    summary = FittingRoom.build(DEMO, folder, settings=settings).summary
+    assert summary is not None
+    assert (summary.items, summary.failed, summary.reused) == (1200, 0, 1200)
+    assert summary.backbone == "efficientnet_lite0"
 
 
 def test_an_opened_index_answers_as_the_built_one(

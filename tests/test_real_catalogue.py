@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,9 @@ def street_to_shop() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def fitting_room(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> FittingRoom:
+def fitting_room(
+    tmp_path_factory: pytest.TempPathFactory, settings: Settings, shared: Path
+) -> FittingRoom:
     """An index of about 1,500 real items: a tenth or so for each kind of the street photographs,
     so that none is asked for in vain and none is found by its mere number."""
     if not REAL_DATA.is_dir():
@@ -50,9 +51,7 @@ def fitting_room(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -
     ):
         for image in chosen["image"]:
             target.writestr(image, source.read(image))
-    return FittingRoom.build(
-        shop, shop.parent / "index", settings=replace(settings, index=shop.parent / "index")
-    )
+    return FittingRoom.build(shop, shared / "real", settings=settings)
 
 
 def test_every_item_of_the_whole_catalogue_is_read(real_data: Path) -> None:

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 from tests.conftest import DEMO, PROJECT
-from tests.ui.app.heads import headed_index
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NO_CHROMIUM = (
@@ -87,11 +86,9 @@ def address(demo_fitting_room: FittingRoom, settings: Settings) -> Iterator[str]
 
 
 @pytest.fixture(scope="session")
-def headed_address(
-    demo_fitting_room: FittingRoom, settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def headed_address(headed_fitting_room: FittingRoom, settings: Settings) -> Iterator[str]:
     """The page on the demo catalogue with a head that knows its kinds."""
-    index = headed_index(demo_fitting_room.index, tmp_path_factory.mktemp("headed") / "index")
+    index = headed_fitting_room.index.folder
     with serve(cache=settings.cache, backbone=settings.backbone, index=index) as url:
         yield url
 
