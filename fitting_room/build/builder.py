@@ -205,7 +205,7 @@ class _Build:
     def _embed(self, pending: np.ndarray) -> tuple[int, float]:
         """Read the pending pictures and embed those that are not known; returns how many were
         embedded and the seconds it took."""
-        stage = Stage("Looking at pictures", len(pending), "picture", self.listener)
+        stage = Stage("Embedding pictures", len(pending), "picture", self.listener)
         embedded = 0
         try:
             items = map(int, pending)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
@@ -134,24 +134,36 @@ def webcam_picture() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Callable[..., BrowserContext]:
+    """A context for each set of options. Pages of one context share what the browser keeps of the
+    page's scripts, compiled, which takes it longest; a visitor's session belongs to a page."""
+    opened: dict[str, BrowserContext] = {}
+
+    def context(**options: object) -> BrowserContext:
+        key = repr(sorted(options.items()))
+        if key not in opened:
+            opened[key] = browser.new_context(permissions=["camera"], **options)
+        return opened[key]
+
+    return context
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
+def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
     """Opens pages as a visitor; afterwards checks that none of them met a script error."""
-    contexts = []
+    pages = []
     errors: list[str] = []
 
     def open_page(url: str, *, width: int = 1280, height: int = 900, **options: object) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["camera"], **options
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = contexts(viewport={"width": width, "height": height}, **options).new_page()
+        pages.append(page)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert errors == []

@@ -368,6 +368,14 @@ class EmbeddingMap {
     this.draw();
   }
 
+  // A message that comes while the page is being drawn can get lost. Where the map is still there
+  // after a while, it did.
+  take(row, tries = 3) {
+    clearTimeout(this.taking);
+    this.pick(row);
+    if (tries > 1) this.taking = setTimeout(() => this.take(row, tries - 1), RETRY_AFTER);
+  }
+
   hover(row) {
     if (row !== this.over) {
       this.over = row;
@@ -477,7 +485,7 @@ class EmbeddingMap {
       const row = this.nearest(...at(event), touch ? 24 : 14);
       // A finger cannot point without touching: the first touch shows, the second one takes.
       if (touch && row !== this.over) this.hover(row);
-      else if (row >= 0) this.pick(row);
+      else if (row >= 0) this.take(row);
     };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
@@ -497,7 +505,7 @@ class EmbeddingMap {
         "=": () => this.zoom(1.6),
         "-": () => this.zoom(1 / 1.6),
         0: () => this.reset(),
-        Enter: () => this.over >= 0 && this.pick(this.over),
+        Enter: () => this.over >= 0 && this.take(this.over),
       };
       if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
@@ -516,6 +524,7 @@ class EmbeddingMap {
     window.removeEventListener("fr-previews", this.onPreviews);
     this.sizes.disconnect();
     clearTimeout(this.timer);
+    clearTimeout(this.taking);
     this.root.replaceChildren();
     delete this.root.frMap;
   }
