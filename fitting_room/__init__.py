@@ -15,7 +15,7 @@ __all__ = [
     "CatalogueError", "Features", "FittingRoom", "ImageRejected", "Match", "Settings",
     "SimilarityOptions", "load_catalogue", "open_image",
 ]  # fmt: skip
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
