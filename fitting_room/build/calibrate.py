@@ -18,6 +18,7 @@ from fitting_room.imaging.features import Features
 from fitting_room.index.calibration import COLOUR_WEIGHTS, KNOTS, Calibration, Curve
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.index.vectors import release
 
 #: Columns that say what kind of thing an item is, the first that a catalogue has counts.
 KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
@@ -139,6 +140,7 @@ def _of_items(
     similarity, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
         results = index.search(queries, count, options=options, exclude=exclude)
+        release(index.vectors, index.trained, index.descriptors)
         for row, hits in zip(rows, results, strict=True):
             others = pictures[hits.rows] != pictures[row]
             similarity.append(hits.similarities[others])

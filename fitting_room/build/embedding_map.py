@@ -17,7 +17,7 @@ import pandas as pd
 
 from fitting_room.build.tsne import STEPS, tsne
 from fitting_room.index.manifest import HEAD_FILE, PCA_FILE
-from fitting_room.index.vectors import Matrix
+from fitting_room.index.vectors import Matrix, release
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -143,3 +143,4 @@ def _place(
         aside = np.random.default_rng(start).normal(scale=ASIDE, size=(len(batch), 2))
         positions[batch] = (weights[..., None] * around).sum(axis=1) + aside
         stage.advance(len(batch))
+        release(rows)

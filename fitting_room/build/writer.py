@@ -40,7 +40,7 @@ from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
-from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array
+from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, release
 from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
 
@@ -165,6 +165,7 @@ def _write_rows(
         rows = slice(row, row + len(block))
         vectors[rows], descriptors[rows] = block, descriptors_of_block
         row += len(block)
+        release(vectors, descriptors)
     if row != count:
         raise ValueError(f"{row} rows for {count} items")
     del vectors, descriptors  # which writes what is not written yet
@@ -182,6 +183,7 @@ def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
         trained[rows] = head.project_items(
             data.vectors[rows], data.descriptors[rows], data.items.iloc[rows]
         )
+        release(trained, data.vectors, data.descriptors)
     if (version / ANN_INDEX).exists():
         write_ann(version, trained, data.descriptors, trained=True, previous=learned)
 

@@ -25,7 +25,7 @@ from safetensors.numpy import load_file, save_file
 
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.index.scoring import ROWS_AT_ONCE, unit_bytes
-from fitting_room.index.vectors import Matrix
+from fitting_room.index.vectors import Matrix, release
 
 #: Gives the codes, float32 ``(_, width)``, of a slice or an array of row numbers.
 Codes = Callable[[Any], np.ndarray]
@@ -321,6 +321,7 @@ def write_ann(
     encoder, centres = learned or (None, None)
 
     def parts(rows: Any) -> list[np.ndarray]:
+        release(vectors, descriptors)  # what was read before
         block = descriptors[rows]
         return [vectors[rows], unit_bytes(block[:, SILHOUETTE]), unit_bytes(block[:, COLOURS])]
 

@@ -20,7 +20,7 @@ from fitting_room.index.data import IndexData, check_file, load_index_data
 from fitting_room.index.head import Head
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import Hits, JaccardTerm, ScoreTerm, SimilarityOptions, Terms
-from fitting_room.index.vectors import Matrix
+from fitting_room.index.vectors import Matrix, release
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
@@ -255,6 +255,7 @@ class Index:
                 block = slice(start, start + scoring.ROWS_AT_ONCE)
                 lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
                 scale[block] = 1 / np.where(lengths > 0, lengths, 1)
+                release(rows)
             self._scales[columns.start] = scale
         return _term(of, rows, queries, self._scales[columns.start])
 

@@ -7,6 +7,7 @@ long would seem a little more like everything. Storing what was read back change
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,6 +98,15 @@ def mapped_rows(
     # Of 8 bits, the scales have a file of their own.
     scales = path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
     return Rows(raw, array(scales, np.float32, shape[:1]) if storage == INT8 else None)
+
+
+def release(*arrays: Matrix | None) -> None:
+    """Let the system take back the memory of mapped arrays. A pass over all rows of a large index
+    would otherwise count whole files as the process's memory; what is on disk stays the same."""
+    for array in arrays:
+        mapping = getattr(getattr(array, "raw", array), "_mmap", None)
+        if hasattr(mapping, "madvise"):  # Windows has none
+            mapping.madvise(mmap.MADV_DONTNEED)
 
 
 class ReductionError(ValueError):
