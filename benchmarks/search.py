@@ -312,8 +312,8 @@ def faiss_hnsw(name: str, vectors: np.ndarray, work: Path) -> Contestant:
     size = _size_of(lambda path: faiss.write_index(peer, path), work)
 
     def at(breadth: int) -> Search:
-        asked = faiss.SearchParametersHNSW(efSearch=breadth)
-        return lambda q: peer.search(q[None], RESULTS, params=asked)[1][0]
+        params = faiss.SearchParametersHNSW(efSearch=breadth)
+        return lambda q: peer.search(q[None], RESULTS, params=params)[1][0]
 
     return Contestant(name, {f"ef {b}": at(b) for b in BREADTHS}, seconds, size)
 
@@ -373,8 +373,8 @@ def lance(name: str, vectors: np.ndarray, work: Path) -> Contestant:
 
     def at(probes: int) -> Search:
         def search(query: np.ndarray) -> np.ndarray:
-            asked = peer.search(query).distance_type("dot").nprobes(probes).refine_factor(20)
-            return np.array(asked.select(["row", "_distance"]).limit(RESULTS).to_arrow()["row"])
+            params = peer.search(query).distance_type("dot").nprobes(probes).refine_factor(20)
+            return np.array(params.select(["row", "_distance"]).limit(RESULTS).to_arrow()["row"])
 
         return search
 

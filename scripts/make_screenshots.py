@@ -133,7 +133,7 @@ def take_history(page: Page, folder: Path) -> None:
     settle(page)
     page.locator(".fr-card").nth(1).get_by_role("button", name="Less like this").press("Enter")
     expect(page.get_by_text("Less like", exact=True)).to_be_visible()
-    shoot(page, folder / "walk.png")
+    shoot(page, folder / "history.png")
 
 
 def take_trained(browser: Browser, folder: Path) -> None:

@@ -204,9 +204,9 @@ def write_items(folder: Path) -> Path:
 
 
 @pytest.fixture
-def goods(tmp_path: Path) -> Path:
+def labelled_shop(tmp_path: Path) -> Path:
     """The catalogue of :func:`write_items`."""
-    return write_items(tmp_path / "goods")
+    return write_items(tmp_path / "labelled_shop")
 
 
 def fitting_room_of(catalogue: Path) -> FittingRoom:
@@ -217,8 +217,8 @@ def fitting_room_of(catalogue: Path) -> FittingRoom:
 
 
 @pytest.fixture
-def fitting_room(goods: Path) -> FittingRoom:
-    return fitting_room_of(goods)
+def fitting_room(labelled_shop: Path) -> FittingRoom:
+    return fitting_room_of(labelled_shop)
 
 
 def street(folder: Path, **classes: list[int]) -> Path:
@@ -238,7 +238,7 @@ def mapping_file(folder: Path, content: object) -> Path:
     return path
 
 
-def write_table(goods: Path, text: str | bytes) -> Path:
-    path = goods / "queries.csv"
+def write_table(labelled_shop: Path, text: str | bytes) -> Path:
+    path = labelled_shop / "queries.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path

@@ -1,4 +1,4 @@
-"""Real product photographs, asked for with themselves and with photographs from the street."""
+"""Real product photographs, searched with themselves and with photographs from the street."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 #: Items of each kind that the street photographs ask for, where the catalogue has so many.
 OF_EACH_KIND = 150
-#: Photographs of each kind that are asked with.
+#: Photographs of each kind that are queries.
 PHOTOGRAPHS = 24
 
 
@@ -33,7 +33,7 @@ def fitting_room(
     tmp_path_factory: pytest.TempPathFactory, settings: Settings, shared: Path
 ) -> FittingRoom:
     """An index of about 1,500 real items: a tenth or so for each kind of the street photographs,
-    so that none is asked for in vain and none is found by its mere number."""
+    so that each has an answer and none wins by its mere number."""
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real data is not at {REAL_DATA}")
     whole = REAL_DATA / "fashion-product-images-small"
@@ -78,7 +78,7 @@ def test_every_item_finds_itself_first_or_its_twin(fitting_room: FittingRoom) ->
     for item, (_, matches) in zip(items["id"], fitting_room.search_many(pictures, 3), strict=True):
         assert not isinstance(matches, ImageRejected)
         assert matches[0].similarity == pytest.approx(1, abs=1e-4)
-        # The catalogue sells some goods under two ids, with the same photograph.
+        # The catalogue sells some labelled_shop under two ids, with the same photograph.
         best = [m.id for m in matches if m.similarity > matches[0].similarity - 1e-4]
         assert item in best
 
@@ -92,8 +92,8 @@ def test_similar_items_are_mostly_of_the_same_type(fitting_room: FittingRoom) ->
     types = items["articleType"].to_numpy()
     right = [
         types[other] == types[row]
-        for row, found in zip(rows, hits, strict=True)
-        for other in [r for r in found.rows if r != row][:4]
+        for row, of_row in zip(rows, hits, strict=True)
+        for other in [r for r in of_row.rows if r != row][:4]
     ]
     assert np.mean(right) > 0.5
 
@@ -102,7 +102,7 @@ def test_similar_items_are_mostly_of_the_same_type(fitting_room: FittingRoom) ->
 def figures(fitting_room: FittingRoom) -> dict[str, tuple[float, float, int]]:
     """By kind of street photograph: of the ten best matches, the share that is of the kind; the
     share that the kind has in the catalogue; the number of matches."""
-    found = {}
+    by_kind = {}
     with zipfile.ZipFile(REAL_DATA / "clothing-dataset-small" / "images.zip") as archive:
         for kind, types in street_to_shop().items():
             names = sorted(n for n in archive.namelist() if n.startswith(f"validation/{kind}/"))
@@ -112,8 +112,8 @@ def figures(fitting_room: FittingRoom) -> dict[str, tuple[float, float, int]]:
                 assert not isinstance(matches, ImageRejected)
                 right += [match.attributes["articleType"] in types for match in matches]
             chance = fitting_room.index.items["articleType"].isin(types).mean()
-            found[kind] = (float(np.mean(right)), float(chance), len(right))
-    return found
+            by_kind[kind] = (float(np.mean(right)), float(chance), len(right))
+    return by_kind
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,12 @@ def test_a_catalogue_without_a_name_has_an_index_of_its_own_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("goods.2024", "goods.2025"), ("goods", "goods.zip"), ("a/goods", "b/goods")]
+    ("one", "other"),
+    [
+        ("labelled_shop.2024", "labelled_shop.2025"),
+        ("labelled_shop", "labelled_shop.zip"),
+        ("a/labelled_shop", "b/labelled_shop"),
+    ],
 )
 def test_two_catalogues_do_not_take_turns_in_one_index(one: str, other: str) -> None:
     first, second = (Settings(catalogue=Path(name)).index_folder for name in (one, other))

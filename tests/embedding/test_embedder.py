@@ -52,8 +52,8 @@ def test_no_pictures_give_no_rows_of_the_right_width(embedder: Embedder) -> None
 
 def test_rows_are_in_the_order_of_the_pictures(embedder: Embedder) -> None:
     pictures = [Image.new("RGB", (12, 16), colour) for colour in COLOURS]
-    together = embedder.embed(pictures)
-    for row, picture in zip(together, pictures, strict=True):
+    rows = embedder.embed(pictures)
+    for row, picture in zip(rows, pictures, strict=True):
         np.testing.assert_allclose(row, embedder.embed([picture])[0], atol=1e-6)
 
 

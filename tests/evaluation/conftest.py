@@ -1,5 +1,5 @@
 """A small catalogue and its index, built once for all tests here; those that change one take
-``goods`` and build their own."""
+``labelled_shop`` and build their own."""
 
 from __future__ import annotations
 

@@ -80,25 +80,25 @@ def test_copies_find_their_items(fitting_room: FittingRoom) -> None:
     assert json.loads(json.dumps(detection.as_dict()))["changes"]["flipped"]["first"]["value"] == 1
 
 
-def test_copies_of_some_items_among_others(goods: Path) -> None:
-    fitting_room = fitting_room_of(goods)
+def test_copies_of_some_items_among_others(labelled_shop: Path) -> None:
+    fitting_room = fitting_room_of(labelled_shop)
     detection = detect_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"})
     assert (detection.items, detection.k) == (3, 2)
     assert detect_copies(fitting_room, 3, k=2, where={"baseColour": "Blue"}) == detection
     assert detect_copies(fitting_room, 100, holdout=3).items == 8
-    (goods / "images" / "1.png").unlink()
+    (labelled_shop / "images" / "1.png").unlink()
     assert detect_copies(fitting_room, 12).skipped == 1
-    for path in (goods / "images").iterdir():
+    for path in (labelled_shop / "images").iterdir():
         path.unlink()
     with pytest.raises(EvaluationError, match="could be read"):
         detect_copies(fitting_room, 12)
 
 
-def test_items_with_the_same_picture_stand_for_each_other(goods: Path) -> None:
+def test_items_with_the_same_picture_stand_for_each_other(labelled_shop: Path) -> None:
     for number in (2, 3):
-        data = (goods / "images" / "1.png").read_bytes()
-        (goods / "images" / f"{number}.png").write_bytes(data)
-    assert detect_copies(fitting_room_of(goods), 12).changes["flipped"].first.value == 1
+        data = (labelled_shop / "images" / "1.png").read_bytes()
+        (labelled_shop / "images" / f"{number}.png").write_bytes(data)
+    assert detect_copies(fitting_room_of(labelled_shop), 12).changes["flipped"].first.value == 1
 
 
 @settings(deadline=None)

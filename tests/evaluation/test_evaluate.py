@@ -58,12 +58,14 @@ def test_average_precision_is_out_of_what_the_gallery_has(
     assert evaluation.metrics["articleType"].average_precision.value == pytest.approx(expected)
 
 
-def test_a_query_is_not_among_its_results_nor_is_a_copy_of_its_picture(goods: Path) -> None:
-    (goods / "images" / "13.png").write_bytes((goods / "images" / "1.png").read_bytes())
-    with (goods / "styles.csv").open("a", encoding="utf-8") as file:
+def test_a_query_is_not_among_its_results_nor_is_a_copy_of_its_picture(labelled_shop: Path) -> None:
+    (labelled_shop / "images" / "13.png").write_bytes(
+        (labelled_shop / "images" / "1.png").read_bytes()
+    )
+    with (labelled_shop / "styles.csv").open("a", encoding="utf-8") as file:
         file.write("13,Tshirts,Red,Women,The same once more\n")
-    fitting_room = fitting_room_of(goods)
-    evaluation = evaluate(fitting_room, load_queries(goods), k=6)
+    fitting_room = fitting_room_of(labelled_shop)
+    evaluation = evaluate(fitting_room, load_queries(labelled_shop), k=6)
     answers = evaluation.answers
     for query, rows in zip(answers.query.tolist(), answers.rows.tolist(), strict=True):
         assert query not in rows
@@ -84,9 +86,11 @@ def test_held_out_items_are_queries_and_not_in_the_gallery(
     assert evaluation.metrics["baseColour"].precision.value == 1
 
 
-def test_a_held_out_item_whose_picture_stays_in_the_gallery_is_counted(goods: Path) -> None:
-    (goods / "images" / "4.png").write_bytes((goods / "images" / "3.png").read_bytes())
-    evaluation = evaluate(fitting_room_of(goods), load_queries(goods), holdout=3)
+def test_a_held_out_item_whose_picture_stays_in_the_gallery_is_counted(labelled_shop: Path) -> None:
+    (labelled_shop / "images" / "4.png").write_bytes(
+        (labelled_shop / "images" / "3.png").read_bytes()
+    )
+    evaluation = evaluate(fitting_room_of(labelled_shop), load_queries(labelled_shop), holdout=3)
     assert evaluation.identical == 1
     assert "very same picture in the gallery: 1." in as_text(evaluation)
 
@@ -134,18 +138,18 @@ def test_impossible_options_are_refused(fitting_room: FittingRoom, queries: Quer
 
 
 def test_pictures_that_cannot_be_used_are_named_and_the_others_count(
-    fitting_room: FittingRoom, goods: Path
+    fitting_room: FittingRoom, labelled_shop: Path
 ) -> None:
-    (goods / "images" / "2.png").write_bytes(b"no picture")
-    queries = load_queries(goods)
-    (goods / "images" / "7.png").unlink()
+    (labelled_shop / "images" / "2.png").write_bytes(b"no picture")
+    queries = load_queries(labelled_shop)
+    (labelled_shop / "images" / "7.png").unlink()
     moments: list[Progress] = []
     evaluation = evaluate(fitting_room, queries, listener=moments.append)
     assert evaluation.queries == 10
     assert {name for name, _ in evaluation.rejected} == {"images/2.png", "images/7.png"}
     assert 1 not in evaluation.answers.query
     assert (moments[-1].done, moments[-1].total) == (12, 12)
-    for path in (goods / "images").iterdir():
+    for path in (labelled_shop / "images").iterdir():
         path.write_bytes(b"no picture")
     with pytest.raises(EvaluationError, match="None of the pictures"):
         evaluate(fitting_room, queries)
@@ -219,11 +223,15 @@ def test_other_pictures_are_no_leak_but_photographs_may_be(
     assert "5 photographs" in remark
 
 
-def test_a_table_names_pictures_and_expected_labels(fitting_room: FittingRoom, goods: Path) -> None:
-    (goods / "more").mkdir()
-    (goods / "more" / "a red.png").write_bytes(picture_bytes((220, 10, 10), (61, 80), kind="PNG"))
+def test_a_table_names_pictures_and_expected_labels(
+    fitting_room: FittingRoom, labelled_shop: Path
+) -> None:
+    (labelled_shop / "more").mkdir()
+    (labelled_shop / "more" / "a red.png").write_bytes(
+        picture_bytes((220, 10, 10), (61, 80), kind="PNG")
+    )
     table = write_table(
-        goods,
+        labelled_shop,
         "\ufeffpicture;baseColour;articleType\n"
         "images/7.png;Blue;\n\n"
         "more/a red.png;Red;Tshirts\n"
@@ -243,21 +251,25 @@ def test_a_table_names_pictures_and_expected_labels(fitting_room: FittingRoom, g
     assert 6 not in evaluation.answers.rows[evaluation.answers.query == 0]
 
 
-def test_a_table_may_name_classes(fitting_room: FittingRoom, goods: Path, tmp_path: Path) -> None:
+def test_a_table_may_name_classes(
+    fitting_room: FittingRoom, labelled_shop: Path, tmp_path: Path
+) -> None:
     mapping = read_mapping(mapping_file(tmp_path, {"trousers": ["Jeans"]}))
-    table = write_table(goods, "path,class\nimages/7.png,trousers\n")
+    table = write_table(labelled_shop, "path,class\nimages/7.png,trousers\n")
     evaluation = evaluate(fitting_room, load_queries(table, mapping), k=5)
     assert evaluation.metrics["class"].precision.value == pytest.approx(4 / 5)
 
 
-def test_queries_without_any_label_are_skipped(fitting_room: FittingRoom, goods: Path) -> None:
-    table = write_table(goods, "picture,gender\nimages/7.png,\nimages/8.png,Women\n")
+def test_queries_without_any_label_are_skipped(
+    fitting_room: FittingRoom, labelled_shop: Path
+) -> None:
+    table = write_table(labelled_shop, "picture,gender\nimages/7.png,\nimages/8.png,Women\n")
     evaluation = evaluate(fitting_room, load_queries(table))
     assert (evaluation.queries, evaluation.unlabelled) == (1, 1)
-    table = write_table(goods, "picture,gender\nimages/7.png,\n")
+    table = write_table(labelled_shop, "picture,gender\nimages/7.png,\n")
     with pytest.raises(EvaluationError, match="no query has a label"):
         evaluate(fitting_room, load_queries(table))
-    table = write_table(goods, "picture,season\nimages/7.png,Summer\n")
+    table = write_table(labelled_shop, "picture,season\nimages/7.png,Summer\n")
     with pytest.raises(OptionError, match="none of the usual columns"):
         evaluate(fitting_room, load_queries(table))
 

@@ -13,12 +13,12 @@ from fitting_room.evaluation.queries import QueriesError, load_queries
 from tests.conftest import mapping_file, picture_bytes, street, write_table
 
 
-def test_a_mapping_that_does_not_fit_is_refused(tmp_path: Path, goods: Path) -> None:
+def test_a_mapping_that_does_not_fit_is_refused(tmp_path: Path, labelled_shop: Path) -> None:
     mapping = read_mapping(mapping_file(tmp_path, {"hat": ["Caps"]}))
     with pytest.raises(QueriesError, match="dress"):
         load_queries(street(tmp_path / "street", hat=[1], dress=[2]), mapping)
     with pytest.raises(QueriesError, match="folders named by their class"):
-        load_queries(goods, mapping)
+        load_queries(labelled_shop, mapping)
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ def test_a_mapping_that_does_not_fit_is_refused(tmp_path: Path, goods: Path) -> 
     ],
 )
 def test_a_picture_outside_the_folder_of_the_table_is_refused(
-    goods: Path, tmp_path: Path, name: str
+    labelled_shop: Path, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "secret.png").write_bytes(picture_bytes("red", kind="PNG"))
-    (goods / "out").symlink_to(tmp_path)
+    (labelled_shop / "out").symlink_to(tmp_path)
     with pytest.raises(QueriesError, match=r"row 1 below.*leads out"):
-        load_queries(write_table(goods, f"picture,gender\n{name},Women\n"))
+        load_queries(write_table(labelled_shop, f"picture,gender\n{name},Women\n"))
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "first line"),
         ("picture,gender\n", "no pictures"),
@@ -63,14 +63,16 @@ def test_a_picture_outside_the_folder_of_the_table_is_refused(
         ("picture,gender," + "x" * 200_000 + "\n", "field larger"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_refused(goods: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(QueriesError, match=said) as refused:
-        load_queries(write_table(goods, text))
+def test_a_table_that_makes_no_sense_is_refused(
+    labelled_shop: Path, text: str | bytes, message: str
+) -> None:
+    with pytest.raises(QueriesError, match=message) as refused:
+        load_queries(write_table(labelled_shop, text))
     assert "queries.csv" in str(refused.value)
 
 
-def test_large_tables_are_refused(goods: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = write_table(goods, "picture,gender\n" + "images/7.png,Women\n" * 20)
+def test_large_tables_are_refused(labelled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = write_table(labelled_shop, "picture,gender\n" + "images/7.png,Women\n" * 20)
     monkeypatch.setattr(queries, "MAX_TABLE_ROWS", 19)
     with pytest.raises(QueriesError, match="more than 19 rows"):
         load_queries(table)
@@ -79,7 +81,7 @@ def test_large_tables_are_refused(goods: Path, monkeypatch: pytest.MonkeyPatch) 
         load_queries(table)
 
 
-def test_no_queries_at_all(tmp_path: Path, goods: Path) -> None:
-    for place in (tmp_path / "nowhere", tmp_path / "nowhere.csv", goods / "styles.csv"):
+def test_no_queries_at_all(tmp_path: Path, labelled_shop: Path) -> None:
+    for place in (tmp_path / "nowhere", tmp_path / "nowhere.csv", labelled_shop / "styles.csv"):
         with pytest.raises(CatalogueError):
             load_queries(place)

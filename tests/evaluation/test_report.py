@@ -32,12 +32,12 @@ HOSTILE = "<script>alert(1)</script>\"' | `x` [a](http://b) ![c](d) \x1b[31m\u20
 
 
 @pytest.fixture
-def hostile(goods: Path) -> Path:
-    text = (goods / "styles.csv").read_text("utf-8")
+def hostile(labelled_shop: Path) -> Path:
+    text = (labelled_shop / "styles.csv").read_text("utf-8")
     named = HOSTILE.replace('"', '""')
     text = text.replace("Item 5\n", f'"{named}"\n').replace("Shirts,", '"<b>Shirts|",')
-    (goods / "styles.csv").write_text(text, "utf-8")
-    return goods
+    (labelled_shop / "styles.csv").write_text(text, "utf-8")
+    return labelled_shop
 
 
 def test_a_report_is_one_page_with_its_pictures_and_nothing_else(
@@ -106,10 +106,10 @@ def test_a_report_is_whole_or_not_there(
     assert "</html>" in path.read_text("utf-8")
 
 
-def test_a_report_shows_what_it_can(goods: Path, tmp_path: Path) -> None:
-    fitting_room, queries = fitting_room_of(goods), load_queries(goods)
+def test_a_report_shows_what_it_can(labelled_shop: Path, tmp_path: Path) -> None:
+    fitting_room, queries = fitting_room_of(labelled_shop), load_queries(labelled_shop)
     evaluation = evaluate(fitting_room, queries)
-    for path in (goods / "images").iterdir():
+    for path in (labelled_shop / "images").iterdir():
         path.unlink()
     write_report(tmp_path / "a.html", fitting_room, queries, evaluation)
     page = (tmp_path / "a.html").read_text("utf-8")

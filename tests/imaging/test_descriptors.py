@@ -177,7 +177,7 @@ def test_pictures_are_described_together_as_they_are_one_by_one() -> None:
         garment("black", "grey"),
         Image.new("RGB", (300, 4), "blue"),
     ]
-    together = descriptors.describe(pictures)
-    for row, picture in zip(together, pictures, strict=True):
+    rows = descriptors.describe(pictures)
+    for row, picture in zip(rows, pictures, strict=True):
         np.testing.assert_array_equal(row, describe(picture))
     assert descriptors.describe([]).shape == (0, DESCRIPTOR_LENGTH)

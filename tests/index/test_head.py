@@ -60,9 +60,9 @@ def pictures(
     """Embeddings and descriptors of pictures that do not exist."""
     generator = np.random.default_rng(seed)
     embeddings = normalise(generator.normal(size=(count, INPUT)))
-    looks = generator.integers(0, 256, (count, DESCRIPTOR_LENGTH), dtype=np.uint8)
-    looks[:, PLAIN_BACKGROUND] = 255 * plain_background
-    return embeddings, looks
+    descriptors = generator.integers(0, 256, (count, DESCRIPTOR_LENGTH), dtype=np.uint8)
+    descriptors[:, PLAIN_BACKGROUND] = 255 * plain_background
+    return embeddings, descriptors
 
 
 # --- what it makes of pictures ----------------------------------------------------------------
@@ -80,8 +80,10 @@ def test_it_says_what_it_takes_and_what_it_answers() -> None:
 
 def test_it_computes_what_torch_computes() -> None:
     head = random_head()
-    embeddings, looks = pictures(9)
-    inputs = np.concatenate([embeddings, looks[:, :DESCRIPTOR_INPUTS] / np.float32(255)], axis=1)
+    embeddings, descriptors = pictures(9)
+    inputs = np.concatenate(
+        [embeddings, descriptors[:, :DESCRIPTOR_INPUTS] / np.float32(255)], axis=1
+    )
     hidden = torch.nn.functional.linear(
         torch.from_numpy(np.clip((inputs - head.mean) / head.scale, -5, 5)),
         torch.from_numpy(head.hidden_weight),
@@ -96,27 +98,27 @@ def test_it_computes_what_torch_computes() -> None:
         torch.from_numpy(head.output_bias),
     )
     expected = torch.nn.functional.normalize(output, dim=1).numpy()
-    np.testing.assert_allclose(head.project(embeddings, looks), expected, atol=2e-6)
+    np.testing.assert_allclose(head.project(embeddings, descriptors), expected, atol=2e-6)
 
 
 def test_of_a_photograph_only_the_embedding_counts() -> None:
     head = random_head()
-    embeddings, looks = pictures(4, plain_background=False)
+    embeddings, descriptors = pictures(4, plain_background=False)
     _, others = pictures(4, plain_background=False, seed=2)
-    answers = head.project(embeddings, looks)
+    answers = head.project(embeddings, descriptors)
     np.testing.assert_array_equal(answers, head.project(embeddings, others))
-    looks[:, PLAIN_BACKGROUND] = 255
-    assert not np.allclose(answers, head.project(embeddings, looks), atol=1e-2)
+    descriptors[:, PLAIN_BACKGROUND] = 255
+    assert not np.allclose(answers, head.project(embeddings, descriptors), atol=1e-2)
 
 
 def test_many_pictures_are_answered_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
     head = random_head()
-    embeddings, looks = pictures(25)
-    combine_queries = head.project(embeddings, looks)
+    embeddings, descriptors = pictures(25)
+    whole = head.project(embeddings, descriptors)
     monkeypatch.setattr(head_module, "ROWS_AT_ONCE", 4)
-    np.testing.assert_allclose(combine_queries, head.project(embeddings, looks), atol=1e-6)
-    single = [head.project(embeddings[i : i + 1], looks[i : i + 1])[0] for i in range(25)]
-    np.testing.assert_allclose(combine_queries, np.stack(single), atol=1e-6)
+    np.testing.assert_allclose(whole, head.project(embeddings, descriptors), atol=1e-6)
+    single = [head.project(embeddings[i : i + 1], descriptors[i : i + 1])[0] for i in range(25)]
+    np.testing.assert_allclose(whole, np.stack(single), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(3, INPUT + 1), (3, 0), (INPUT,)])
@@ -135,9 +137,9 @@ def test_embeddings_of_another_network_are_refused(shape: tuple[int, ...]) -> No
     st.lists(st.floats(-1e6, 1e6, allow_nan=False, width=32), min_size=INPUT, max_size=INPUT),
     st.integers(0, 255),
 )
-def test_no_input_makes_anything_but_a_unit_row(values: list[float], look: int) -> None:
+def test_no_input_makes_anything_but_a_unit_row(values: list[float], value: int) -> None:
     answers = random_head().project(
-        np.array([values], np.float32), np.full((1, DESCRIPTOR_LENGTH), look, np.uint8)
+        np.array([values], np.float32), np.full((1, DESCRIPTOR_LENGTH), value, np.uint8)
     )
     assert np.linalg.norm(answers) == pytest.approx(1, abs=1e-5)
 
@@ -147,15 +149,15 @@ def test_no_input_makes_anything_but_a_unit_row(values: list[float], look: int) 
 
 def test_items_are_drawn_towards_their_labels() -> None:
     head = random_head()
-    embeddings, looks = pictures(6)
+    embeddings, descriptors = pictures(6)
     items = pd.DataFrame(
         {
             "kind": ["Dress", "Shirt", None, "Boots", "Cap", float("nan")],
             "colour": ["Röt", None, "Blue", "Green", "Blue", None],
         }
     )
-    alone = head.project(embeddings, looks)
-    drawn = head.project_items(embeddings, looks, items)
+    alone = head.project(embeddings, descriptors)
+    drawn = head.project_items(embeddings, descriptors, items)
     np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, rtol=1e-5)
     kind, colour = head.proxies["kind"], head.proxies["colour"]
     expected = alone.copy()
@@ -170,19 +172,23 @@ def test_items_are_drawn_towards_their_labels() -> None:
 
 def test_a_catalogue_without_the_columns_draws_nowhere() -> None:
     head = random_head()
-    embeddings, looks = pictures(3)
+    embeddings, descriptors = pictures(3)
     items = pd.DataFrame({"id": ["1", "2", "3"]})
     np.testing.assert_allclose(
-        head.project_items(embeddings, looks, items), head.project(embeddings, looks), atol=1e-6
+        head.project_items(embeddings, descriptors, items),
+        head.project(embeddings, descriptors),
+        atol=1e-6,
     )
 
 
 def test_labels_are_found_in_every_kind_of_table() -> None:
     head = random_head()
-    embeddings, looks = pictures(3)
+    embeddings, descriptors = pictures(3)
     values = ["Cap", "Dress", None]
     answers = [
-        head.project_items(embeddings, looks, pd.DataFrame({"kind": pd.Series(values, dtype=kind)}))
+        head.project_items(
+            embeddings, descriptors, pd.DataFrame({"kind": pd.Series(values, dtype=kind)})
+        )
         for kind in ("object", "str", "string", "category")
     ]
     for answer in answers[1:]:
