@@ -31,6 +31,7 @@ from fitting_room.index.data import load_index_data
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, Manifest
 from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError
+from fitting_room.util.aliases import OLD_CHECKPOINT
 from fitting_room.util.progress import Listener, Stage, ignore
 
 #: Embeddings that a PCA is learned from at most. Until there were so many, it is learned anew once
@@ -96,7 +97,7 @@ def build_index(
         with build_lock(folder).acquire(timeout=0):
             remove_leftovers(folder)
             # Of earlier versions of this program.
-            shutil.rmtree(folder.with_name(f".{folder.name}.journal"), ignore_errors=True)
+            shutil.rmtree(folder.with_name(f".{folder.name}.{OLD_CHECKPOINT}"), ignore_errors=True)
             return _Build(catalogue, embedder, folder, pca, storage, limits, listener).run()
     except Timeout as error:
         raise BuildError(

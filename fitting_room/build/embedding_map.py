@@ -130,11 +130,11 @@ def _place(
     the very nearest, so that nothing comes to lie in the empty space between two clusters."""
     from sklearn.neighbors import NearestNeighbors
 
-    neighbours = NearestNeighbors(n_neighbors=NEAREST_LANDMARKS, metric="sqeuclidean")
-    neighbours.fit(reduce(rows[landmarks]))
+    nearest_landmarks = NearestNeighbors(n_neighbors=NEAREST_LANDMARKS, metric="sqeuclidean")
+    nearest_landmarks.fit(reduce(rows[landmarks]))
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        distances, nearest = neighbours.kneighbors(reduce(rows[batch]))
+        distances, nearest = nearest_landmarks.kneighbors(reduce(rows[batch]))
         around = positions[landmarks[nearest]]
         weights = 1 / (distances + 1e-3 * distances.mean(axis=1, keepdims=True) + 1e-9)
         weights *= np.square(around - around[:, :1]).sum(axis=2) < SAME_CLUSTER**2

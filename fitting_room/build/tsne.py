@@ -1,6 +1,6 @@
 """t-SNE (van der Maaten and Hinton 2008) in time linear in the number of points.
 
-Attraction goes along a plain graph of the nearest neighbours, which serves as well as tuned
+Attraction goes along a plain graph of the nearest points, which serves as well as tuned
 perplexities (Böhm, Berens and Kobak 2022); repulsion is summed on a grid by Fourier transforms
 (Linderman et al. 2019). scikit-learn's Barnes-Hut t-SNE takes ten times as long for 1,200 points,
 and openTSNE comes compiled for few ARM machines.
@@ -17,7 +17,7 @@ from scipy import fft, sparse
 #: Neighbours that each point is drawn to.
 NEIGHBOURS = 15
 #: Steps with attraction exaggerated, which gathers the clusters, and steps in all. Twice as many
-#: change neither the neighbours that are kept nor the kinds that stand together.
+#: change neither the nearest points that are kept nor the kinds that stand together.
 EARLY_STEPS, STEPS, EXAGGERATION = 150, 500, 12.0
 #: Width of a grid cell, in units of the kernel's own width, and the most cells along a side.
 CELL, MAX_CELLS = 0.5, 384
@@ -31,7 +31,7 @@ def tsne(points: np.ndarray, on_step: Callable[[], None]) -> np.ndarray:
     N over the exaggeration (Belkina et al. 2019). It begins at the first two directions, which
     keeps the large scale and makes it repeatable (Kobak and Linderman 2021)."""
     layout = points[:, :2] / max(float(points[:, 0].std()), 1e-12) * 1e-2
-    graph = _neighbour_graph(points)
+    graph = _nearest_graph(points)
     velocity, gains = np.zeros_like(layout), np.ones_like(layout)
     rate = np.float32(len(points) / EXAGGERATION)
     for step in range(STEPS):
@@ -46,18 +46,18 @@ def tsne(points: np.ndarray, on_step: Callable[[], None]) -> np.ndarray:
     return layout
 
 
-def _neighbour_graph(points: np.ndarray) -> sparse.csr_array:
+def _nearest_graph(points: np.ndarray) -> sparse.csr_array:
     """How strongly points attract each other, ``(N, N)``, in all 1."""
     from sklearn.neighbors import NearestNeighbors
 
     count = min(NEIGHBOURS, len(points) - 1)
-    neighbours = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points)
-    graph = neighbours.kneighbors_graph()  # of other points
+    nearest = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points)
+    graph = nearest.kneighbors_graph()  # of other points
     return sparse.csr_array((graph + graph.T) / (2 * graph.sum()), dtype=np.float32)
 
 
 def attraction(layout: np.ndarray, graph: sparse.csr_array) -> np.ndarray:
-    """How each point is drawn to its neighbours, float32 ``(N, 2)``."""
+    """How each point is drawn to those nearest to it, float32 ``(N, 2)``."""
     apart = np.repeat(layout, np.diff(graph.indptr), axis=0) - layout[graph.indices]
     apart *= (graph.data / (1 + np.einsum("ed,ed->e", apart, apart)))[:, None]
     return np.asarray(np.add.reduceat(apart, graph.indptr[:-1], axis=0))

@@ -28,7 +28,7 @@ class EngineError(Exception):
 
 class Engine(Protocol):
     """Runs one network; safe to use from several threads. ``batch_size`` is the number of pictures
-    it likes best at once and ``streams`` how many batches it works on at the same time."""
+    it prefers at once and ``streams`` how many batches it works on at the same time."""
 
     name: str
     batch_size: int

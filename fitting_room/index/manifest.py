@@ -14,7 +14,7 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from fitting_room.imaging import descriptors
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
 from fitting_room.index.vectors import INT8, STORAGES
-from fitting_room.util.aliases import OLD_FILE_NAMES, with_new_keys
+from fitting_room.util.aliases import OLD_ANN_FILES, OLD_FILE_NAMES, with_new_keys
 
 FORMAT = "fitting-room-index"
 #: Format 3 had its files in the index's folder itself; its embeddings can be taken over.
@@ -30,8 +30,7 @@ FILES = frozenset(
     }
 )  # fmt: skip
 #: What format 3 had for finding candidates, which is written anew, and under other names.
-_OLD_ANN_FILES = {"sketch.npz", "neighbours.faiss", "trained-sketch.npz", "trained.faiss"}
-OLD_FILES = frozenset({*_OLD_ANN_FILES, *OLD_FILE_NAMES})
+OLD_FILES = frozenset({*OLD_ANN_FILES, *OLD_FILE_NAMES})
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
@@ -160,7 +159,7 @@ class Manifest:
 def _in_this_format(values: dict[str, Any]) -> dict[str, Any]:
     """A manifest of format 3 with the keys and file names of this one."""
     files = _read(dict, values.get("files"), "files")
-    kept = {OLD_FILE_NAMES.get(n, n): files[n] for n in files if n not in _OLD_ANN_FILES}
+    kept = {OLD_FILE_NAMES.get(n, n): files[n] for n in files if n not in OLD_ANN_FILES}
     counts = with_new_keys(_read(dict, values.get("counts"), "counts"))
     return {**with_new_keys(values), "files": kept, "counts": counts}
 

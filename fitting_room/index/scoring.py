@@ -130,7 +130,7 @@ class ScoreTerm:
 
     def exact(self, rows: np.ndarray, query: int) -> np.ndarray:
         """The scores of some rows in float64, each summed in the same order: equal rows get equal
-        scores, which a matrix product does not promise, so that ties can be told."""
+        scores, which a matrix product does not promise, so that ties are exact."""
         wanted = self.queries[query].astype(np.float64)
         result = np.empty(len(rows), np.float64)
         for start in range(0, len(rows), 1024):

@@ -34,7 +34,7 @@ COLUMNS_NAMED, MOST_VALUES = 5, 200
 #: What a column is called in a sentence, where its own name is not how people speak.
 SPOKEN = {"articleType": "type", "class": "kind", "baseColour": "colour"}
 #: Colours of little and of much heat, violet to yellow as in matplotlib's "plasma", which can be
-#: told apart without seeing red or green; and how far they cover the picture at most.
+#: distinguished without seeing red or green; and how far they cover the picture at most.
 _HEAT = np.array(
     [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]], np.float32
 )

@@ -33,7 +33,7 @@ from fitting_room.ui.shared.text import label
 
 #: Values of a column that have a colour of their own; the others share the last one.
 COLOURED = 9
-#: Colours that are told apart on white and on black, also by those who do not see all of them
+#: Colours that differ on white and on black, also by those who do not see all of them
 #: (Tol 2021, "bright" and "muted"), and grey for the rest.
 PALETTE = (
     "#4477aa", "#ee6677", "#228833", "#ccaa33", "#55aadd", "#aa3377", "#dd7733", "#44aa99",
