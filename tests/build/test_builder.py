@@ -664,7 +664,7 @@ def test_a_head_and_a_calibration_of_the_old_format_are_kept(
     np.testing.assert_array_equal(new.index.map, old.map)
 
 
-@pytest.mark.parametrize("name", [VECTORS, DESCRIPTORS, ITEMS, MANIFEST])
+@pytest.mark.parametrize("name", [VECTORS, "appearances.npy", ITEMS, MANIFEST])
 def test_a_damaged_index_of_the_old_format_is_built_anew(
     shop: Path, folder: Path, name: str
 ) -> None:
