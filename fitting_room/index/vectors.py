@@ -104,7 +104,7 @@ def release(*arrays: Matrix | None) -> None:
     """Let the system take back the memory of mapped arrays. A pass over all rows of a large index
     would otherwise count whole files as the process's memory; what is on disk stays the same."""
     for array in arrays:
-        mapping = getattr(getattr(array, "raw", array), "_mmap", None)
+        mapping: Any = getattr(getattr(array, "raw", array), "_mmap", None)
         if hasattr(mapping, "madvise"):  # Windows has none
             mapping.madvise(mmap.MADV_DONTNEED)
 
