@@ -46,7 +46,7 @@ def test_the_network_and_the_embeddings_are_described() -> None:
     )
     assert description.embeddings == "64 numbers each, reduced by PCA from 2048, kept as float32"
     assert description.searched == "all items, exactly"
-    assert description.built == "2026-01-02T03:04:05, 3.0 MiB"
+    assert description.built == "2026-01-02 03:04 (UTC), 3.0 MiB"
     assert (description.trained, description.validation) == (None, ())
 
 

@@ -59,7 +59,11 @@ def _figures(searcher: Searcher) -> None:
 def _network(description: IndexDescription) -> None:
     st.subheader("What compares the pictures", anchor=False)
     st.markdown(f"{plain(description.network)}. Colours and silhouettes are compared beside that.")
-    lines = (description.embeddings, f"searched: {description.searched}", description.built)
+    lines = (
+        description.embeddings,
+        f"searched: {description.searched}",
+        f"built {description.built}",
+    )
     st.caption(plain("; ".join(lines) + "."))
 
 
