@@ -30,7 +30,7 @@ from fitting_room.index.calibration import Calibration
 from fitting_room.index.data import load_index_data
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, Manifest
-from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError
+from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError, release
 from fitting_room.util.aliases import OLD_CHECKPOINT
 from fitting_room.util.progress import Listener, Stage, ignore
 
@@ -246,6 +246,8 @@ class _Build:
                 block = rows[start : start + BLOCK]
                 yield self._vectors(block, pca), self._descriptors(block)
                 stage.advance(len(block))
+                if self.old is not None:
+                    release(self.old.vectors, self.old.descriptors)
 
         write_index(
             self.folder,
