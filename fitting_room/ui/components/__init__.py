@@ -6,6 +6,7 @@ page as text and attributes, never as markup; what they send back is checked whe
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,24 @@ from streamlit.components.v2.types import ComponentRenderer
 _FOLDER = Path(__file__).parent
 
 
+#: How a script takes names from another one that lies beside it.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";$', re.MULTILINE)
+
+
 @cache
 def _source(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _script(name: str) -> str:
+    """The script with what it imports put in its place: the browser gets one module a component,
+    from no address that another could be beside."""
+
+    def imported(match: re.Match[str]) -> str:
+        return re.sub(r"^export (?!default)", "", _script(match[1]), flags=re.MULTILINE)
+
+    return _IMPORT.sub(imported, _source(name))
 
 
 def component(name: str) -> ComponentRenderer:
@@ -28,7 +44,7 @@ def component(name: str) -> ComponentRenderer:
         f"fitting_room_{name}",
         html=f'<div class="fr-{name}"></div>',
         css=_source(f"{name}.css"),
-        js=_source(f"{name}.js"),
+        js=_script(f"{name}.js"),
         isolate_styles=False,
     )
 
