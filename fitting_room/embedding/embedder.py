@@ -20,7 +20,13 @@ from PIL import Image
 from fitting_room.embedding.backbones import AUTO, Selection, select
 from fitting_room.embedding.engine import Engine, EngineError, make_engine
 from fitting_room.imaging import descriptors
-from fitting_room.imaging.decode import DEFAULT_LIMITS, ImageLimits, ImageRejected, open_image
+from fitting_room.imaging.decode import (
+    DEFAULT_LIMITS,
+    WORKING_SIDE,
+    ImageLimits,
+    ImageRejected,
+    open_image,
+)
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import prepare, views_of
 from fitting_room.util.progress import Listener, ignore
@@ -72,11 +78,14 @@ class Embedder:
         *,
         name: str | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
+        to_show: bool = False,
     ) -> Image.Image:
         """A picture upright, in RGB and no larger than this network needs
-        (:func:`fitting_room.imaging.decode.open_image`), to be described, shown or both: what was
-        opened once is not changed by opening it again. Raises :class:`ImageRejected`."""
+        (:func:`fitting_room.imaging.decode.open_image`), or ``to_show`` large enough for people.
+        What was opened to be shown has the features of its file. Raises :class:`ImageRejected`."""
         side = self.selection.backbone.working_side
+        if to_show:
+            side = max(side, WORKING_SIDE)
         return open_image(picture, name=name, limits=limits, side=side)
 
     def embed(self, images: Sequence[Image.Image]) -> np.ndarray:

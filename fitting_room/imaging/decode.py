@@ -30,6 +30,7 @@ SUFFIXES = frozenset(
 )
 
 #: Opening never reduces a picture below this shorter side, in pixels, unless another is asked for.
+#: On the way to a smaller one it is reduced to this one first.
 WORKING_SIDE = 512
 
 # What the many decoders raise on damaged input. OSError covers "truncated" and libtiff's errors.
@@ -77,8 +78,9 @@ def open_image(
     ``source`` is the file's bytes, its path, or a picture that Pillow opened. EXIF orientation is
     applied; transparency is laid on white; greyscale, palette, CMYK and 16-bit pictures are
     converted; of an animation the first frame is taken. Pictures whose shorter side is at least
-    twice ``side`` are reduced by a whole factor on the way, JPEG already inside its decoder, so
-    the result's shorter side is below ``2 * side`` or the picture's own.
+    twice ``side`` are reduced by whole factors, JPEG already inside its decoder, so the result's
+    shorter side is below ``2 * side`` or the picture's own. What was opened to be shown and is
+    opened once more for a network comes out as the file does when it is opened for it at once.
 
     Raises :class:`ImageRejected` when the picture cannot be read, is too large or too small, is
     of another format or is damaged.
@@ -89,10 +91,10 @@ def open_image(
         with _rejecting(limits):
             if isinstance(source, Image.Image):
                 _check_size(source.size, limits)
-                return _to_upright_rgb(source, side)
+                return _reduce(_to_upright_rgb(source, max(side, WORKING_SIDE)), side)
             if isinstance(source, str | Path):
                 source = _read(Path(source), limits.max_bytes)
-            return _decode(source, limits, side)
+            return _reduce(_decode(source, limits, max(side, WORKING_SIDE)), side)
     except ImageRejected as rejected:
         raise ImageRejected(rejected.reason, name=name) from rejected.__cause__
 

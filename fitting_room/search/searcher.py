@@ -83,10 +83,12 @@ class Searcher:
                 self._embedder = embedder
             return self._embedder
 
-    def open_picture(self, picture: Picture, name: str | None = None) -> Image.Image:
-        """The picture upright, in RGB, and no larger than the network needs. Raises
-        ``ImageRejected``."""
-        return self.embedder.open(picture, name=name, limits=self.limits)
+    def open_picture(
+        self, picture: Picture, name: str | None = None, *, to_show: bool = False
+    ) -> Image.Image:
+        """The picture upright, in RGB, and no larger than the network needs, or ``to_show`` large
+        enough for people. Raises ``ImageRejected``."""
+        return self.embedder.open(picture, name=name, limits=self.limits, to_show=to_show)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Embeddings of pictures, float32 ``(len(pictures), D)``. Raises ``ImageRejected``."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageOps
 
 from fitting_room.imaging.decode import (
     SUFFIXES,
@@ -407,6 +407,24 @@ def test_deep_tiffs_map_to_the_whole_range(
 
 
 # --- size -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(400, 533), (1537, 1100), (1030, 3000)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_picture_opened_to_be_shown_is_the_same_to_a_network_as_its_file(
+    kind: str, size: tuple[int, int]
+) -> None:
+    image = noise((64, 64)).resize(size)
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = encoded(image, kind, exif=exif, **({"quality": 80} if "quality" in KINDS[kind] else {}))
+    for side in (80, 120, 198):
+        at_once = open_image(data, side=side)
+        assert max(at_once.size) < max(size)
+        assert (
+            ImageChops.difference(open_image(open_image(data), side=side), at_once).getbbox()
+            is None
+        )
 
 
 @pytest.mark.parametrize("size", [(2000, 3000), (4100, 1100), (1024, 1024), (1535, 1535)])

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
@@ -100,7 +100,7 @@ def embed_uploads(searcher: Searcher) -> None:
 
 
 def _embed_upload(searcher: Searcher, upload: Upload) -> Subject:
-    image = open_image(upload.data, limits=searcher.limits)
+    image = searcher.open_picture(upload.data, to_show=True)
     if upload.from_camera and _is_blank(image):
         raise ImageRejected(
             "The camera showed nothing yet. Wait until its picture is there and try again."
@@ -157,7 +157,7 @@ def find(searcher: Searcher, subject: Subject, crop: Box | None = None) -> Query
     if part is None:
         try:
             with st.spinner("Looking at that part …"):
-                image = open_image(whole.jpeg, name=whole.name, limits=searcher.limits)
+                image = searcher.open_picture(whole.jpeg, whole.name, to_show=True)
                 cropped = image.crop(crop.pixels(*image.size))
                 part = _query_picture(searcher, whole.name, cropped)
         except ImageRejected as rejected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from io import BytesIO
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -23,6 +24,19 @@ def upload_all(page: AppTest, *pictures: bytes) -> AppTest:
 
 def bytes_of(item: str) -> bytes:
     return (DEMO / "images" / f"{item}.jpg").read_bytes()
+
+
+def test_an_upload_has_the_features_of_its_file(
+    page: AppTest, demo_fitting_room: FittingRoom
+) -> None:
+    """The page opens it larger, to show it, than an index does."""
+    large = BytesIO()
+    Image.open(SAMPLES / "red-dress.jpg").resize((1500, 2000)).save(large, "JPEG")
+    upload(page, large.getvalue())
+    (picture,) = session_of(page).pictures.values()
+    (expected,) = demo_fitting_room.describe([large.getvalue()])
+    assert np.array_equal(picture.features.descriptors, expected.descriptors)
+    np.testing.assert_allclose(picture.features.embeddings, expected.embeddings, atol=1e-3)
 
 
 def paste(page: AppTest, data: bytes) -> AppTest:
