@@ -121,14 +121,14 @@ def race(
         for name, of_way in each.items()
     ]
     table(rows)
-    share = ratios(each[OURS], each["bare engine"])
+    ratio = ratios(each[OURS], each["bare engine"])
     alone = ratios(each["ours, embeddings alone"], each["bare engine"])
-    say(f"of the bare engine: {share:.3f}; without colours and silhouettes {alone:.3f}\n")
+    say(f"of the bare engine: {ratio:.3f}; without colours and silhouettes {alone:.3f}\n")
     return {
         "network": selection.backbone.name,
         "pictures": label,
         "engine": embedder.engine.name,
-        "share of the bare engine": share,
+        "share of the bare engine": ratio,
         "share of the bare engine, embeddings alone": alone,
         "ways": rows,
     }
@@ -152,8 +152,8 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
     size, engine = embedder.selection.backbone.input_size, embedder.engine
 
     def batch(start: int) -> np.ndarray:
-        some = files[start : start + engine.batch_size]
-        return normalise(engine(np.stack([prepare(embedder.open(p), size) for p in some])))
+        paths = files[start : start + engine.batch_size]
+        return normalise(engine(np.stack([prepare(embedder.open(p), size) for p in paths])))
 
     out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
     starts = range(0, len(files), engine.batch_size)
@@ -294,10 +294,10 @@ def agree(options: Any) -> dict[str, Any]:
         generator = np.random.default_rng(0)
         queries = generator.choice(len(names), min(options.queries, len(names)), replace=False)
         # The engine in 32 bits stands for torch over the gallery; torch runs on some pictures.
-        some = np.stack(
+        pixels = np.stack(
             [prepare(embedder.open(archive.read(names[i])), (224, 168)) for i in queries[:100]]
         )
-    torch_rows = normalise(make_engine(selection, kind="torch", precision="f32")(some))
+    torch_rows = normalise(make_engine(selection, kind="torch", precision="f32")(pixels))
     here, exact = vectors["here"], vectors["exact"]
     cosines = (here * exact).sum(axis=1)
     same = [

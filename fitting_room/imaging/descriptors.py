@@ -291,6 +291,6 @@ def _layouts(palette: _Palette, visible: np.ndarray) -> np.ndarray:
     deviation = np.sqrt(np.maximum(squares / safe - mean**2, 0))
     light = mean * (1 / 100, 1 / 255, 1 / 255) + (0, 128 / 255, 128 / 255)
     present = amount > 0
-    share = amount / (SIZE[0] * SIZE[1] / cells)
-    parts = [share, light * present, deviation / 64 * present]
+    covered = amount / (SIZE[0] * SIZE[1] / cells)
+    parts = [covered, light * present, deviation / 64 * present]
     return np.concatenate(parts, axis=1).reshape(len(visible), -1)

@@ -23,8 +23,8 @@ def views_of(image: Image.Image, cuts: Cuts = VIEWS) -> list[Image.Image]:
     return [_view(image, *cut) for cut in cuts]
 
 
-def _view(image: Image.Image, share: float, upright: bool, mirrored: bool) -> Image.Image:
-    width, height = image.width * share, image.height * share
+def _view(image: Image.Image, fraction: float, upright: bool, mirrored: bool) -> Image.Image:
+    width, height = image.width * fraction, image.height * fraction
     if upright:
         width, height = min(width, height * 3 / 4), min(height, width * 4 / 3)
     left, top = (image.width - width) / 2, (image.height - height) / 2

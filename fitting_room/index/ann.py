@@ -190,10 +190,10 @@ class AnnIndex:
             wanted = round(wanted * len(mask) / max(1, int(mask.sum())))
             selector = _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
             faiss_params = _faiss_params(min(wanted, groups), selector)
-        _, found = self._inverted.search(queries, count, params=faiss_params)
-        found.sort(axis=1)
+        _, hits = self._inverted.search(queries, count, params=faiss_params)
+        hits.sort(axis=1)
         # -1 stands where there were too few, and a damaged file may say anything.
-        return [rows[slice(*np.searchsorted(rows, (0, len(self))))] for rows in found]
+        return [rows[slice(*np.searchsorted(rows, (0, len(self))))] for rows in hits]
 
 
 def _faiss() -> Any:
@@ -302,7 +302,7 @@ class Ann:
 def _search_params(queries: np.ndarray, params: AnnSearchParams) -> AnnSearchParams:
     squares = queries**2
     of_colours = squares[:, -MAX_DIRECTIONS[-1] :].sum() / max(squares.sum(), 1e-12)
-    factor = next((factor for share, factor in COLOUR_FACTORS if of_colours > share), 1)
+    factor = next((factor for least, factor in COLOUR_FACTORS if of_colours > least), 1)
     return AnnSearchParams(*(factor * number for number in params))
 
 

@@ -16,7 +16,7 @@ from fitting_room.search.duplicates import Group
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.results import card_actions
-from fitting_room.ui.results.gallery import card, cards
+from fitting_room.ui.results.gallery import cards, cards_of
 from fitting_room.ui.shared import once, resources
 from fitting_room.ui.shared.text import label, percent, plain
 
@@ -199,5 +199,5 @@ def _group(searcher: Searcher, place: int, group: Group) -> None:
     st.html(f'<div class="fr-section"><h3>{escape(title)}</h3></div>')
     rows = np.array(group.rows[:SHOWN_OF_GROUP], np.int64)
     matches = searcher.matches(Hits(rows, np.ones(len(rows), np.float32)), None)
-    shown = [card(match, f"group-{place}-{i}") for i, match in enumerate(matches)]
+    shown = cards_of(matches, f"group-{place}")
     cards(searcher, None, shown, title, f"group-{place}")

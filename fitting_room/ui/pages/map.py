@@ -97,9 +97,11 @@ def _previews(searcher: Searcher) -> None:
     rows = message[:MAX_PREVIEWS] if isinstance(message, list) else []
     rows = [row for row in rows if type(row) is int and 0 <= row < len(searcher.index)]
     hits = Hits(np.array(rows, np.int64), np.zeros(len(rows), np.float32))
+    matches = searcher.matches(hits, None)
+    thumbnails = resources.thumbnails([match.image for match in matches])
     previews = [
-        {"row": match.row, "name": match.name, "src": _preview(resources.thumbnail(match.image))}
-        for match in searcher.matches(hits, None)
+        {"row": match.row, "name": match.name, "src": _preview(thumbnail)}
+        for match, thumbnail in zip(matches, thumbnails, strict=True)
     ]
     # A callback makes Streamlit draw the fragment anew when a request comes.
     component("previews")(

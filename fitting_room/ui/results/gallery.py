@@ -90,7 +90,7 @@ def _catalogue(searcher: Searcher) -> None:
     page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
     shown = rows[(page - 1) * n : page * n]
     matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
-    cards(searcher, None, [card(m, f"0-{i}") for i, m in enumerate(matches)], "Catalogue")
+    cards(searcher, None, cards_of(matches, "0"), "Catalogue")
 
 
 def _page(pages: int, listing: str) -> int:
@@ -163,7 +163,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     )
     # What was measured on garments says nothing of a picture that is none.
     bare = resolved.is_out_of_catalogue or weight > MOSTLY_COLOUR
-    shown = [card(m, f"{place}-{i}", similarity(m, bare=bare)) for i, m in enumerate(matches)]
+    shown = cards_of(matches, place, [similarity(match, bare=bare) for match in matches])
     cards(searcher, resolved, shown, _heading(resolved), f"gallery-{place}")
     share_dialog.offer(searcher, resolved, matches, place)
 
@@ -231,13 +231,24 @@ def cards(
     component("gallery")(key=key, data=data, on_act_change=partial(card_actions.act, searcher, key))
 
 
-def card(match: Match, place: str, similarity: dict[str, Any] | None = None) -> Card:
-    """What the page shows of a match; ``place`` is a name of the card's own on the page."""
-    picture = resources.thumbnail(match.image)
+def cards_of(
+    matches: Sequence[Match], place: str, similarities: Sequence[dict[str, Any]] | None = None
+) -> list[Card]:
+    """What the page shows of matches; ``place`` is a name of the gallery's own on the page."""
+    thumbnails = resources.thumbnails([match.image for match in matches])
+    return [
+        _card(match, f"{place}-{i}", thumbnails[i], similarities[i] if similarities else None)
+        for i, match in enumerate(matches)
+    ]
+
+
+def _card(
+    match: Match, place: str, thumbnail: bytes | None, similarity: dict[str, Any] | None
+) -> Card:
     return {
         "id": match.id,
         "name": match.name,
-        "src": None if picture is None else media.address(picture, f"card-{place}"),
+        "src": None if thumbnail is None else media.address(thumbnail, f"card-{place}"),
         "href": "./?" + urlencode(address.params_of(query_of_items([match.id])), doseq=True),
         "text": " · ".join(_attributes(match)),
         "others": _others(match),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import lru_cache
 
@@ -106,7 +106,7 @@ class Preparation:
         self.progress = progress
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
+@st.cache_resource(show_spinner=False, max_entries=2, hash_funcs={Settings: repr})
 def _prepare(settings: Settings) -> Preparation:
     return Preparation(settings)
 
@@ -166,10 +166,11 @@ def _in_words(progress: Progress) -> str:
     return text
 
 
-def thumbnail(image: str) -> bytes | None:
-    """The catalogue's picture of that name at a card's size, a JPEG made once; ``None`` where it
+def thumbnails(images: Sequence[str]) -> list[bytes | None]:
+    """The catalogue's pictures of those names at a card's size, JPEGs made once; ``None`` where one
     cannot be read."""
-    return _picture(_preparation().result.result().make_thumbnail, image)
+    make = _preparation().result.result().make_thumbnail
+    return [_picture(make, image) for image in images]
 
 
 def preview(image: str) -> bytes | None:
