@@ -193,7 +193,10 @@ class AnnIndex:
         _, hits = self._inverted.search(queries, count, params=faiss_params)
         hits.sort(axis=1)
         # -1 stands where there were too few, and a damaged file may say anything.
-        return [rows[slice(*np.searchsorted(rows, (0, len(self))))] for rows in hits]
+        return [
+            rows if rows[0] >= 0 and rows[-1] < len(self) else rows[(rows >= 0) & (rows < len(self))]
+            for rows in hits
+        ]
 
 
 def _faiss() -> Any:
