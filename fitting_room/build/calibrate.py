@@ -17,13 +17,15 @@ from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.features import Features
 from fitting_room.index.calibration import COLOUR_WEIGHTS, KNOTS, Calibration, Curve
 from fitting_room.index.index import Index
-from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.index.vectors import release
 
 #: Columns that say what kind of thing an item is, the first that a catalogue has counts.
 KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
-#: Items that are queries, results taken of each, and the fewest results that say anything.
+#: Items that are queries, results taken of each, the fewest results that say anything, and queries
+#: between which memory is given back.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
+QUERIES_AT_ONCE = 50
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
 #: A photograph is unlike the catalogue when this fraction of random pairs of items are more alike.
@@ -139,8 +141,7 @@ def _of_items(
     queries = index.features(rows)
     similarity, right = [], []
     for count, exclude in ((RESULTS + 1, None), (RESULTS, not_drawn)):
-        results = index.search(queries, count, options=options, exclude=exclude)
-        release(index.vectors, index.trained, index.descriptors)
+        results = _search(index, queries, count, options, exclude)
         for row, hits in zip(rows, results, strict=True):
             others = pictures[hits.rows] != pictures[row]
             similarity.append(hits.similarities[others])
@@ -148,11 +149,27 @@ def _of_items(
     return np.concatenate(similarity), np.concatenate(right)
 
 
+def _search(
+    index: Index,
+    queries: Sequence[Features],
+    count: int,
+    options: SimilarityOptions,
+    exclude: np.ndarray | None = None,
+) -> list[Hits]:
+    """Some queries at a time: the candidates of all would fetch the whole of a large index."""
+    results: list[Hits] = []
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        block = queries[start : start + QUERIES_AT_ONCE]
+        results += index.search(block, count, options=options, exclude=exclude)
+        release(index.vectors, index.trained, index.descriptors)
+    return results
+
+
 def _of_photographs(
     index: Index, photographs: Sequence[Photograph], options: SimilarityOptions
 ) -> _Results:
     queries = [photograph.features for photograph in photographs]
-    results = index.search(queries, RESULTS, options=options)
+    results = _search(index, queries, RESULTS, options)
     right = [
         index.items[photograph.column].iloc[hits.rows].isin(photograph.values).to_numpy(bool)
         for photograph, hits in zip(photographs, results, strict=True)

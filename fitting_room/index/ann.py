@@ -193,8 +193,9 @@ class AnnIndex:
         _, hits = self._inverted.search(queries, count, params=faiss_params)
         hits.sort(axis=1)
         # -1 stands where there were too few, and a damaged file may say anything.
+        end = len(self)
         return [
-            rows if rows[0] >= 0 and rows[-1] < len(self) else rows[(rows >= 0) & (rows < len(self))]
+            rows if rows[0] >= 0 and rows[-1] < end else rows[(rows >= 0) & (rows < end)]
             for rows in hits
         ]
 
@@ -329,8 +330,10 @@ def write_ann(
         return [vectors[rows], unit_bytes(block[:, SILHOUETTE]), unit_bytes(block[:, COLOURS])]
 
     if encoder is None or len(encoder.shape) != vectors.shape[1]:
-        every = max(1, len(vectors) // ENCODER_SAMPLE)
-        encoder = AnnEncoder(*map(_directions, parts(slice(None, None, every)), MAX_DIRECTIONS))
+        rows = np.arange(0, len(vectors), max(1, len(vectors) // ENCODER_SAMPLE))
+        blocks = [parts(rows[i : i + ROWS_AT_ONCE]) for i in range(0, len(rows), ROWS_AT_ONCE)]
+        sample = map(np.concatenate, zip(*blocks, strict=True))
+        encoder = AnnEncoder(*map(_directions, sample, MAX_DIRECTIONS))
         centres = None
     save_file(encoder._asdict(), folder / (TRAINED_ANN_ENCODER if trained else ANN_ENCODER))
     path = folder / (TRAINED_ANN_INDEX if trained else ANN_INDEX)

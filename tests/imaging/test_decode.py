@@ -409,8 +409,10 @@ def test_deep_tiffs_map_to_the_whole_range(
 # --- size -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(400, 533), (1537, 1100), (1030, 3000)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [*((kind, (400, 533)) for kind in KINDS), ("JPEG", (1537, 1100)), ("PNG", (1030, 2100))],
+)
 def test_a_picture_opened_to_be_shown_is_the_same_to_a_network_as_its_file(
     kind: str, size: tuple[int, int]
 ) -> None:
@@ -418,7 +420,7 @@ def test_a_picture_opened_to_be_shown_is_the_same_to_a_network_as_its_file(
     exif = image.getexif()
     exif[ExifTags.Base.Orientation] = 6
     data = encoded(image, kind, exif=exif, **({"quality": 80} if "quality" in KINDS[kind] else {}))
-    for side in (80, 120, 198):
+    for side in (80, 198):
         at_once = open_image(data, side=side)
         assert max(at_once.size) < max(size)
         assert (
