@@ -25,7 +25,7 @@ KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "catego
 #: Items that are queries, results taken of each, the fewest results that say anything, and queries
 #: between which memory is given back.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
-QUERIES_AT_ONCE = 50
+QUERIES_AT_ONCE = 16
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
 #: A photograph is unlike the catalogue when this fraction of random pairs of items are more alike.
