@@ -35,6 +35,13 @@ SAMPLES = PROJECT / "data" / "samples"
 REAL_DATA = PROJECT.parent / "shared" / "data"
 
 
+def pytest_configure() -> None:
+    """Each worker computes on one core: more threads than cores only wait for each other. Set
+    before the workers start, which inherit it."""
+    for library in ("OMP", "OPENBLAS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's own, no torch cache of the machine's, no network."""

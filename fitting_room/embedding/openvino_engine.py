@@ -176,7 +176,7 @@ def _convert(selection: Selection) -> Any:
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         # Its check runs the network twice more, a third of the time: the tests compare the results.
-        traced = torch.jit.trace(module, example, check_trace=False)
+        traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
         return openvino.convert_model(traced, example_input=example)
 
 
