@@ -169,7 +169,7 @@ def take_map(page: Page, folder: Path) -> None:
         """() => {
             const map = document.querySelector(".fr-map").frMap;
             const row = map.marks.matches[0];
-            const [x, y] = map.screen(map.point(row));
+            const [x, y] = map.screen(map.points.at(row));
             return {x, y};
         }"""
     )

@@ -123,7 +123,7 @@ def where(page: Page, row: int) -> Position:
         """row => {
             const map = document.querySelector(".fr-map").frMap;
             map.measure();
-            return map.screen(map.point(row));
+            return map.screen(map.points.at(row));
         }""",
         row,
     )
