@@ -22,6 +22,7 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,22 +69,20 @@ def serve(index: Path | None) -> Iterator[tuple[int, int]]:
         sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
         f"--server.port={port}", "--server.address=127.0.0.1",
     ]  # fmt: skip
-    server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
-        deadline = time.monotonic() + 60
-        while not _listens(port):  # the server says nothing that could be waited for
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("the server did not start")
-            time.sleep(0.2)
+        assert server.stdout is not None
+        # It prints its address once it listens; its output ends where it does not come to that.
+        if not any(f":{port}" in line for line in server.stdout):
+            raise SystemExit("the server did not start")
+        # What it prints later is read away, or it would wait for a reader.
+        threading.Thread(target=server.stdout.read, daemon=True).start()
         yield port, server.pid
     finally:
         server.terminate()
         server.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def resident(process: int) -> float:

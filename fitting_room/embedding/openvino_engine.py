@@ -175,7 +175,7 @@ def _convert(selection: Selection) -> Any:
         # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Its check runs the network twice more, a third of the time: the tests compare the results.
+        # Without its own check, which runs the network twice more: the tests compare the results.
         traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
         return openvino.convert_model(traced, example_input=example)
 

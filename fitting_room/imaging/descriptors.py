@@ -66,6 +66,7 @@ def describe(images: Sequence[Image.Image]) -> np.ndarray:
         by_size.setdefault(fit(image.size, SIZE), []).append(place)
     result = np.empty((len(images), DESCRIPTOR_LENGTH), np.uint8)
     for size, places in by_size.items():  # together they take half the time a picture
+        # Averaged down first: quicker, and as good for so few pixels.
         pixels = [resized(images[place], size, reducing_gap=1) for place in places]
         result[places] = _describe(np.stack(pixels))
     return result

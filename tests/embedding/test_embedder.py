@@ -33,6 +33,26 @@ def threads_of_embedders() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("embed")]
 
 
+# --- open -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(16, 12), (224, 168), (1024, 768)])
+def test_what_was_opened_to_be_shown_is_no_other_picture(
+    embedder: Embedder, size: tuple[int, int]
+) -> None:
+    """However large the network's input is, beside the size that pictures are shown at."""
+    selection = embedder.selection
+    backbone = replace(selection.backbone, input_size=size)
+    embedder = Embedder(replace(selection, backbone=backbone), embedder.engine)
+    file = BytesIO()
+    values = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(values).resize((3000, 2000)).save(file, "JPEG")
+    shown = embedder.open(file.getvalue(), to_show=True)
+    assert min(shown.size) >= 512
+    at_once = embedder.open(file.getvalue())
+    assert np.array_equal(np.asarray(embedder.open(shown)), np.asarray(at_once))
+
+
 # --- embed ----------------------------------------------------------------------------------
 
 

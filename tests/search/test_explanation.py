@@ -62,8 +62,9 @@ def test_shares_come_to_the_cosine(demo_fitting_room: FittingRoom) -> None:
     means = normalise(np.stack([each.mean(axis=(0, 1)) for each in maps]))
     assert result.cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-5)
     # Embeddings may be computed in 16 bits, feature maps are in 32.
+    least = 0.999 if demo_fitting_room.embedder.engine.name.endswith("f32") else 0.99
     embeddings = demo_fitting_room.embed([picture, of_item])
-    assert (means * embeddings).sum(axis=1).min() >= 0.99
+    assert (means * embeddings).sum(axis=1).min() >= least
     assert result.query.shares.sum() == pytest.approx(result.cosine, abs=1e-4)
     assert result.item.shares.sum() == pytest.approx(result.cosine, abs=1e-4)
 

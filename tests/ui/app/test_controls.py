@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import percent
 from tests.conftest import SAMPLES
 from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
@@ -63,6 +65,18 @@ def test_no_control_embeds_again(
     assert not page.exception
     assert len(cards(page)) == 20
     assert session_of(page).pictures is pictures
+
+
+def test_a_gallery_looks_up_what_visitors_share_once_and_not_once_a_card(
+    new_page: NewPage, monkeypatch: pytest.MonkeyPatch
+):
+    page = new_page()
+    upload(page, RED_DRESS)
+    look_up = Mock(side_effect=resources._preparation)
+    monkeypatch.setattr(resources, "_preparation", look_up)
+    page.slider(key="n").set_value(40).run()
+    assert len(cards(page)) == 40
+    assert 0 < look_up.call_count <= 3
 
 
 def test_at_one_end_the_cut_counts_and_at_the_other_the_colour(
