@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from fitting_room.embedding import openvino_engine
 from fitting_room.embedding.backbones import Selection
-from fitting_room.embedding.openvino_engine import OpenVINOEngine
 from fitting_room.embedding.torch_engine import TorchEngine
 
 #: Torch's devices beside the CPU.
@@ -48,8 +48,8 @@ def make_engine(
     """The engine for a network: ``auto`` takes CUDA or MPS where there is one, else OpenVINO on
     the CPU, else torch on the CPU. ``cache`` is the folder for converted networks.
 
-    Raises :class:`EngineError` for an engine that is not there and ``BackboneError`` for weights
-    that do not fit.
+    Raises :class:`EngineError` for an engine or a precision that is not there and
+    ``BackboneError`` for weights that do not fit.
     """
     if kind not in ENGINES:
         raise EngineError(f"There is no engine {kind!r}. Known: {', '.join(ENGINES)}.")
@@ -60,7 +60,12 @@ def make_engine(
     if kind == "openvino":
         if not _has_openvino():
             raise EngineError("OpenVINO is not installed. Run: pip install openvino")
-        return OpenVINOEngine(selection, precision=precision, cache=cache)
+        if precision != "auto" and not openvino_engine.computes_in(precision):
+            raise EngineError(
+                f"OpenVINO cannot compute in {precision} on this machine. "
+                "Take another precision, such as FITTING_ROOM_PRECISION=f32."
+            )
+        return openvino_engine.OpenVINOEngine(selection, precision=precision, cache=cache)
     if kind in ACCELERATORS and not _has(kind):
         name = kind.upper()
         raise EngineError(f"{name} was asked for, but torch sees no {name} device.")

@@ -39,9 +39,7 @@ class OpenVINOEngine:
         _make_tables()
         self._core = openvino.Core()
         if precision == "auto":
-            # AMX or AVX512-BF16; OpenVINO computes in bf16 elsewhere too, but slower than in f32.
-            capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-            precision = "bf16" if "BF16" in capabilities else "f32"
+            precision = "bf16" if is_quick_in_bf16() else "f32"
         self.name = f"openvino {precision}"
         # What a core's caches hold of the layers' outputs; more pictures at once are slower.
         self.batch_size = 4
@@ -125,6 +123,33 @@ class OpenVINOEngine:
         model.reshape([size, *self._input_size, 3])
         options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
         return self._core.compile_model(model, "CPU", options)
+
+
+def is_quick_in_bf16() -> bool:
+    """Whether the processor has bf16 in hardware (AMX or AVX512-BF16), and may use it: elsewhere
+    OpenVINO computes in it too, but slower than in 32 bits."""
+    import openvino
+
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities and computes_in("bf16")
+
+
+def computes_in(precision: str) -> bool:
+    """Whether a convolution can be compiled in a precision: 40 ms. OpenVINO's list of capabilities
+    names what the processor has, also where its instructions are limited (ONEDNN_MAX_CPU_ISA) and
+    every network in 16 bits fails."""
+    import openvino
+    from openvino import opset13
+
+    pixels = opset13.parameter([1, 3, 8, 8], np.float32)
+    kernel = opset13.constant(np.zeros((4, 3, 3, 3), np.float32))
+    result = opset13.convolution(pixels, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    model = openvino.Model([result], [pixels], "probe")
+    try:
+        openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    except RuntimeError:
+        return False
+    return True
 
 
 _tables = threading.Lock()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from fitting_room.embedding import openvino_engine as engine_module
 from fitting_room.embedding.backbones import Selection, get_backbone, select
-from fitting_room.embedding.engine import Engine, make_engine
+from fitting_room.embedding.engine import Engine, EngineError, make_engine
 from fitting_room.embedding.openvino_engine import OpenVINOEngine
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.features import normalise
@@ -57,7 +58,7 @@ def test_in_the_processors_own_precision_it_agrees_nearly(
 ) -> None:
     """Where it is 16 bits, precision@4 judges them; cosines must only show that nothing broke."""
     expected = make_engine(select("efficientnet_lite0"), kind="torch")(pixels[:8])
-    in_16_bits = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    in_16_bits = engine_module.is_quick_in_bf16()
     assert lite0.name == ("openvino bf16" if in_16_bits else "openvino f32")
     assert cosines(lite0(pixels[:8]), expected).min() >= (0.99 if in_16_bits else 0.999)
 
@@ -65,21 +66,44 @@ def test_in_the_processors_own_precision_it_agrees_nearly(
 def test_bf16_may_be_asked_of_any_processor(engine_of: EngineOf, settings: Settings) -> None:
     pixels = demo_pixels(4, SMALL_INPUT)
     selection = select("efficientnet_lite0", input_size=SMALL_INPUT)
-    engine = make_engine(
-        selection, kind="openvino", precision="bf16", cache=settings.engines_folder
-    )
+    make = partial(make_engine, kind="openvino", precision="bf16", cache=settings.engines_folder)
+    if not engine_module.computes_in("bf16"):  # instructions are limited
+        with pytest.raises(EngineError, match=r"bf16.*FITTING_ROOM_PRECISION"):
+            make(selection)
+        return
+    engine = make(selection)
     features = engine(pixels)
     assert features.dtype == np.float32
     assert cosines(features, engine_of("efficientnet_lite0", "torch")(pixels)).min() >= 0.99
 
 
-@pytest.mark.parametrize("capabilities", [["FP32", "BF16"], ["FP32", "FP16", "INT8"]])
-def test_16_bits_are_chosen_where_the_processor_has_them(
-    tiny: Selection, cache: Path, monkeypatch: pytest.MonkeyPatch, capabilities: list[str]
+@pytest.mark.parametrize(
+    ("capabilities", "compiles", "expected"),
+    [
+        (["FP32", "BF16"], True, "bf16"),
+        (["FP32", "BF16"], False, "f32"),
+        (["FP32", "FP16", "INT8"], True, "f32"),
+    ],
+)
+def test_16_bits_are_chosen_where_the_processor_has_them_and_may_use_them(
+    tiny: Selection,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capabilities: list[str],
+    compiles: bool,
+    expected: str,
 ) -> None:
     monkeypatch.setattr(openvino.Core, "get_property", lambda *_: capabilities)
-    chosen = make_engine(tiny, kind="openvino", cache=cache).name.split()[-1]
-    assert chosen == ("bf16" if "BF16" in capabilities else "f32")
+    monkeypatch.setattr(engine_module, "computes_in", lambda *_: compiles)
+    assert make_engine(tiny, kind="openvino", cache=cache).name == f"openvino {expected}"
+
+
+def test_a_precision_that_cannot_be_computed_is_refused_in_words(
+    tiny: Selection, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "computes_in", lambda *_: False)
+    with pytest.raises(EngineError, match=r"f16.*FITTING_ROOM_PRECISION=f32"):
+        make_engine(tiny, kind="openvino", precision="f16", cache=cache)
 
 
 # --- feature maps -------------------------------------------------------------------------------
