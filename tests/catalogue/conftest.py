@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -85,3 +86,43 @@ def pack(folder: Path, to: Path, top: str = "") -> Path:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("archives") / "catalogue.zip"
+
+
+def as_folder(shop: Path) -> Path:
+    return shop
+
+
+def as_zip(shop: Path) -> Path:
+    return pack(shop, shop.parent / "shop.zip")
+
+
+def as_zip_with_a_top_folder(shop: Path) -> Path:
+    return pack(shop, shop.parent / "shop.zip", "shop-2024/catalogue/")
+
+
+def as_table_beside_images_zip(shop: Path) -> Path:
+    pack(shop / "images", shop / "images.zip", "images/")
+    shutil.rmtree(shop / "images")
+    return shop
+
+
+def as_table_beside_a_flat_images_zip(shop: Path) -> Path:
+    pack(shop / "images", shop / "images.zip")
+    shutil.rmtree(shop / "images")
+    return shop
+
+
+def as_table_among_its_pictures(shop: Path) -> Path:
+    for path in (shop / "images").iterdir():
+        path.rename(shop / path.name)
+    (shop / "images").rmdir()
+    return shop
+
+
+FORMS = pytest.mark.parametrize(
+    "form",
+    [
+        as_folder, as_zip, as_zip_with_a_top_folder, as_table_beside_images_zip,
+        as_table_beside_a_flat_images_zip, as_table_among_its_pictures,
+    ],
+)  # fmt: skip

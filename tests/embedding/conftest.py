@@ -118,6 +118,12 @@ def with_weights(monkeypatch: pytest.MonkeyPatch, name: str, *sources: Any) -> B
     return changed
 
 
+def xception_of(monkeypatch: pytest.MonkeyPatch, digits: str) -> None:
+    """The published weights of xception are for one test those whose sha256 begins so."""
+    source = replace(get_backbone("xception").weights[0], sha256=digits)
+    with_weights(monkeypatch, "xception", source)
+
+
 def linear_backbone() -> Backbone:
     """A backbone that is made in no time, for what concerns files and not networks."""
     return replace(
@@ -219,3 +225,7 @@ def assert_batches_do_not_matter(engine: Engine, pixels: np.ndarray) -> None:
         rows = [engine(pixels[order[i : i + size]]) for i in range(0, count, size)]
         together = normalise(np.concatenate(rows))
         np.testing.assert_allclose(together, alone[order], atol=1e-3)
+
+
+V1_FILE, V2_FILE = "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
+XCEPTION_FILE = "xception-43020ad28.pth"
