@@ -22,7 +22,8 @@ from tqdm import tqdm
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue import download
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
-from fitting_room.evaluation.queries import load_queries
+from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
+from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.index.description import (
@@ -160,16 +161,10 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     from fitting_room.evaluation import copy_detection, report
     from fitting_room.evaluation.evaluate import evaluate as measure
 
-    if options.mapping_column and not options.mapping:
-        raise UsageError("--mapping-column goes with --mapping FILE.")
-    if options.mapping and options.columns:
-        raise UsageError("--columns and --mapping do not go together: the mapping has the column.")
+    _check_labels(options)
     if options.report:
         report.check_report(options.report)
-    column = options.mapping_column or MAPPING_COLUMN
-    mapping = read_mapping(options.mapping, column) if options.mapping else None
-    fitting_room = FittingRoom.open(options.index, settings)
-    queries = load_queries(options.queries, mapping)
+    fitting_room, queries = FittingRoom.open(options.index, settings), _queries(options)
     shared: dict[str, Any] = {name: getattr(options, name) for name in ("k", "holdout", "seed")}
     shared |= {"where": _where(options), "options": _values_of(SimilarityOptions, options)}
     copies = None
@@ -189,6 +184,29 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     else:
         print(report.as_text(evaluation, copies))
     return 0
+
+
+def _check_labels(options: argparse.Namespace) -> None:
+    """Raise :class:`UsageError` for options of what is right that do not go together."""
+    for option, value, needed, given in (
+        ("--mapping-column", options.mapping_column, "--mapping", options.mapping),
+        ("--colours", options.colours, "--mapping", options.mapping),
+        ("--colour-column", options.colour_column, "--colours", options.colours),
+    ):
+        if value and not given:
+            raise UsageError(f"{option} goes with {needed} FILE.")
+    if options.mapping and options.columns:
+        raise UsageError("--columns and --mapping do not go together: the mapping has the column.")
+
+
+def _queries(options: argparse.Namespace) -> Queries:
+    mapping = colours = None
+    if options.mapping:
+        mapping = read_mapping(options.mapping, options.mapping_column or MAPPING_COLUMN)
+    if options.colours:
+        column = options.colour_column or COLOUR_COLUMN
+        colours = read_photograph_colours(options.colours, column)
+    return load_queries(options.queries, mapping, colours)
 
 
 def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001

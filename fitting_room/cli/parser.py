@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from fitting_room import __version__
 from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
+from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.cli import commands
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
@@ -114,6 +115,8 @@ def _add_evaluate(add: Add) -> None:
     add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)
     add("--mapping", help="JSON: class folder of a query -> values that are right", **_FILE)
     add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
+    add("--colours", help="JSON: name of a photograph -> colours that are right", **_FILE)
+    add("--colour-column", metavar="COLUMN", help=f"column of those colours ({COLOUR_COLUMN})")
     add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
     add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")

@@ -185,7 +185,8 @@ class EvaluationRun:
         average = metrics.average_precision_at_k(right, relevant)
         figures = metrics.bootstrap_figures(np.stack([precision, average, hit]), self.seed)
         without_relevant = int(np.count_nonzero(relevant == 0))
-        classes = _classes(relevance.values, codes, precision, hit)
+        groups = codes if relevance.groups is None else relevance.groups[query]
+        classes = _classes(relevance.values, groups, precision, hit)
         return Metrics(len(places), figures[0], figures[1], figures[2], without_relevant, classes)
 
     def _head_knows(self, queries: np.ndarray) -> bool:
@@ -201,7 +202,7 @@ class EvaluationRun:
         return len(own) > 0
 
     def _settings(self) -> dict[str, Any]:
-        mapping, options = self.queries.mapping, self.options
+        mapping, colours, options = self.queries.mapping, self.queries.colours, self.options
         photographs = 0 if self._head is None else self._head.record.get("photographs")
         return {
             "index": str(self.index.folder),
@@ -211,6 +212,11 @@ class EvaluationRun:
             "columns": None if mapping else [name for name in self.relevance if name != ALL],
             "mapping": None if mapping is None else str(mapping.location),
             "mapping_column": None if mapping is None else mapping.column,
+            **(
+                {"colours": str(colours.location), "colour_column": colours.column}
+                if colours is not None
+                else {}
+            ),
             "where": dict(self.where or {}),
             "holdout": self.holdout,
             "metric": options.metric,
@@ -286,12 +292,13 @@ def _first(hits: Hits, left_out: np.ndarray, k: int) -> tuple[np.ndarray, np.nda
 def _classes(
     values: Sequence[str], codes: np.ndarray, precision: np.ndarray, hit: np.ndarray
 ) -> dict[str, ClassMetrics]:
-    """The metrics of each class that has a name in ``values``, the most frequent first."""
+    """The metrics of each class that has a name in ``values``, the most frequent first; queries
+    with a code of -1 are of none."""
     if not values:
         return {}
     classes = pd.DataFrame({"precision": precision, "hit": hit}).groupby(codes)
     means = classes.mean()
-    counts = classes.size().sort_values(ascending=False, kind="stable")
+    counts = classes.size().drop(-1, errors="ignore").sort_values(ascending=False, kind="stable")
     return {
         values[code]: ClassMetrics(count, *(round(mean, 6) for mean in means.loc[code].tolist()))
         for code, count in zip(counts.index, counts.tolist(), strict=True)

@@ -1,11 +1,12 @@
 """Query pictures and the labels expected of their hits: a catalogue, or a table of pictures and
-labels, and a mapping where the two sides have different words for a class."""
+labels, and for photographs a mapping of their classes, and the colours that they may have."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from fitting_room.catalogue import image_store
 from fitting_room.catalogue.catalogue import CSV_NAME, load_catalogue
 from fitting_room.catalogue.image_store import FolderStore, ImageStore
 from fitting_room.catalogue.label_mapping import LabelMapping
+from fitting_room.catalogue.photograph_colours import PhotographColours
 from fitting_room.catalogue.readers import read_csv
 from fitting_room.catalogue.schema import RESERVED_COLUMNS
 
@@ -36,13 +38,16 @@ class Queries:
 
     ``items`` is a table with the columns ``id``, ``image`` (the picture's name in ``store``) and
     the expected labels, as text, missing where nothing is expected. With a ``mapping`` the label is
-    the column ``class`` and nothing else counts.
+    the column ``class`` and nothing else counts, but ``colours`` if there are any: ``words`` has
+    those of each row, empty where none are known.
     """
 
     location: Path
     store: ImageStore
     items: pd.DataFrame
     mapping: LabelMapping | None = None
+    colours: PhotographColours | None = None
+    words: Sequence[frozenset[str]] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -53,12 +58,16 @@ class Queries:
         return [str(c) for c in self.items.columns if c not in RESERVED_COLUMNS]
 
 
-def load_queries(location: str | Path, mapping: LabelMapping | None = None) -> Queries:
+def load_queries(
+    location: str | Path,
+    mapping: LabelMapping | None = None,
+    colours: PhotographColours | None = None,
+) -> Queries:
     """Queries from a catalogue of any form, or from a csv of pictures and expected labels.
 
     One column of such a csv is ``picture`` or ``path``, relative to the csv's folder and never
-    outside it. Raises :class:`QueriesError`, or ``CatalogueError`` for a catalogue that cannot be
-    read.
+    outside it. ``colours`` go with a mapping. Raises :class:`QueriesError`, ``CatalogueError`` for
+    a catalogue that cannot be read, and ``LabelMappingError`` for colours that do not fit it.
     """
     location = Path(location)
     if location.suffix.lower() == ".csv" and location.name != CSV_NAME and location.is_file():
@@ -69,7 +78,21 @@ def load_queries(location: str | Path, mapping: LabelMapping | None = None) -> Q
         queries = Queries(catalogue.location, catalogue.store, catalogue.items, mapping)
     if mapping is not None:
         _check_mapping(queries, mapping)
-    return queries
+    return queries if colours is None else _with_colours(queries, colours)
+
+
+def _with_colours(queries: Queries, colours: PhotographColours) -> Queries:
+    if queries.mapping is None:
+        raise QueriesError(
+            f"{colours.location}: colours of photographs go with a mapping of their classes."
+        )
+    words = colours.of(queries.store, queries.items["image"].tolist())
+    if not any(words):
+        raise QueriesError(
+            f"{colours.location}: says nothing of any picture of {queries.location}. Pictures and "
+            f"their folders must be called as there, like {next(iter(colours.words))!r:.100}."
+        )
+    return replace(queries, colours=colours, words=words)
 
 
 def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:

@@ -18,9 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from fitting_room.catalogue.image_store import ImageStore
 from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.evaluation.metrics import precision_at_k
-from fitting_room.evaluation.queries import Queries
+from fitting_room.evaluation.queries import CLASS, Queries
 from fitting_room.evaluation.results import (
     ALL,
+    COLOUR,
     CopyDetection,
     Evaluation,
     EvaluationError,
@@ -48,7 +49,10 @@ def as_text(evaluation: Evaluation, copies: CopyDetection | None = None) -> str:
     for name, metrics in evaluation.metrics.items():
         if not metrics.classes:
             continue
-        lines += ["", f"by {shorten(name)}: queries, precision@{evaluation.k}"]
+        # Of photographs, what is right in the colour is counted by class as well.
+        of_photographs = evaluation.settings["mapping"] is not None and name != CLASS
+        what = f"{name} by {CLASS}" if of_photographs else f"by {shorten(name)}"
+        lines += ["", f"{what}: queries, precision@{evaluation.k}"]
         lines += [
             f"  {one.queries:>8,}  {one.precision:.3f}  {shorten(value)}"
             for value, one in list(metrics.classes.items())[:CLASSES_SHOWN]
@@ -66,6 +70,9 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
         "Pictures that could not be used": len(evaluation.rejected),
         "Queries without a label, which were skipped": evaluation.unlabelled,
         "Queries with the very same picture in the gallery": evaluation.identical,
+        "Queries without colours, which are judged by their class alone": (
+            evaluation.without_colours or 0
+        ),
     }
     for name, metrics in evaluation.metrics.items():
         what = f"Queries without a right item in the gallery, by {shorten(name)}, which count as 0"
@@ -166,33 +173,47 @@ def cases(
     fitting_room: FittingRoom, queries: Queries, evaluation: Evaluation, count: int = CASES
 ) -> Iterator[dict[str, Any]]:
     """The queries with the lowest precision, the worst first, and their results, best first."""
-    answers, mapping = evaluation.answers, queries.mapping
+    answers, columns = evaluation.answers, _columns(queries, evaluation)
     precision = precision_at_k(answers.right[evaluation.primary])
-    columns = [name for name in evaluation.metrics if name != ALL]
     for place in evaluation.worst(count):
-        query = queries.items.iloc[int(answers.query[place])]
+        number = int(answers.query[place])
+        query = queries.items.iloc[number]
         results = []
         for rank, row in enumerate(answers.rows[place, :RESULTS_SHOWN].tolist()):
             if row < 0:
                 break
             item = fitting_room.index.items.iloc[row]
             labels = []
-            for column in columns:
-                judged = answers.labelled[column][place]
-                right = bool(answers.right[column][place, rank]) if judged else None
-                labels.append(_label(item, mapping.column if mapping else column, right))
+            for name, column in columns.items():
+                judged = answers.labelled[name][place]
+                right = bool(answers.right[name][place, rank]) if judged else None
+                labels.append(_label(column, item[column], right))
             card = _card(fitting_room, fitting_room.store, item, labels)
             card["similarity"] = float(answers.similarities[place, rank])
             card["right"] = bool(answers.right[evaluation.primary][place, rank])
             results.append(card)
-        labels = [_label(query, column) for column in columns]
+        labels = [_label(name, _expected(queries, number, name)) for name in columns]
         card = _card(fitting_room, queries.store, query, labels)
         yield {"query": card, "precision": float(precision[place]), "results": results}
 
 
-def _label(item: pd.Series, column: str, right: bool | None = None) -> str:
+def _columns(queries: Queries, evaluation: Evaluation) -> dict[str, str]:
+    """Of each of the metrics that has one, the gallery's column that is judged."""
+    if queries.mapping is None:
+        return {name: name for name in evaluation.metrics if name != ALL}
+    colour = {} if queries.colours is None else {COLOUR: queries.colours.column}
+    return {CLASS: queries.mapping.column, **colour}
+
+
+def _expected(queries: Queries, row: int, name: str) -> Any:
+    if name == COLOUR and queries.colours is not None:
+        return ", ".join(sorted(queries.words[row])) or None
+    return queries.items[name].iat[row]
+
+
+def _label(name: str, value: Any, right: bool | None = None) -> str:
     mark = {None: "", True: "✓ ", False: "✗ "}[right]
-    return f"{mark}{column}: {'(none)' if pd.isna(item[column]) else item[column]}"
+    return f"{mark}{name}: {'(none)' if pd.isna(value) else value}"
 
 
 def _card(

@@ -13,6 +13,8 @@ from fitting_room.util.aliases import with_old_keys
 
 #: The name of what is right in all columns together.
 ALL = "all"
+#: Names of what is right in the colour of a photograph, and in its class and its colour.
+COLOUR, BOTH = "colour", "both"
 
 
 class EvaluationError(Exception):
@@ -73,9 +75,11 @@ class Evaluation:
     byte, in the gallery.
 
     ``metrics`` has one entry for each column that any query has a label in, and ``"all"`` (for
-    which a query must have all of the labels); with a mapping only ``"class"``. ``leak`` says that
-    the index's head was trained on items that are among the queries, so that the figures flatter
-    it; whether photographs that it was trained on are among them cannot be known.
+    which a query must have all of the labels); with a mapping only ``"class"``, and with colours of
+    photographs ``"colour"`` and ``"both"`` (of those that have both), whose ``classes`` are those
+    of the photographs. ``leak`` says that the index's head was trained on items that are among the
+    queries, so that the figures flatter it; whether photographs that it was trained on are among
+    them cannot be known.
     """
 
     settings: Mapping[str, Any]
@@ -96,8 +100,16 @@ class Evaluation:
 
     @property
     def primary(self) -> str:
-        """The name of the metrics that count most: all columns together, or the mapping."""
-        return ALL if ALL in self.metrics else next(iter(self.metrics))
+        """The name of the metrics that count most: all columns together, class and colour of
+        photographs, or the mapping."""
+        return next(name for name in (ALL, BOTH, *self.metrics) if name in self.metrics)
+
+    @property
+    def without_colours(self) -> int | None:
+        """How many queries no colours are known of; ``None`` where nobody asked for colours."""
+        if self.settings.get("colours") is None:
+            return None
+        return int(np.count_nonzero(~self.answers.labelled[COLOUR]))
 
     def worst(self, count: int) -> list[int]:
         """Places in ``answers`` of the queries with the lowest precision in the primary metrics,
@@ -114,6 +126,7 @@ class Evaluation:
         """As plain values for JSON."""
         metrics = {name: asdict(one) for name, one in self.metrics.items()}
         classes = {name: values.pop("classes") for name, values in metrics.items()}
+        without_colours = self.without_colours
         return {
             "settings": {**self.settings, "colour": with_old_keys(self.settings["colour"])},
             "counts": {
@@ -122,6 +135,7 @@ class Evaluation:
                 "rejected": len(self.rejected),
                 "unlabelled": self.unlabelled,
                 "identical": self.identical,
+                **({} if without_colours is None else {"without_colours": without_colours}),
             },
             "metrics": metrics,
             "classes": {name: values for name, values in classes.items() if values},

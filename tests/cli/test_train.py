@@ -158,6 +158,36 @@ def test_evaluate_takes_a_table_a_filter_and_similarity_options(
     assert ran.lines[0]["metrics"]["class"]["precision"]["value"] == 0
 
 
+def test_evaluate_judges_the_colour_of_photographs(
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "street" / "shirt").mkdir(parents=True)
+    for number in (1, 2, 3):
+        shutil.copy(catalogue / "images" / f"{number}.jpg", tmp_path / "street" / "shirt")
+    (tmp_path / "mapping.json").write_text('{"shirt": ["Men"]}')
+    (tmp_path / "colours.json").write_text(
+        '{"street/shirt/1.jpg": ["Green", "Blue"], "street/shirt/2.jpg": ["Teal"]}'
+    )
+    base = ["evaluate", tmp_path / "street", "--index", index, "-k", 9]
+    base += ["--mapping", tmp_path / "mapping.json", "--mapping-column", "gender"]
+    colours = ["--colours", tmp_path / "colours.json"]
+    ran = run(*base, *colours, "--json")
+    assert ran.status == 0, ran.err
+    (figures,) = ran.lines
+    # Red finds all others: five men's, green and blue, of which green is a man's.
+    value = {name: one["precision"]["value"] for name, one in figures["metrics"].items()}
+    assert value["colour"] == pytest.approx(2 / 9 / 2)
+    assert value["both"] == pytest.approx(1 / 9 / 2)
+    assert figures["counts"]["without_colours"] == 1
+    assert set(figures["classes"]) == {"class", "colour", "both"}
+    ran = run(*base, *colours)
+    for text in ("both by class", "Queries without colours", "colour     2"):
+        assert text in ran.out
+    ran = run(*base, *colours, "--colour-column", "gender", "--json")
+    assert ran.lines[0]["metrics"]["colour"]["precision"]["value"] == 0
+    assert list(run(*base, "--json").lines[0]["metrics"]) == ["class"]
+
+
 @pytest.mark.parametrize("name", ["worst.html", "worst.HTM"])
 def test_evaluate_writes_a_report(
     run: Any, catalogue: Path, index: Path, tmp_path: Path, name: str
@@ -195,6 +225,10 @@ def test_an_evaluation_that_cannot_be_done_says_why(
         (2, [*base, "--report", tmp_path / "report.md"]),
         (2, [*base, "--mapping-column", "gender"]),
         (2, [*base, "--mapping", mapping, "--columns", "gender"]),
+        (2, [*base, "--colours", mapping]),
+        (2, [*base, "--mapping", mapping, "--colour-column", "gender"]),
+        (1, [*base, "--mapping", mapping, "--colours", mapping]),
+        (1, [*base, "--mapping", mapping, "--colours", tmp_path / "nowhere.json"]),
         (1, [*base, "--mapping", mapping]),
         (1, [*base, "--mapping", tmp_path / "nowhere.json"]),
         (1, [*base, "--report", tmp_path / "nowhere" / "report.html"]),

@@ -8,6 +8,7 @@ import pytest
 
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.label_mapping import read_mapping
+from fitting_room.catalogue.photograph_colours import PhotographColours
 from fitting_room.evaluation import queries
 from fitting_room.evaluation.queries import QueriesError, load_queries
 from tests.conftest import mapping_file, picture_bytes, street, write_table
@@ -19,6 +20,18 @@ def test_a_mapping_that_does_not_fit_is_refused(tmp_path: Path, labelled_shop: P
         load_queries(street(tmp_path / "street", hat=[1], dress=[2]), mapping)
     with pytest.raises(QueriesError, match="folders named by their class"):
         load_queries(labelled_shop, mapping)
+
+
+def test_colours_that_do_not_fit_are_refused(tmp_path: Path, labelled_shop: Path) -> None:
+    mapping = read_mapping(mapping_file(tmp_path, {"hat": ["Caps"]}))
+    folder = street(tmp_path / "street", hat=[1, 2])
+    colours = PhotographColours(Path("c.json"), "baseColour", {"hat/2.png": frozenset({"Red"})})
+    assert load_queries(folder, mapping, colours).words == [frozenset(), {"Red"}]
+    others = PhotographColours(Path("c.json"), "baseColour", {"hat/3.png": frozenset({"Red"})})
+    with pytest.raises(QueriesError, match=r"c\.json: says nothing of any picture.*'hat/3\.png'"):
+        load_queries(folder, mapping, others)
+    with pytest.raises(QueriesError, match="go with a mapping"):
+        load_queries(labelled_shop, colours=colours)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fitting_room.catalogue.label_mapping import read_mapping
+from fitting_room.catalogue.photograph_colours import PhotographColours
 from fitting_room.evaluation import report
 from fitting_room.evaluation.copy_detection import detect_copies
 from fitting_room.evaluation.evaluate import evaluate
@@ -140,6 +141,35 @@ def test_a_report_of_photographs_shows_the_column_of_the_mapping(
     page = path.read_text("utf-8")
     for label in ("class: shirt", "✓ articleType: Shirts", "✗ articleType: Tshirts"):
         assert f"<li>{label}</li>" in page
+
+
+def test_photographs_with_colours_as_text_and_as_a_report(
+    fitting_room: FittingRoom, tmp_path: Path
+) -> None:
+    mapping = read_mapping(mapping_file(tmp_path, {"shirt": ["Shirts"]}))
+    words = {"shirt/1.png": frozenset({"Red", "<b>"})}
+    colours = PhotographColours(Path("c.json"), "baseColour", words)
+    queries = load_queries(street(tmp_path / "street", shirt=[1, 2]), mapping, colours)
+    evaluation = evaluate(fitting_room, queries, k=7)
+    text = as_text(evaluation)
+    for line in (
+        "judged by  queries  precision@7",
+        "class      2        0.286 (",
+        "colour     1        0.857 (",
+        "both       1        0.286 (",
+        "Queries without colours, which are judged by their class alone: 1.",
+        "by class: queries, precision@7",
+        "colour by class: queries, precision@7",
+        "both by class: queries, precision@7",
+    ):
+        assert line in text
+    write_report(tmp_path / "a.html", fitting_room, queries, evaluation)
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert page.count('"Query: ') == 1  # what lacks colours is not judged by both
+    for label in ("colour: &lt;b&gt;, Red", "✗ articleType: Tshirts", "✗ baseColour: Blue"):
+        assert f"<li>{label}</li>" in page
+    assert page.count("✓ right") == 2  # the shirts; a T-shirt of the right colour is wrong
+    assert page.count("<li>✓ baseColour: Red</li>") == 6
 
 
 def test_a_report_has_a_place_to_go_to(tmp_path: Path) -> None:
