@@ -74,8 +74,8 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         say(f"To get the default network: {selection.advice}")
     if summary.head == "dropped":
         say(
-            "What was trained before does not fit this network and is gone. Train again with: "
-            f"fitting-room train {options.catalogue} --index {options.index}"
+            "What was trained before does not fit this index any more and is gone. Train again "
+            f"with: fitting-room train {options.catalogue} --index {options.index}"
         )
     _say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
