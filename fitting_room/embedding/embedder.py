@@ -25,6 +25,7 @@ from fitting_room.imaging.decode import (
     WORKING_SIDE,
     ImageLimits,
     ImageRejected,
+    note_of,
     open_image,
 )
 from fitting_room.imaging.features import Features, normalise
@@ -115,6 +116,7 @@ class Embedder:
         """Features of upright RGB pictures, without their frames and bars
         (:func:`fitting_room.imaging.trimming.trimmed`). With ``views``, photographs are embedded
         in several cuts (:func:`fitting_room.imaging.preprocess.views_of`)."""
+        notes = [note_of(image) for image in images]
         images = [trimmed(image) for image in images]
         rows = descriptors.describe(images)
         cuts = [
@@ -124,8 +126,8 @@ class Embedder:
         embeddings = self._embed([cut for of_image in cuts for cut in of_image])
         ends = np.cumsum([len(of_image) for of_image in cuts])
         return [
-            Features(embeddings[end - len(of_image) : end], row)
-            for end, of_image, row in zip(ends, cuts, rows, strict=True)
+            Features(embeddings[end - len(of_image) : end], row, note)
+            for end, of_image, row, note in zip(ends, cuts, rows, notes, strict=True)
         ]
 
     def stream(
