@@ -15,9 +15,11 @@ from PIL import Image
 #: Values of a channel that differ by no more are one colour: what a JPEG leaves beside an edge.
 SAME = 24
 #: So much of a line has the band's colour; so much of the line behind its edge has not.
-UNIFORM, EDGE = 0.97, 0.9
+UNIFORM, EDGE = 0.9, 0.9
 #: The same of a frame, whose sides differ by no more than this share, or a pixel.
 EDGE_OF_FRAME, FRAME_UNEVEN = 0.97, 0.1
+#: No channel of a film's bars has a greater value.
+DARK = 48
 #: A band on one side alone, and one with icons in it, is at most this share of the picture, and of
 #: each of its lines at least so much has its colour.
 WIDEST_ALONE, WIDEST_WITH_ICONS, LEAST_BESIDE_ICONS = 0.1, 0.15, 0.5
@@ -63,7 +65,7 @@ def _within_bands(pixels: np.ndarray) -> Box | None:
         if _share(_is_like(line, colour)) < UNIFORM:
             continue
         done.append(colour)
-        if (box := _within_colour(pixels, _is_like(pixels, colour))) is not None:
+        if (box := _within_colour(pixels, colour)) is not None:
             return box
     return None
 
@@ -79,8 +81,9 @@ def _share(mask: np.ndarray) -> float:
     return np.count_nonzero(mask) / mask.size
 
 
-def _within_colour(pixels: np.ndarray, like: np.ndarray) -> Box | None:
-    """What lies within the bands of a colour that ``like``, bool ``(H, W)``, has found."""
+def _within_colour(pixels: np.ndarray, colour: np.ndarray) -> Box | None:
+    """What lies within the bands of a colour."""
+    like, dark = _is_like(pixels, colour), bool(colour.max() <= DARK)
     height, width = like.shape
     rows, columns = like.mean(axis=1), like.mean(axis=0)
     # The edge of a frame's side is as long as what lies between the sides beside it.
@@ -90,7 +93,7 @@ def _within_colour(pixels: np.ndarray, like: np.ndarray) -> Box | None:
         return None
     across, down = slice(left, width - right), slice(top, height - bottom)
     if left and right and top and bottom:
-        if not _is_frame((left, top, right, bottom), like[down, across]):
+        if not _is_frame((left, top, right, bottom), like[down, across], dark=dark):
             return None
     else:
         top, bottom = _pair(rows, like[:, across], icons=True)
@@ -113,14 +116,21 @@ def _margin(shares: np.ndarray) -> int:
     return int(other.argmax()) if other.any() else len(shares)
 
 
-def _is_frame(widths: Box, like: np.ndarray) -> bool:
-    """Whether margins on all sides are a frame: as wide on all, around sharp corners. A wallet on
-    white has margins too. ``like``, bool ``(H, W)``, is what is within them."""
-    if max(widths) - min(widths) > max(FRAME_UNEVEN * max(widths), 1):
+def _is_frame(widths: Box, like: np.ndarray, *, dark: bool) -> bool:
+    """Whether margins on all sides are a frame: as wide on all, or wider below, around sharp
+    corners; or a film's ``dark`` bars on both pairs of sides. A wallet on white has margins too.
+    ``like``, bool ``(H, W)``, is what is within them."""
+    left, top, right, bottom = widths
+    around = _is_near(left, top, right) and bottom >= top - 1
+    if not around and not (dark and _is_near(left, right) and _is_near(top, bottom)):
         return False
     # The line at the edge may be mixed of both.
     edges = (like[1], like[-2], like[:, 1], like[:, -2])
     return all(1 - _share(edge[1:-1]) >= EDGE_OF_FRAME for edge in edges)
+
+
+def _is_near(*widths: int) -> bool:
+    return max(widths) - min(widths) <= max(FRAME_UNEVEN * max(widths), 1)
 
 
 def _pair(shares: np.ndarray, like: np.ndarray, *, icons: bool) -> tuple[int, int]:

@@ -96,6 +96,16 @@ def test_bars_of_two_colours() -> None:
     assert is_inside(image, (0, 20, 240, 340))
 
 
+def test_an_instant_picture_with_its_wide_margin_below() -> None:
+    image = framed(shirt("teal", "beige"), (14, 14, 14, 60), (250, 250, 248))
+    assert is_inside(saved(image), (14, 14, 254, 334))
+
+
+def test_a_films_bars_on_all_sides() -> None:
+    image = framed(shirt("teal", (230, 180, 140)), (80, 30, 80, 30), (8, 8, 8))
+    assert is_inside(saved(image), (80, 30, 320, 350))
+
+
 def test_a_frame_within_a_frame() -> None:
     image = framed(framed(shirt("teal"), 2, "black"), 10, (250, 250, 250))
     assert is_inside(saved(image), (12, 12, 252, 332), slack=4)
