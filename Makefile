@@ -19,6 +19,7 @@ test-fast: ## every test but the browser's and those on the real catalogue
 
 bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 	python benchmarks/precision.py
+	python benchmarks/grounds.py
 	python benchmarks/embed.py
 	python benchmarks/search.py
 	python benchmarks/page.py --index $(INDEX)

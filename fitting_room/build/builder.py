@@ -29,7 +29,13 @@ from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.data import load_index_data
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import CatalogueRecord, Counts, IndexUnusable, Manifest
+from fitting_room.index.manifest import (
+    CatalogueRecord,
+    Counts,
+    IndexOutdated,
+    IndexUnusable,
+    Manifest,
+)
 from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError, release
 from fitting_room.util.aliases import OLD_CHECKPOINT
 from fitting_room.util.progress import Listener, Stage, ignore
@@ -139,7 +145,7 @@ class _Build:
     def _usable_old_index(self) -> Index | None:
         """The index that is there, if its embeddings may stand in the new one."""
         try:
-            old = Index(load_index_data(self.folder, old_format=True))
+            old = Index(load_index_data(self.folder))
             self.had_head = old.head is not None
             old.require(self.embedder.selection.identity)
             if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
@@ -152,6 +158,9 @@ class _Build:
             if not digests.str.fullmatch("[0-9a-f]{32}").fillna(False).all():
                 return None
             old.verify()  # a damaged file must not live on in the next index
+        except IndexOutdated as outdated:
+            self.had_head = outdated.had_head
+            return None
         except (IndexUnusable, KeyError):  # or it lacks a column
             return None
         return old

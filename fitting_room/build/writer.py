@@ -41,6 +41,7 @@ from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, release
+from fitting_room.util.aliases import OLD_FILES
 from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
 from fitting_room.util.progress import Listener, ignore
 
@@ -242,7 +243,7 @@ def require_replaceable(folder: Path) -> None:
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
     # What file managers leave in any folder they show is nobody's work.
     present = {name for name in present if not name.startswith(".") and name != "Thumbs.db"}
-    others = present - names.FILES - names.OLD_FILES - {names.MANIFEST, CURRENT}
+    others = present - names.FILES - OLD_FILES - {names.MANIFEST, CURRENT}
     others = {name for name in others if not VERSION_NAME.fullmatch(name)}
     # A manifest alone is that of some web app rather than ours.
     if others or present in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
@@ -287,6 +288,6 @@ def _remove_files(folder: Path) -> None:
     has put into it stays."""
     for path in folder.iterdir():
         unfinished = path.name.startswith(".") and ".new-" in path.name
-        if unfinished or path.name in names.FILES | names.OLD_FILES | {names.MANIFEST}:
+        if unfinished or path.name in names.FILES | OLD_FILES | {names.MANIFEST}:
             with suppress(OSError):
                 path.unlink()

@@ -13,6 +13,7 @@ import lzma
 import posixpath
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ import pandas as pd
 
 from fitting_room.catalogue.image_store import FolderStore, ImageStore, ZipStore
 from fitting_room.catalogue.readers import SourceTable, read_class_folders, read_csv
-from fitting_room.catalogue.schema import RESERVED_COLUMNS, UNDECODED
+from fitting_room.catalogue.schema import RESERVED_COLUMNS, UNDECODED, as_windows_1252
 
 CSV_NAME = "styles.csv"
 MAX_CSV_BYTES = 4 * 2**30
@@ -48,7 +49,8 @@ class CatalogueReport:
     ``rows`` came in, ``items`` are left. ``repaired`` and ``dropped`` count rows by reason,
     ``examples`` names a few rows for each of these reasons. ``empty`` counts the items without a
     value in a column (they are kept: a picture is all that a search needs), ``unlisted`` the
-    pictures without a row.
+    pictures without a row, and ``unread`` those of kinds that are not read, by the ending of their
+    names.
     """
 
     rows: int
@@ -58,6 +60,7 @@ class CatalogueReport:
     examples: dict[str, list[str]] = field(default_factory=dict)
     empty: dict[str, int] = field(default_factory=dict)
     unlisted: int = 0
+    unread: dict[str, int] = field(default_factory=dict)
 
     def in_words(self) -> str:
         lines = [f"{self.rows:,} rows read, {self.items:,} items kept"]
@@ -70,6 +73,11 @@ class CatalogueReport:
             lines.append(f"  kept with an empty cell: {cells}")
         if self.unlisted:
             lines.append(f"  {self.unlisted:,} pictures without a row were left out")
+        for ending, count in self.unread.items():
+            named = ", ".join(self.examples[ending])
+            lines.append(
+                f"  {count:,} {ending} left out: such pictures are not read (e.g. {named})"
+            )
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
@@ -225,6 +233,7 @@ def _join(
     items = table.cells[kept].reset_index(drop=True)
     items.insert(1, "image", images[kept].array)
     items.insert(2, "signature", pd.Series(map(pictures.get, images[kept].tolist()), dtype="str"))
+    unread, named = _unread(store)
     report = CatalogueReport(
         rows=len(ids),
         items=len(items),
@@ -234,11 +243,26 @@ def _join(
             reason: ids.iloc[rows[:5]].str[:60].tolist()
             for reason, rows in (repaired | dropped).items()
             if len(rows)
-        },
+        }
+        | named,
         empty={str(c): int(count) for c, count in items.isna().sum().items() if count},
         unlisted=len(by_id) - len(items),
+        unread=unread,
     )
     return Catalogue(location.resolve(), store, items, report)
+
+
+def _unread(store: ImageStore) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """How many pictures of kinds that are not read there are, and a few of their names, both by the
+    ending of the names."""
+    counts: Counter[str] = Counter()
+    named: dict[str, list[str]] = {}
+    for name in store.unread():
+        ending = posixpath.splitext(name)[1].lower()
+        counts[ending] += 1
+        if len(examples := named.setdefault(ending, [])) < 5:
+            examples.append(as_windows_1252(name)[:60])
+    return dict(sorted(counts.items())), named
 
 
 def _reasons_to_drop(table: SourceTable, images: pd.Series) -> pd.Series:

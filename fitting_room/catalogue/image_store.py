@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from fitting_room.imaging.decode import SUFFIXES, ImageRejected
+from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
 
 _TOO_LARGE = "The file is too large: more than {:.3g} MB. Save the picture smaller."
 
@@ -29,6 +29,10 @@ class ImageStore(Protocol):
     def pictures(self) -> Iterator[tuple[str, str]]:
         """Every picture's name, once, and its signature: a short text that changes when the file
         does. They are listed as they are asked for, in no order, and there may be millions."""
+        ...
+
+    def unread(self) -> Iterator[str]:
+        """The names of pictures of a kind that is not read, in no order."""
         ...
 
     def read(self, name: str, max_bytes: int) -> bytes:
@@ -48,6 +52,16 @@ class FolderStore(ImageStore):
         self.location = location.resolve()
 
     def pictures(self) -> Iterator[tuple[str, str]]:
+        for name, entry in self._files():
+            if is_picture_name(name) and (signature := self._signature(entry)):
+                yield name, signature
+
+    def unread(self) -> Iterator[str]:
+        for name, entry in self._files():
+            if is_unread_name(name) and self._signature(entry):
+                yield name
+
+    def _files(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
         pending = [("", str(self.location))]
         while pending:
             inside, folder = pending.pop()
@@ -58,8 +72,8 @@ class FolderStore(ImageStore):
                     name = inside + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         pending.append((name + "/", entry.path))
-                    elif is_picture_name(name) and (signature := self._signature(entry)):
-                        yield name, signature
+                    else:
+                        yield name, entry
 
     def _signature(self, entry: os.DirEntry[str]) -> str | None:
         try:
@@ -109,6 +123,9 @@ class ZipStore(ImageStore):
             if is_picture_name(name) and self.archive.getinfo(name) is info:
                 yield name, f"{info.file_size}-{info.CRC:08x}"
 
+    def unread(self) -> Iterator[str]:
+        return filter(is_unread_name, dict.fromkeys(self.archive.namelist()))
+
     def read(self, name: str, max_bytes: int) -> bytes:
         try:
             if not is_picture_name(name):
@@ -135,9 +152,18 @@ class ZipStore(ImageStore):
 
 def is_picture_name(name: str) -> bool:
     """Whether a listing shows a file of this name."""
+    return _is_shown(name, SUFFIXES)
+
+
+def is_unread_name(name: str) -> bool:
+    """Whether a file of this name is a picture of a kind that is not read."""
+    return _is_shown(name, OTHER_SUFFIXES)
+
+
+def _is_shown(name: str, suffixes: frozenset[str]) -> bool:
     return (
         is_plain_name(name)
-        and posixpath.splitext(name)[1].lower() in SUFFIXES
+        and posixpath.splitext(name)[1].lower() in suffixes
         and not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
     )
 

@@ -25,7 +25,7 @@ from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
 from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
-from fitting_room.imaging.decode import SUFFIXES, ImageRejected
+from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
@@ -75,8 +75,8 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         say(f"To get the default network: {selection.advice}")
     if summary.head == "dropped":
         say(
-            "What was trained before does not fit this network and is gone. Train again with: "
-            f"fitting-room train {options.catalogue} --index {options.index}"
+            "What was trained before does not fit this index any more and is gone. Train again "
+            f"with: fitting-room train {options.catalogue} --index {options.index}"
         )
     _say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
@@ -96,14 +96,18 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     picture in it and below is taken."""
     fitting_room = FittingRoom.open(options.index, settings)
     pictures, similarity = _pictures(options.pictures), _values_of(SimilarityOptions, options)
-    answers = fitting_room.search_many(pictures, options.n, _where(options), options=similarity)
+    where = _where(options)
+    fitting_room.index.mask(where)  # an unknown column is said before any picture is opened
     status, picture = FAILURE, None
-    for picture, matches in answers:
-        if isinstance(matches, ImageRejected):
-            complain(f"{picture}: {matches.reason}")
+    for picture, features in fitting_room.describe_many(pictures):
+        if isinstance(features, ImageRejected):
+            complain(f"{picture}: {features.reason}")
             if options.json:
-                print(json.dumps({"query": str(picture), "error": matches.reason}), flush=True)
+                print(json.dumps({"query": str(picture), "error": features.reason}), flush=True)
             continue
+        if features.note:
+            say(f"{picture}: {features.note}")
+        matches = fitting_room.search(features, options.n, where, options=similarity)
         status = 0
         if not matches:
             conditions = " ".join(map("=".join, options.where))
@@ -267,8 +271,11 @@ def _where(options: argparse.Namespace) -> dict[str, list[str]]:
 def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            below = sorted(path.rglob("*"))
-            yield from (p for p in below if p.suffix.lower() in SUFFIXES and p.is_file())
+            files = [p for p in sorted(path.rglob("*")) if p.is_file()]
+            yield from (p for p in files if p.suffix.lower() in SUFFIXES)
+            for file in files:
+                if file.suffix.lower() in OTHER_SUFFIXES:
+                    say(f"{file}: left out. Pictures with the ending {file.suffix} are not read.")
         else:
             yield path
 

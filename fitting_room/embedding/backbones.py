@@ -83,7 +83,7 @@ class Backbone:
         return {
             "input_size": list(self.input_size),
             "reduced_to": self.working_side,
-            "resize": "pad-white-bicubic",
+            "resize": "trimmed-pad-white-bicubic",
             "mean": [round(v, 4) for v in self.mean],
             "std": [round(v, 4) for v in self.std],
         }

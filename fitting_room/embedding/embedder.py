@@ -25,10 +25,12 @@ from fitting_room.imaging.decode import (
     WORKING_SIDE,
     ImageLimits,
     ImageRejected,
+    note_of,
     open_image,
 )
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import prepare, views_of
+from fitting_room.imaging.trimming import trimmed
 from fitting_room.util.progress import Listener, ignore
 
 T = TypeVar("T")
@@ -89,16 +91,21 @@ class Embedder:
         return open_image(picture, name=name, limits=limits, side=side)
 
     def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """Embeddings of upright RGB pictures, float32 ``(len(images), D)``, rows of length 1."""
+        """Embeddings of upright RGB pictures without their frames, float32 ``(len(images), D)``,
+        rows of length 1."""
+        return self._embed([trimmed(image) for image in images])
+
+    def _embed(self, images: Sequence[Image.Image]) -> np.ndarray:
         batches = _batches(images, self.engine.batch_size)
         rows = [self.engine(self._prepared(batch)) for batch in batches]
         return normalise(np.concatenate([np.empty((0, self.dimension), np.float32), *rows]))
 
     def feature_maps(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """The network's last feature maps of upright RGB pictures, float32 ``(N, h, w, D)``. Their
-        mean over the ``h x w`` places, scaled to length 1, is the embedding. Raises
+        """The network's last feature maps of upright RGB pictures without their frames
+        (:func:`fitting_room.imaging.trimming.content_box`), float32 ``(N, h, w, D)``. Their mean
+        over the ``h x w`` places, scaled to length 1, is the embedding. Raises
         :class:`EngineError` for a network that does not end in such a mean."""
-        maps = self.engine.feature_maps(self._prepared(images))
+        maps = self.engine.feature_maps(self._prepared([trimmed(image) for image in images]))
         if maps is None:
             raise EngineError(
                 "The network does not end in a mean over places, so it has no feature maps to show."
@@ -106,18 +113,21 @@ class Embedder:
         return maps
 
     def describe(self, images: Sequence[Image.Image], *, views: bool = False) -> list[Features]:
-        """Features of upright RGB pictures. With ``views``, photographs are embedded in several
-        cuts (:func:`fitting_room.imaging.preprocess.views_of`)."""
+        """Features of upright RGB pictures, without their frames and bars
+        (:func:`fitting_room.imaging.trimming.trimmed`). With ``views``, photographs are embedded
+        in several cuts (:func:`fitting_room.imaging.preprocess.views_of`)."""
+        notes = [note_of(image) for image in images]
+        images = [trimmed(image) for image in images]
         rows = descriptors.describe(images)
         cuts = [
             views_of(image) if views and not row[descriptors.PLAIN_BACKGROUND] else [image]
             for image, row in zip(images, rows, strict=True)
         ]
-        embeddings = self.embed([cut for of_image in cuts for cut in of_image])
+        embeddings = self._embed([cut for of_image in cuts for cut in of_image])
         ends = np.cumsum([len(of_image) for of_image in cuts])
         return [
-            Features(embeddings[end - len(of_image) : end], row)
-            for end, of_image, row in zip(ends, cuts, rows, strict=True)
+            Features(embeddings[end - len(of_image) : end], row, note)
+            for end, of_image, row, note in zip(ends, cuts, rows, notes, strict=True)
         ]
 
     def stream(

@@ -8,15 +8,27 @@ checked before anything is decoded, and only the decoders of :data:`FORMATS` are
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
+
+from fitting_room.imaging.colour_profiles import cicp_primaries, to_srgb
+from fitting_room.imaging.kinds import is_ordinary_jpeg, jpeg_in_words, named
+from fitting_room.imaging.repairs import (
+    END_OF_JPEG,
+    JPEG,
+    PNG,
+    png_without_remarks,
+    without_missing,
+)
 
 pillow_heif.register_heif_opener(thumbnails=False)
 
@@ -26,12 +38,39 @@ FORMATS_IN_WORDS = "JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC"
 
 #: File name endings that are taken for pictures when a folder or an archive is listed.
 SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif"}
-)
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif",
+        ".tiff", ".avif", ".heic", ".heif", ".hif",
+    }
+)  # fmt: skip
+#: Those of pictures that are not read, and are named as left out.
+OTHER_SUFFIXES = frozenset(
+    {
+        ".jxl", ".jp2", ".j2k", ".jpf", ".jpx", ".jxr", ".wdp", ".psd", ".psb", ".xcf", ".svg",
+        ".svgz", ".eps", ".ai", ".pdf", ".ico", ".icns", ".tga", ".exr", ".hdr", ".pcx", ".ppm",
+        ".pgm", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef",
+    }
+)  # fmt: skip
 
 #: Opening never reduces a picture below this shorter side, in pixels, unless another is asked for.
 #: On the way to a smaller one it is reduced to this one first.
 WORKING_SIDE = 512
+
+#: Under this key of ``Image.info`` :func:`open_image` leaves a sentence for the person who gave the
+#: picture, where there is something to say of it. No file can set it: their keys are words.
+NOTE = (0, 0)
+_CUT_SHORT = "The file ends too early. What there is of the picture is searched with."
+
+EMPTY_PAGE = "The picture is blank: it is white throughout."
+_BEGINS_EMPTY = "The animation begins empty. Its picture number {} is searched with."
+
+#: Formats with animations. What others have beside a picture is no next one: depths, thumbnails.
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+#: Of an animation that begins empty, so many are looked at for one that is not, up to one whose
+#: values differ by so much.
+MAX_FRAMES, CLEAR_CONTRAST = 24, 96
+#: In a picture of one colour, values of a channel differ by no more: a JPEG's blocks do by a step.
+BLANK_CONTRAST = 8
 
 # What the many decoders raise on damaged input. OSError covers "truncated" and libtiff's errors.
 _DECODER_ERRORS = (
@@ -77,10 +116,12 @@ def open_image(
 
     ``source`` is the file's bytes, its path, or a picture that Pillow opened. EXIF orientation is
     applied; transparency is laid on white; greyscale, palette, CMYK and 16-bit pictures are
-    converted; of an animation the first frame is taken. Pictures whose shorter side is at least
-    twice ``side`` are reduced by whole factors, JPEG already inside its decoder, so the result's
-    shorter side is below ``2 * side`` or the picture's own. What was opened to be shown and is
-    opened once more for a network comes out as the file does when it is opened for it at once.
+    converted, and colours of another space are turned into sRGB. Of an animation the first frame
+    that shows something is taken, and of a JPEG that was cut short what there is: see
+    :func:`note_of`. Pictures whose shorter side is at least twice ``side`` are reduced by whole
+    factors, JPEG already inside its decoder, so the result's shorter side is below ``2 * side`` or
+    the picture's own. What was opened to be shown and is opened once more for a network comes out
+    as the file does when it is opened for it at once.
 
     Raises :class:`ImageRejected` when the picture cannot be read, is too large or too small, is
     of another format or is damaged.
@@ -91,10 +132,15 @@ def open_image(
         with _rejecting(limits):
             if isinstance(source, Image.Image):
                 _check_size(source.size, limits)
-                return _reduce(_to_upright_rgb(source, max(side, WORKING_SIDE)), side)
-            if isinstance(source, str | Path):
-                source = _read(Path(source), limits.max_bytes)
-            return _reduce(_decode(source, limits, max(side, WORKING_SIDE)), side)
+                image = _to_upright_rgb(source, max(side, WORKING_SIDE))
+            else:
+                data = (
+                    source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
+                )
+                image = _decode(data, limits, max(side, WORKING_SIDE))
+            if is_empty_page(image):
+                image.info[NOTE] = EMPTY_PAGE
+            return _reduce(image, side)
     except ImageRejected as rejected:
         raise ImageRejected(rejected.reason, name=name) from rejected.__cause__
 
@@ -120,11 +166,94 @@ def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
             f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    try:
+        return _decode_whole(data, limits, side)
+    except OSError as error:
+        if not data.startswith(JPEG):
+            raise
+        return _decode_jpeg_again(data, limits, side, error)
+    except ValueError as error:
+        if not data.startswith(PNG) or isinstance(error, ImageRejected):
+            raise
+        return _decode_whole(png_without_remarks(data), limits, side)
+
+
+def _decode_jpeg_again(data: bytes, limits: ImageLimits, side: int, error: OSError) -> Image.Image:
+    """A JPEG that could not be decoded: browsers show one that was cut short, and some that cannot
+    be reduced inside the decoder, such as lossless ones."""
+    is_cut_short = "truncated" in str(error)
+    try:
+        image = _decode_whole(data + END_OF_JPEG, limits, side, again=True)
+    except OSError:
+        if is_cut_short or is_ordinary_jpeg(data):
+            raise
+        raise ImageRejected(jpeg_in_words(data)) from error
+    if is_cut_short:
+        image.info[NOTE] = _CUT_SHORT
+    return image
+
+
+def _decode_whole(
+    data: bytes, limits: ImageLimits, side: int, *, again: bool = False
+) -> Image.Image:
+    """Decode a file, a JPEG ``again`` after that has failed. Raises whatever decoders raise."""
+    try:
+        opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        if (sentence := named(data)) is None:
+            raise
+        raise ImageRejected(sentence) from error
+    with opened as image:
         _check_size(image.size, limits)
-        if image.format in ("JPEG", "MPO"):
+        if not again and image.format in ("JPEG", "MPO"):
             image.draft(None, (side, side))
-        return _to_upright_rgb(image, side)
+        note = _show_something(image, limits)
+        part = without_missing(image) if again else image
+        return _to_upright_rgb(part, side, cicp_primaries(data, image.format), note)
+
+
+def _show_something(image: Image.Image, limits: ImageLimits) -> str | None:
+    """Of an animation that begins with next to nothing, go to the first picture that shows
+    something, as much as half of what any of them shows; returns a note where that is not the
+    first. Looks at :data:`MAX_FRAMES` at most, and at as many pixels as one picture may have."""
+    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
+        return None
+    shown: list[int] = []
+    with suppress(*_DECODER_ERRORS):  # it ends, or is damaged further on
+        for frame in range(max(1, min(MAX_FRAMES, limits.max_pixels // math.prod(image.size)))):
+            image.seek(frame)
+            shown.append(_contrast(_on_white(_to_8_bit(image))))
+            if shown[-1] >= CLEAR_CONTRAST:
+                break
+    most = max(shown, default=0)
+    enough = (n for n, contrast in enumerate(shown) if 2 * contrast >= most > BLANK_CONTRAST)
+    frame = next(enough, 0)
+    image.seek(frame)
+    return _BEGINS_EMPTY.format(frame + 1) if frame else None
+
+
+def _contrast(image: Image.Image) -> int:
+    """By how much the values of an RGB picture's channels differ at most."""
+    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
+    return max(high - low for low, high in extremes)
+
+
+def note_of(image: Image.Image) -> str | None:
+    """What :func:`open_image` has to say of a picture to the person who gave it, if anything."""
+    note = image.info.get(NOTE)
+    return note if isinstance(note, str) else None
+
+
+def is_blank(image: Image.Image) -> bool:
+    """Whether an RGB picture has one colour throughout, as an empty page or a camera's that is
+    covered or has not begun."""
+    return _contrast(image) <= BLANK_CONTRAST
+
+
+def is_empty_page(image: Image.Image) -> bool:
+    """Whether an RGB picture is white throughout."""
+    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
+    return all(low >= 255 - BLANK_CONTRAST for low, _ in extremes)
 
 
 @contextmanager
@@ -166,17 +295,26 @@ def _too_many_pixels(limits: ImageLimits, subject: str = "it has") -> str:
     )
 
 
-def _to_upright_rgb(image: Image.Image, side: int) -> Image.Image:
+def _to_upright_rgb(
+    image: Image.Image, side: int, primaries: int | None = None, note: str | None = None
+) -> Image.Image:
     image.load()
+    profile, note = image.info.get("icc_profile"), note or note_of(image)
     # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
     orientation = _orientation(image)
-    image = _reduce(_to_8_bit(image), side)
+    image = to_srgb(_reduce(_to_8_bit(image), side), profile, primaries)
+    image = _on_white(image)
+    image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
+    if note:
+        image.info[NOTE] = note
+    return image if orientation is None else image.transpose(orientation)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    image = image.convert("RGB")
-    image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
-    return image if orientation is None else image.transpose(orientation)
+    return image.convert("RGB")
 
 
 #: EXIF orientation tag -> the transposition that sets the picture upright (EXIF 2.32, 4.6.4 A).
@@ -191,17 +329,28 @@ _UPRIGHT = {
 }
 
 
+_XMP = ("xmp", "XML:com.adobe.xmp")
+
+
 def _orientation(image: Image.Image) -> Image.Transpose | None:
+    # What XMP says may be stale, and browsers follow EXIF alone, which Pillow completes by it.
+    xmp = {key: image.info.pop(key) for key in _XMP if key in image.info}
     try:
         return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except _DECODER_ERRORS:
         # A damaged EXIF block says nothing about the picture, which may be whole.
         return None
+    finally:
+        image.info.update(xmp)  # the picture may be somebody's own
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        values = np.asarray(image)
+        grey = Image.fromarray((values >> 8).astype(np.uint8))
+        if isinstance(transparent := image.info.get("transparency"), int):
+            grey.putalpha(Image.fromarray((values != transparent).astype(np.uint8) * 255))
+        return grey
     if image.mode in ("I", "F"):
         return _stretch_to_8_bit(np.asarray(image, dtype=np.float64))
     # Before pixels are averaged, indices must become colours and a transparent colour alpha.

@@ -1,8 +1,8 @@
 """What a garment looks like without a network: its colours, its silhouette, its layout.
 
-Only the garment should count. A plain background is cut away from the border inwards. A photograph
-has surroundings instead; there a pixel counts by how near the middle it is and how much rarer its
-colour is along the border than in the middle.
+Only the garment should count. A plain background is cut away from the border inwards
+(:mod:`fitting_room.imaging.grounds`). A photograph has surroundings instead; there a pixel counts
+by how near the middle it is and how much rarer its colour is along the border than in the middle.
 
 Everything is computed at 80 x 60 pixels, the size of the smallest catalogue pictures in use, so
 that a large picture and a small one of the same thing are described alike.
@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 
 import numpy as np
-from PIL import Image, ImageCms
-from scipy import ndimage
+from PIL import Image
 
+from fitting_room.imaging.grounds import Grounds, find_grounds, to_lab
 from fitting_room.imaging.resize import fit, resized
 
 #: Height and width at which pictures are described.
@@ -29,16 +29,6 @@ LAYOUT_GRID = (4, 3)
 #: shared among them with a Gaussian of this deviation: shades that differ by a little light land on
 #: almost the same points. Chosen on the catalogue by precision of baseColour.
 SPACING, SPREAD = 16.0, 8.0
-#: Two colours nearer than this in LAB are the same background.
-SAME_BACKGROUND = 8.0
-#: A background is uniform when at least this share of the border is one colour, and plain when that
-#: colour is also light and neutral (L and chroma of LAB). Of the pictures of a product catalogue
-#: 98.5 % are plain, of photographs of worn and lying clothes 0.7 %.
-UNIFORM_SHARE = 0.6
-LEAST_LIGHT, MOST_CHROMA = 85.0, 8.0
-#: Below this many pixels a foreground is not believed, and the whole picture is taken.
-LEAST_PIXELS = 20
-
 # The parts of a description; see describe().
 COLOUR_COUNT = 388
 COLOURS = slice(0, COLOUR_COUNT)
@@ -48,7 +38,7 @@ PLAIN_BACKGROUND = LAYOUT.stop
 DESCRIPTOR_LENGTH = PLAIN_BACKGROUND + 1
 
 #: Stands in an index's identity: a description of another version must not be compared with.
-VERSION = 1
+VERSION = 2
 
 
 def describe(images: Sequence[Image.Image]) -> np.ndarray:
@@ -59,7 +49,7 @@ def describe(images: Sequence[Image.Image]) -> np.ndarray:
     so that a dot product of two is their Bhattacharyya coefficient (Bhattacharyya 1943);
     ``[SILHOUETTE]`` how much of each of 20 x 15 cells is foreground; ``[LAYOUT]`` for each of
     4 x 3 cells the share of foreground, its mean L, a, b and their deviations;
-    ``[PLAIN_BACKGROUND]`` 255 for a light, plain background and 0 for anything else, a photograph.
+    ``[PLAIN_BACKGROUND]`` 255 for a plain background and 0 for anything else, a photograph.
     """
     by_size: dict[tuple[int, int], list[int]] = {}
     for place, image in enumerate(images):
@@ -68,21 +58,28 @@ def describe(images: Sequence[Image.Image]) -> np.ndarray:
     for size, places in by_size.items():  # together they take half the time a picture
         # Averaged down first: quicker, and as good for so few pixels.
         pixels = [resized(images[place], size, reducing_gap=1) for place in places]
-        result[places] = _describe(np.stack(pixels))
+        reduced = [max(images[place].size) / max(size) for place in places]
+        result[places] = _describe(np.stack(pixels), np.array(reduced))
     return result
 
 
-def _describe(pixels: np.ndarray) -> np.ndarray:
-    """Describe pictures of one size, uint8 ``(N, H, W, 3)``."""
+def _describe(
+    pixels: np.ndarray, reduced: np.ndarray, grounds: Grounds | None = None
+) -> np.ndarray:
+    """Describe pictures of one size, uint8 ``(N, H, W, 3)``, that were ``reduced`` to it by these
+    factors, float ``(N,)``."""
     palette = _Palette(pixels)
-    background, uniform, plain = _backgrounds(palette)
+    if grounds is None:
+        grounds = find_grounds(pixels, reduced, palette.places, palette.lab)
+    uniform = grounds.uniform
     if uniform.any() and not uniform.all():
         result = np.empty((len(pixels), DESCRIPTOR_LENGTH), np.uint8)
-        result[uniform], result[~uniform] = _describe(pixels[uniform]), _describe(pixels[~uniform])
+        for chosen in (uniform, ~uniform):
+            result[chosen] = _describe(pixels[chosen], reduced[chosen], grounds[chosen])
         return result
     centre = _centre(palette.places.shape[1:])
     if uniform.all():
-        visible = _cut_out(background).astype(np.float32)
+        visible = grounds.foreground.astype(np.float32)
         weight = centre * visible
     else:
         visible = weight = centre * _likely_foreground(palette)
@@ -91,7 +88,7 @@ def _describe(pixels: np.ndarray) -> np.ndarray:
     described[:, COLOURS] = roots / np.linalg.norm(roots, axis=1, keepdims=True)
     described[:, SILHOUETTE] = _silhouettes(visible)
     described[:, LAYOUT] = _layouts(palette, visible)
-    described[:, PLAIN_BACKGROUND] = plain
+    described[:, PLAIN_BACKGROUND] = grounds.plain
     return np.clip(np.rint(described * 255), 0, 255).astype(np.uint8)
 
 
@@ -145,15 +142,7 @@ def _lab() -> np.ndarray:
     """CIE LAB of every 5-bit colour, float32 ``(32768, 3)``."""
     steps = (np.arange(32, dtype=np.uint8) << 3) + 4
     colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
-    picture = Image.fromarray(colours.reshape(1024, 32, 3))
-    to_lab = ImageCms.buildTransform(
-        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-    )
-    converted = ImageCms.applyTransform(picture, to_lab)
-    lab = np.asarray(converted).reshape(-1, 3)
-    # Pillow's LAB: L in 255ths of 100, a and b as signed bytes.
-    light = lab[:, :1].astype(np.float32) * (100 / 255)
-    return np.hstack([light, lab[:, 1:].view(np.int8).astype(np.float32)])
+    return to_lab(colours.reshape(1, 1024, 32, 3)).reshape(-1, 3)
 
 
 @cache
@@ -184,51 +173,6 @@ def _shares() -> tuple[np.ndarray, np.ndarray]:
     points[row, place] = np.concatenate(columns)
     shares[row, place] = np.concatenate(values)
     return points, shares
-
-
-def _border(values: np.ndarray) -> np.ndarray:
-    """The values along the border of each picture, ``(N, B)``."""
-    sides = [values[:, 0], values[:, -1], values[:, 1:-1, 0], values[:, 1:-1, -1]]
-    return np.concatenate(sides, axis=1)
-
-
-def _backgrounds(palette: _Palette) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which pixels have the colour that is most along the border, bool ``(N, H, W)``; in which
-    pictures that is a uniform background, bool ``(N,)``; and in which a plain one."""
-    border = _border(palette.places)
-    count = border.shape[1]
-    middle = np.sort(palette.lab[border], axis=1)[:, [(count - 1) // 2, count // 2]]
-    colour = middle.mean(axis=1)
-    light, a, b = ((palette.lab[:, i] - colour[:, i : i + 1]) ** 2 for i in range(3))
-    same = light + a + b < SAME_BACKGROUND**2
-    picture = np.arange(len(border))
-    uniform = same[picture[:, None], border].mean(axis=1) >= UNIFORM_SHARE
-    neutral = np.hypot(colour[:, 1], colour[:, 2]) <= MOST_CHROMA
-    plain = uniform & neutral & (colour[:, 0] >= LEAST_LIGHT)
-    first = (picture * len(palette.codes))[:, None, None]
-    return same.ravel().take(palette.places + first), uniform, plain
-
-
-#: Which pixels touch: the four beside one, and with the eight around it; pictures never do.
-_BESIDE = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
-_AROUND = np.ones((1, 3, 3), bool)
-
-
-def _cut_out(backgrounds: np.ndarray) -> np.ndarray:
-    """The foregrounds, bool ``(N, H, W)``: what is left when all background that hangs together
-    with the border is taken away. A white shirt's white inside stays."""
-    labels, count = ndimage.label(backgrounds, _BESIDE)
-    inside = np.ones(count + 1, bool)
-    inside[_border(labels)] = False
-    inside[0] = True
-    foreground = inside.take(labels)
-    # A pixel along the edge is half background.
-    eroded = ndimage.binary_erosion(foreground, _AROUND, border_value=1)
-    result = np.ones_like(foreground)
-    for masks in (foreground, eroded):
-        enough = np.count_nonzero(masks, axis=(1, 2)) >= LEAST_PIXELS
-        result[enough] = masks[enough]
-    return np.asarray(result)
 
 
 def _likely_foreground(palette: _Palette) -> np.ndarray:

@@ -13,14 +13,16 @@ from fitting_room.imaging.descriptors import PLAIN_BACKGROUND
 class Features:
     """What is compared of one picture: ``embeddings`` float32 ``(V, D)``, a unit row for each view
     of it (one, except for a photograph used as a query), and ``descriptors`` uint8
-    ``(DESCRIPTOR_LENGTH,)`` of :func:`fitting_room.imaging.descriptors.describe`."""
+    ``(DESCRIPTOR_LENGTH,)`` of :func:`fitting_room.imaging.descriptors.describe`. ``note`` is what
+    there is to say of the file (:func:`fitting_room.imaging.decode.note_of`)."""
 
     embeddings: np.ndarray
     descriptors: np.ndarray
+    note: str | None = None
 
     @property
     def plain_background(self) -> bool:
-        """Whether the picture has a light, plain background rather than surroundings."""
+        """Whether the picture has a plain background rather than surroundings."""
         return bool(self.descriptors[PLAIN_BACKGROUND])
 
 

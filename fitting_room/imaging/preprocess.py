@@ -39,15 +39,15 @@ def prepare(image: Image.Image, size: tuple[int, int]) -> np.ndarray:
     The whole picture is kept in its own proportions and laid on white, the background of product
     photographs: nothing is cut off and nothing is stretched.
     """
-    left, top, right, bottom = place_of(image, size)
+    left, top, right, bottom = place_of(image.size, size)
     result = np.full((*size, 3), 255, np.uint8)
     result[top:bottom, left:right] = resized(image, (right - left, bottom - top))
     return result
 
 
-def place_of(image: Image.Image, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Where :func:`prepare` puts a picture: left, top, right and bottom within the network's input
-    of ``size`` (height, width)."""
-    fitted = fit(image.size, size)
+def place_of(of_image: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where :func:`prepare` puts a picture of (width, height) ``of_image``: left, top, right and
+    bottom within the network's input of ``size`` (height, width)."""
+    fitted = fit(of_image, size)
     left, top = (size[1] - fitted[0]) // 2, (size[0] - fitted[1]) // 2
     return left, top, left + fitted[0], top + fitted[1]

@@ -77,13 +77,13 @@ def current_version(folder: Path) -> Path:
     return folder / name
 
 
-def load_index_data(folder: Path, *, old_format: bool = False) -> IndexData:
-    """Open the index at ``folder``, of the old format only with ``old_format``. Sizes, shapes and
-    small files are checked, large arrays are mapped. Raises :class:`IndexUnusable`."""
+def load_index_data(folder: Path) -> IndexData:
+    """Open the index at ``folder``. Sizes, shapes and small files are checked, large arrays are
+    mapped. Raises :class:`IndexUnusable`."""
     version = current_version(folder)
     while True:
         try:
-            return _load(folder, version, old_format)
+            return _load(folder, version)
         except IndexUnusable:
             opened, version = version, current_version(folder)
             if version == opened:
@@ -101,16 +101,10 @@ def check_file(folder: Path, path: Path, entry: FileEntry, *, in_full: bool = Tr
         raise damaged(folder, f"{path.name} is missing or cannot be read") from error
 
 
-def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
+def _load(folder: Path, version: Path) -> IndexData:
     manifest = names.read_manifest(folder, version / names.MANIFEST)
-    if manifest.format_version != names.FORMAT_VERSION and not old_format:
-        raise IndexUnusable(
-            f"{folder}: this index has the old format {manifest.format_version}; build it again, "
-            "which takes over the embeddings of all pictures that are as they were: "
-            f"fitting-room build CATALOGUE --index {folder}"
-        )
     for name, entry in manifest.files.items():
-        check_file(folder, manifest.path(version, name), entry, in_full=name in _SMALL)
+        check_file(folder, version / name, entry, in_full=name in _SMALL)
     files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
     of_descriptors = (count, DESCRIPTOR_LENGTH)
     try:
@@ -126,9 +120,7 @@ def _load(folder: Path, version: Path, old_format: bool) -> IndexData:
             version=version,
             manifest=manifest,
             vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
-            descriptors=mapped_array(
-                manifest.path(version, names.DESCRIPTORS), np.uint8, of_descriptors
-            ),
+            descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
             items=_read_items(version / names.ITEMS, count),
             pca=pca,
             head=head,

@@ -93,11 +93,15 @@ def _outcomes(report: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str, 
     examples = _mapping(report.get("examples"))
     for outcome, key in (("repaired", "repaired"), ("left out", "dropped")):
         for reason, count in _counts(report.get(key)).items():
-            ids = examples.get(reason)
-            named = map(str, ids[:EXAMPLES]) if isinstance(ids, list) else ()
-            yield f"{outcome}: {reason}", count, tuple(named)
+            yield f"{outcome}: {reason}", count, _examples(examples.get(reason))
+    for ending, count in _counts(report.get("unread")).items():
+        yield f"left out: {ending}, which is not read", count, _examples(examples.get(ending))
     if unlisted := _count(report.get("unlisted")):
         yield "pictures without a row", unlisted, ()
+
+
+def _examples(named: object) -> tuple[str, ...]:
+    return tuple(map(str, named[:EXAMPLES])) if isinstance(named, list) else ()
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

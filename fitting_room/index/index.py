@@ -77,7 +77,7 @@ class Index:
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
-            check_file(self.folder, self.manifest.path(self.data.version, name), entry)
+            check_file(self.folder, self.data.version / name, entry)
 
     def require(self, identity: Mapping[str, Any]) -> None:
         """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""

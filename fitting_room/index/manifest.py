@@ -14,11 +14,10 @@ from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 from fitting_room.imaging import descriptors
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
 from fitting_room.index.vectors import INT8, STORAGES
-from fitting_room.util.aliases import OLD_ANN_FILES, OLD_FILE_NAMES, with_new_keys
+from fitting_room.util.aliases import with_new_keys
 
 FORMAT = "fitting-room-index"
-#: Format 3 had its files in the index's folder itself; its embeddings can be taken over.
-FORMAT_VERSION, OLD_FORMAT_VERSION = 4, 3
+FORMAT_VERSION = 4
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
 DESCRIPTORS, HEAD_FILE, TRAINED = "descriptors.npy", "head.safetensors", "trained.npy"
 #: The scales are of rows that are stored in 8 bits.
@@ -29,8 +28,6 @@ FILES = frozenset(
         ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
     }
 )  # fmt: skip
-#: What format 3 had for finding candidates, which is written anew, and under other names.
-OLD_FILES = frozenset({*OLD_ANN_FILES, *OLD_FILE_NAMES})
 
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
@@ -38,6 +35,19 @@ MAX_DIMENSION = 65_536
 
 class IndexUnusable(Exception):  # noqa: N818
     """An index that is not there, is damaged, or was made by another network; says what to do."""
+
+
+class IndexOutdated(IndexUnusable):
+    """An index of an older version, which saw pictures in another way, so that nothing of it can be
+    compared with what is seen now. ``had_head`` says whether a head was trained for it."""
+
+    def __init__(self, folder: Path, *, had_head: bool) -> None:
+        super().__init__(
+            f"{folder}: this index was built by an older version, which saw pictures in another "
+            "way. Build it again, which looks at every picture anew: fitting-room build CATALOGUE "
+            f"--index {folder}"
+        )
+        self.had_head = had_head
 
 
 def damaged(folder: Path, reason: str) -> IndexUnusable:
@@ -94,14 +104,15 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Manifest:
-        """Read a manifest of this format or of the one before. Raises ``ValueError``, which names
-        the first field that is wrong."""
-        values = _read(dict, json.loads(text), "it")
-        if values.get("format_version") == OLD_FORMAT_VERSION:
-            values = _in_this_format(values)
+        """Read a manifest of this format. Raises ``ValueError``, which names the first field that
+        is wrong."""
+        return cls._of(_read(dict, json.loads(text), "it"))
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Manifest:
         for name, allowed in (
             ("format", (FORMAT,)),
-            ("format_version", (FORMAT_VERSION, OLD_FORMAT_VERSION)),
+            ("format_version", (FORMAT_VERSION,)),
             ("descriptors", (descriptors.VERSION,)),
             ("storage", STORAGES),
         ):
@@ -149,31 +160,28 @@ class Manifest:
         version = {"format": FORMAT, "format_version": self.format_version}
         return {**version, "descriptors": descriptors.VERSION, **asdict(self)}
 
-    def path(self, version: Path, name: str) -> Path:
-        """The path of a file of the index, which in format 3 may have another name."""
-        if self.format_version == OLD_FORMAT_VERSION:
-            name = next((old for old, new in OLD_FILE_NAMES.items() if new == name), name)
-        return version / name
-
-
-def _in_this_format(values: dict[str, Any]) -> dict[str, Any]:
-    """A manifest of format 3 with the keys and file names of this one."""
-    files = _read(dict, values.get("files"), "files")
-    kept = {OLD_FILE_NAMES.get(n, n): files[n] for n in files if n not in OLD_ANN_FILES}
-    counts = with_new_keys(_read(dict, values.get("counts"), "counts"))
-    return {**with_new_keys(values), "files": kept, "counts": counts}
-
 
 def read_manifest(folder: Path, path: Path) -> Manifest:
-    """The manifest at ``path`` of the index at ``folder``. Raises :class:`IndexUnusable`."""
+    """The manifest at ``path`` of the index at ``folder``. Raises :class:`IndexUnusable`, of which
+    :class:`IndexOutdated` where an older version wrote it."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_MANIFEST_BYTES + 1)
         if len(data) > MAX_MANIFEST_BYTES:
             raise ValueError(f"{MANIFEST} is too large")
-        return Manifest.from_json(data)
+        values = _read(dict, json.loads(data), "it")
+        if _is_outdated(values):
+            raise IndexOutdated(folder, had_head=values.get("head") is not None)
+        return Manifest._of(values)
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(folder, str(error)) from error
+
+
+def _is_outdated(values: dict[str, Any]) -> bool:
+    """Whether an older version wrote a manifest, perhaps with other keys."""
+    version = with_new_keys(values).get("descriptors")
+    known = type(version) is int and 0 < version < descriptors.VERSION
+    return values.get("format") == FORMAT and known
 
 
 _WORDS = {str: "text", int: "a whole number from 0 on", dict: "an object", list: "a list"}

@@ -23,6 +23,7 @@ from fitting_room.embedding.backbones import Backbone, select_again
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare
+from fitting_room.imaging.trimming import trimmed
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
 from fitting_room.learning.losses import LOSSES, ColumnLosses
@@ -172,7 +173,7 @@ class Pictures:
             image = open_image(data, name=name, limits=self.limits)
         except ImageRejected:
             return None
-        return prepare(changed(image, np.random.default_rng([*seed, row])), size)
+        return prepare(changed(trimmed(image), np.random.default_rng([*seed, row])), size)
 
 
 def changed(image: Image.Image, generator: np.random.Generator) -> Image.Image:

@@ -22,6 +22,7 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import SMALLEST_CUT, VIEWS, Cuts, views_of
+from fitting_room.imaging.trimming import trimmed
 from fitting_room.index.head import places_of
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
@@ -148,7 +149,7 @@ def _embed(
             return None
         if for_calibration:
             return embedder.describe([image], views=True)[0]
-        vectors = embedder.embed(augmented(image))
+        vectors = embedder.embed(augmented(trimmed(image)))
         return (vectors if index.pca is None else index.pca(vectors)).astype(np.float16)
 
     stage = Stage("Embedding photographs", len(items), "photograph", listener)

@@ -20,6 +20,7 @@ from PIL import Image
 from fitting_room.catalogue.schema import NAME_COLUMNS
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.preprocess import place_of
+from fitting_room.imaging.trimming import content_box
 from fitting_room.index.head import Head
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
@@ -84,7 +85,8 @@ def explain(
     if row is None:
         raise KeyError(item)
     record = searcher.index.items.iloc[row]
-    images = (query, searcher.open_picture(searcher.picture(str(record["image"])), item))
+    of_item = searcher.picture(str(record["image"]))
+    images = (query, searcher.embedder.open(of_item, name=item, limits=searcher.limits))
     features = searcher.describe([query])[0] if features is None else features
     shares, cosine = shares_of(*searcher.embedder.feature_maps(images))
     size = searcher.embedder.selection.backbone.input_size
@@ -114,16 +116,22 @@ def shares_of(query: np.ndarray, item: np.ndarray) -> tuple[tuple[np.ndarray, np
 def _heat(shares: np.ndarray, image: Image.Image, size: tuple[int, int]) -> Heat:
     height, width = size
     spread = Image.fromarray(shares).resize((width, height), Image.Resampling.BICUBIC)
+    # The network saw what is within a frame; what is shown is the whole picture.
+    box = content_box(image)
     shown = image.copy()
     shown.thumbnail(OVERLAY_SIZE, Image.Resampling.LANCZOS)
     # A small picture's heat would be a few blots.
     factor = max(1, max(OVERLAY_SIZE) // max(shown.size))
     shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.LANCZOS)
-    inside = spread.crop(place_of(image, size)).resize(shown.size, Image.Resampling.BILINEAR)
+    scale = shown.width / image.width, shown.height / image.height
+    left, top, right, bottom = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
+    inside = spread.crop(place_of((box[2] - box[0], box[3] - box[1]), size))
+    inside = inside.resize((right - left, bottom - top), Image.Resampling.BILINEAR)
     values = np.asarray(inside, np.float32)
     low, high = float(values.min()), float(values.max())
-    # An even picture has no place that counts more than another.
-    heat = (values - low) / (high - low) if high - low > 1e-3 * abs(high) else np.zeros_like(values)
+    heat = np.zeros((shown.height, shown.width), np.float32)
+    if high - low > 1e-3 * abs(high):  # else no place counts more than another
+        heat[top:bottom, left:right] = (values - low) / (high - low)
     return Heat(shares, heat, _overlay(shown, heat))
 
 

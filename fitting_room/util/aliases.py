@@ -16,10 +16,13 @@ OLD_KEYWORDS = {
     "studio": "plain_background",
 }
 OLD_JSON_KEYS = {"studio": "plain_background", "appearance": "descriptors"}
-#: What an index's files were called in format 3, what it had for finding candidates, and the ending
-#: of a checkpoint's folder.
-OLD_FILE_NAMES = {"appearances.npy": "descriptors.npy"}
-OLD_ANN_FILES = ("sketch.npz", "neighbours.faiss", "trained-sketch.npz", "trained.faiss")
+#: Files of an index of format 3, in its folder itself, that have other names now, and the ending of
+#: a checkpoint's folder.
+OLD_FILES = frozenset(
+    {
+        "appearances.npy", "sketch.npz", "neighbours.faiss", "trained-sketch.npz", "trained.faiss",
+    }
+)  # fmt: skip
 OLD_CHECKPOINT = "journal"
 
 P = ParamSpec("P")

@@ -253,3 +253,26 @@ def test_the_street_photographs_are_a_catalogue_of_ten_classes(real_data: Path) 
         "t-shirt",
     }  # fmt: skip
     assert counts.min() >= 100
+
+
+# --- endings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_jpegs_of_every_ending_are_read_and_what_is_not_is_named(
+    tmp_path: Path, packed: bool
+) -> None:
+    folder = tmp_path / "shop" / "Shirts"
+    folder.mkdir(parents=True)
+    for name in ("a.jfif", "b.jpg", "c.HEIC", "d.jpe", "e.jxl", "f.JXL", "g.psd", "h.txt"):
+        (folder / name).write_bytes(PICTURE)
+    location = folder.parent
+    if packed:
+        location = Path(shutil.make_archive(str(tmp_path / "shop"), "zip", folder.parent))
+    catalogue = load_catalogue(location)
+    report = catalogue.report
+    assert sorted(catalogue.items["id"]) == [f"Shirts/{letter}" for letter in "abcd"]
+    assert (report.rows, report.items) == (4, 4)
+    assert report.unread == {".jxl": 2, ".psd": 1}
+    assert sorted(report.examples[".jxl"]) == ["Shirts/e.jxl", "Shirts/f.JXL"]
+    assert "2 .jxl left out: such pictures are not read" in report.in_words()

@@ -227,3 +227,39 @@ def test_names_that_the_terminal_cannot_show_do_not_stop_a_search(
         assert len(lines) == (1 if form else 3)
         if form:
             assert json.loads(lines[0])["matches"][0]["id"] == "1"
+
+
+# --- what pictures there are, and what is said of them ----------------------------------------
+
+
+def test_a_note_on_a_picture_goes_to_stderr(
+    run: Any, catalogue: Path, index: Path, tmp_path: Path
+) -> None:
+    cut, blank = tmp_path / "cut.jpg", tmp_path / "blank.png"
+    cut.write_bytes((catalogue / "images" / "1.jpg").read_bytes()[:-2])
+    blank.write_bytes(picture_bytes("white", kind="PNG"))
+    ran = run("search", cut, blank, "--index", index, "--json")
+    assert ran.status == 0
+    assert len(ran.lines) == 2
+    assert f"{cut}: The file ends too early." in ran.err
+    assert f"{blank}: The picture is blank" in ran.err
+
+
+def test_of_a_folder_every_kind_of_jpeg_is_taken_and_what_is_left_out_is_named(
+    run: Any, index: Path, tmp_path: Path
+) -> None:
+    for name in ("a.jfif", "b.JPE", "c.jpg"):
+        (tmp_path / name).write_bytes(picture_bytes("red"))
+    for name in ("d.jxl", "e.PSD", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    ran = run("search", tmp_path, "--index", index, "--json")
+    assert ran.status == 0
+    assert [Path(line["query"]).name for line in ran.lines] == ["a.jfif", "b.JPE", "c.jpg"]
+    assert f"{tmp_path / 'd.jxl'}: left out" in ran.err
+    assert f"{tmp_path / 'e.PSD'}: left out" in ran.err
+    assert "notes.txt" not in ran.err
+
+
+def test_a_folder_of_jfif_alone_is_searched(run: Any, index: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jfif").write_bytes(picture_bytes("red"))
+    assert run("search", tmp_path, "--index", index).status == 0

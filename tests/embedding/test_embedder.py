@@ -135,6 +135,27 @@ def test_a_picture_that_was_opened_is_the_same_when_it_is_opened_again(
     np.testing.assert_array_equal(np.asarray(embedder.open(opened)), np.asarray(opened))
 
 
+@pytest.mark.parametrize("colour", ["black", "crimson"])
+def test_a_frame_makes_no_other_picture(settings: Settings, colour: str) -> None:
+    embedder = Embedder.load("efficientnet_lite0", cache=settings.engines_folder)
+    plain = embedder.open(garment_jpeg((300, 400)))
+    framed = Image.new("RGB", (324, 424), colour)
+    framed.paste(plain, (12, 12))
+    first, second, third = embedder.describe([plain, framed, framed.crop((12, 0, 312, 424))])
+    for other in (second, third):
+        assert float(first.embeddings[0] @ other.embeddings[0]) > 0.97
+        assert np.abs(first.descriptors.astype(int) - other.descriptors).mean() < 4
+    assert float(embedder.embed([framed])[0] @ second.embeddings[0]) == pytest.approx(1, abs=1e-3)
+    assert framed.size == (324, 424)
+
+
+def test_a_note_goes_with_the_features(embedder: Embedder) -> None:
+    whole = garment_jpeg((300, 400))
+    first, second = embedder.describe([embedder.open(data) for data in (whole, whole[:-2])])
+    assert first.note is None
+    assert str(second.note).startswith("The file ends too early.")
+
+
 # --- stream ---------------------------------------------------------------------------------
 
 

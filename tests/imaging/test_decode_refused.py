@@ -19,12 +19,7 @@ from tests.imaging.pictures import KINDS, encoded, exif, noise, png_that_claims,
 
 NOT_PICTURES = {
     "text": b"a shirt, blue, long sleeves\n" * 20,
-    "html": b"<!DOCTYPE html><html><body>404 not found</body></html>",
-    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="90" height="90"></svg>',
-    "pdf": b"%PDF-1.7\n1 0 obj\n<</Type/Catalog>>\nendobj\n%%EOF\n",
-    "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\nshowpage\n",
     "ppm, which Pillow reads": b"P6 20 20 255\n" + b"\x7f" * 1200,
-    "zip": b"PK\x03\x04" + b"\0" * 60,
     "one byte": b"\xff",
     "zeros": b"\0" * 4096,
 }
@@ -50,16 +45,8 @@ CUTS = (0.3, 0.5, 0.8, 0.95)
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [
-        ("JPEG", {}),
-        ("JPEG", {"progressive": True}),
-        ("PNG", {}),
-        ("PNG", {"exif": exif(6)}),
-        ("WEBP", {}),
-        ("BMP", {}),
-        ("HEIF", {}),
-    ],
-    ids=["JPEG", "progressive JPEG", "PNG", "PNG with EXIF", "WebP", "BMP", "HEIC"],
+    [("PNG", {}), ("PNG", {"exif": exif(6)}), ("WEBP", {}), ("BMP", {}), ("HEIF", {})],
+    ids=["PNG", "PNG with EXIF", "WebP", "BMP", "HEIC"],
 )
 def test_a_download_that_broke_off_is_refused_as_incomplete(
     kind: str, options: dict[str, object], cut: float

@@ -66,7 +66,7 @@ def test_a_strip_is_still_a_picture(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", [(60, 80), (300, 300), (400, 100), (8, 4000)])
 def test_the_place_of_a_picture_is_where_it_was_put(size: tuple[int, int]) -> None:
     pixels = prepare(Image.new("RGB", size, "red"), (224, 168))
-    left, top, right, bottom = place_of(Image.new("RGB", size), (224, 168))
+    left, top, right, bottom = place_of(size, (224, 168))
     assert (pixels[top:bottom, left:right] == (255, 0, 0)).all()
     pixels[top:bottom, left:right] = 255
     assert (pixels == 255).all()

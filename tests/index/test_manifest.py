@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from fitting_room.index.manifest import (
     TRAINED,
     VECTORS,
     FileEntry,
+    IndexOutdated,
     Manifest,
+    read_manifest,
 )
 from tests.index.made import manifest_of
 
@@ -70,8 +73,8 @@ def test_its_keys_are_those_that_scripts_read() -> None:
     ("name", "value", "expected"),
     [
         ("format", "app", "format must be 'fitting-room-index', and is 'app'"),
-        ("format_version", 99, "format_version must be 4 or 3"),
-        ("format_version", True, "format_version must be 4 or 3"),
+        ("format_version", 99, "format_version must be 4"),
+        ("format_version", True, "format_version must be 4"),
         ("descriptors", -1, "descriptors must be"),
         ("build", None, "build must be text, and is None"),
         ("created", 5, "created must be text"),
@@ -116,9 +119,18 @@ def test_what_is_no_object_is_refused(text: str | bytes) -> None:
         Manifest.from_json(text)
 
 
-def test_the_format_before_is_read_with_its_own_words() -> None:
-    values = json.loads(changed("format_version", 3))
-    values["counts"]["studio"] = values["counts"].pop("plain_background")
-    values["files"] |= {"sketch.npz": {}, "neighbours.faiss": {}}
-    manifest = Manifest.from_json(json.dumps(values))
-    assert manifest == replace(MANIFEST, format_version=3)
+@pytest.mark.parametrize("key", ["descriptors", "appearance"])
+@pytest.mark.parametrize("head", [None, {}])
+def test_an_index_that_saw_pictures_in_another_way_must_be_built_again(
+    tmp_path: Path, key: str, head: object
+) -> None:
+    """Whatever else stands in it: format 3 had other keys."""
+    values = json.loads(changed("head", head))
+    del values["descriptors"]
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps({**values, key: 1, "format_version": 3}), "utf-8")
+    with pytest.raises(IndexOutdated) as error:
+        read_manifest(tmp_path, path)
+    assert "Build it again" in str(error.value)
+    assert f"fitting-room build CATALOGUE --index {tmp_path}" in str(error.value)
+    assert error.value.had_head == (head is not None)

@@ -90,6 +90,19 @@ def test_the_ground_a_picture_was_laid_on_is_cut_away(demo_fitting_room: Fitting
     assert result.query.shares.shape == (7, 6)
 
 
+def test_a_frame_is_shown_and_has_no_heat(demo_fitting_room: FittingRoom) -> None:
+    bag = demo_fitting_room.open_picture(HANDBAG)
+    framed = Image.new("RGB", (bag.width + 80, bag.height + 80), "black")
+    framed.paste(bag, (40, 40))
+    result = explain(demo_fitting_room, framed, item_like(demo_fitting_room, bag)).query
+    height, width = result.picture.shape
+    top, left = round(40 * height / framed.height), round(40 * width / framed.width)
+    assert result.overlay.size == (width, height)
+    assert result.picture[:top].max() == result.picture[:, :left].max() == 0
+    assert result.picture[-top:].max() == result.picture[:, -left:].max() == 0
+    assert result.picture.max() == 1
+
+
 def test_a_small_picture_is_enlarged_and_a_large_one_reduced(
     demo_fitting_room: FittingRoom,
 ) -> None:

@@ -13,7 +13,7 @@ from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import subjects
 from fitting_room.ui.query.history import PICTURE, Box, Query, Subject
-from fitting_room.ui.query.session import TOGETHER, UPLOADED
+from fitting_room.ui.query.session import TOGETHER, UPLOADED, QueryPicture
 from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import plain, shorten
@@ -40,6 +40,7 @@ def _one(searcher: Searcher, resolved: ResolvedQuery) -> None:
         _cropper(searcher, subject, resolved.query.crop)
         return
     _picture(picture.jpeg, _alt(subject, picture.name), "query")
+    _note(picture)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.caption(plain(shorten(picture.name)), width="stretch")
         if picture.jpeg:
@@ -79,6 +80,11 @@ def _picture(jpeg: bytes, alt: str, place: str) -> None:
     st.html(f'<figure class="fr-query">{image}</figure>')
 
 
+def _note(picture: QueryPicture) -> None:
+    if picture.features.note:
+        st.caption(f":material/info: {picture.features.note}")
+
+
 def _several(resolved: ResolvedQuery) -> None:
     st.segmented_control(
         "Search",
@@ -93,6 +99,7 @@ def _several(resolved: ResolvedQuery) -> None:
         for place, (subject, picture) in enumerate(pairs):
             with st.container(gap="xxsmall"):
                 _picture(picture.jpeg, _alt(subject, picture.name), f"query-{place}")
+                _note(picture)
                 st.button(
                     "Leave out",
                     key=f"leave-{place}",

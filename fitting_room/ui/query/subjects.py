@@ -9,13 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from fitting_room.imaging.decode import ImageRejected
+from fitting_room.imaging.decode import EMPTY_PAGE, ImageRejected, is_blank, is_empty_page
 from fitting_room.imaging.features import Features
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
@@ -29,8 +28,6 @@ from fitting_room.ui.shared.text import plain
 #: and parts of pictures it keeps.
 WORKING_SIZE = (1024, 1024)
 MAX_PICTURES, MAX_CROPS = 16, 16
-#: Steps of 255 between the least and the greatest value that a blank picture may have.
-BLANK_CONTRAST = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,10 +98,12 @@ def embed_uploads(searcher: Searcher) -> None:
 
 def _embed_upload(searcher: Searcher, upload: Upload) -> Subject:
     image = searcher.open_picture(upload.data, to_show=True)
-    if upload.from_camera and _is_blank(image):
+    if upload.from_camera and is_blank(image):
         raise ImageRejected(
             "The camera showed nothing yet. Wait until its picture is there and try again."
         )
+    if is_empty_page(image):
+        raise ImageRejected(f"{EMPTY_PAGE} Choose another one.")
     name = hashlib.sha256(image.tobytes()).hexdigest()[:12]
     picture = _query_picture(searcher, upload.name, image)
     once.keep(sessions.current().pictures, name, picture, MAX_PICTURES)
@@ -118,13 +117,6 @@ def _query_picture(searcher: Searcher, name: str, image: Image.Image) -> QueryPi
     options = SimilarityOptions(trained=not features.plain_background)
     out = searcher.is_out_of_catalogue(searcher.search(features, 1, options=options), features)
     return QueryPicture(name, media.jpeg(image, WORKING_SIZE, quality=90), features, out)
-
-
-def _is_blank(image: Image.Image) -> bool:
-    """Whether a picture has one colour throughout, as a camera's has that is covered or has not
-    begun. A JPEG's blocks differ by a step or two."""
-    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
-    return all(high - low <= BLANK_CONTRAST for low, high in extremes)
 
 
 # --- the query --------------------------------------------------------------------------------

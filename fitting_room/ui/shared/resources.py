@@ -73,7 +73,7 @@ class Preparation:
         try:
             fitting_room = self._open_or_build()
             # The network starts now and not while the first visitor waits.
-            fitting_room.embed([Image.new("RGB", (60, 80), "white")])
+            fitting_room.embed([Image.new("RGB", (60, 80), "grey")])
             limit_blas_threads()
             self.result.set_result(Shared(fitting_room))
         except _EXPECTED as error:

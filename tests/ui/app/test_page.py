@@ -114,7 +114,9 @@ def test_only_columns_with_a_choice_are_filters(page: AppTest):
     ("data", "sentence"),
     [
         (b"this is no picture", "not a picture in a format that can be read"),
-        (picture_bytes(size=(400, 400))[:-600], "damaged or incomplete"),
+        (picture_bytes(size=(400, 400))[:700], "damaged or incomplete"),
+        (b"%PDF-1.7 a look book", "This is a PDF document"),
+        (picture_bytes("white", kind="PNG"), "The picture is blank"),
         (b"", "empty"),
         (picture_bytes(size=(3, 3)), "too small"),
     ],
@@ -127,6 +129,17 @@ def test_a_refusal_is_a_sentence(page: AppTest, data: bytes, sentence: str):
     assert page.error[0].value.startswith(r"holiday\.jpg: ")
     assert sentence in page.error[0].value
     assert headings(page) == ["A glance at the catalogue"]
+
+
+def test_what_there_is_to_say_of_a_picture_stands_below_it(page: AppTest):
+    whole = (SAMPLES / "red-dress.jpg").read_bytes()
+    upload(page, whole[:-2], name="dress.jpg")
+    assert not page.exception
+    assert not page.error
+    assert len(cards(page)) == 12
+    assert any("The file ends too early" in caption.value for caption in page.caption)
+    upload(page, whole, name="dress.jpg")
+    assert not any("The file ends too early" in caption.value for caption in page.caption)
 
 
 def test_too_many_pixels_are_refused_in_a_sentence(new_page, demo_fitting_room: FittingRoom):
