@@ -31,6 +31,7 @@ from fitting_room.settings import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = PROJECT / "data" / "demo"
+DEMO_ITEMS = 950
 SAMPLES = PROJECT / "data" / "samples"
 REAL_DATA = PROJECT.parent / "shared" / "data"
 
@@ -73,12 +74,14 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Path:
-    """A folder that the workers of a run share, and later runs while the code that makes an index
-    and the libraries that it calls are the same."""
+    """A folder that the workers of a run share, and later runs while the demo catalogue, the code
+    that makes an index and the libraries that it calls are the same."""
     digest = hashlib.sha256()
     for package in ("build", "catalogue", "embedding", "imaging", "index"):
         for path in sorted((PROJECT / "fitting_room" / package).glob("*.py")):
             digest.update(path.read_bytes())
+    for path in sorted(DEMO.rglob("*.*")):
+        digest.update(path.read_bytes())
     for library in ("numpy", "openvino", "pandas", "pillow", "scikit-learn", "torch"):
         digest.update(version(library).encode())
     folder = pytestconfig.rootpath / ".pytest_cache" / "fitting-room" / digest.hexdigest()[:16]

@@ -28,7 +28,7 @@ from fitting_room.index.manifest import ITEMS, MANIFEST, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.settings import Settings
 from fitting_room.util.files import sha256_of
-from tests.conftest import COLOURS, DEMO, SAMPLES, colour_embedder, picture_bytes
+from tests.conftest import COLOURS, DEMO, DEMO_ITEMS, SAMPLES, colour_embedder, picture_bytes
 
 
 def open_index(folder: Path, embedder: Embedder) -> FittingRoom:
@@ -121,7 +121,7 @@ def test_filters_narrow_the_catalogue(fitting_room: FittingRoom, shop: Path) -> 
 
 def test_twelve_matches_are_the_default(demo_fitting_room: FittingRoom) -> None:
     assert len(demo_fitting_room.search(SAMPLES / "red-dress.jpg")) == 12
-    assert len(demo_fitting_room.search(SAMPLES / "red-dress.jpg", 5000)) == 1200
+    assert len(demo_fitting_room.search(SAMPLES / "red-dress.jpg", 5000)) == DEMO_ITEMS
 
 
 @pytest.mark.parametrize("bad", [b"", b"no picture", Path("/nowhere.jpg"), "nowhere.jpg"])
@@ -149,7 +149,7 @@ def test_many_pictures_are_answered_in_order_and_bad_ones_with_the_reason(
 
 
 def test_the_demo_finds_garments_of_the_samples_kind(demo_fitting_room: FittingRoom) -> None:
-    """Six of ten types are sought; by chance 1 match in 10 would be right."""
+    """By chance 1 match in 20 would be right."""
     wanted = {
         "black-boot": "Casual Shoes",
         "blue-tshirt": "Tshirts",
@@ -235,7 +235,7 @@ def test_a_build_says_what_was_done(
     folder = shutil.copytree(demo_fitting_room.index.folder, tmp_path / "index")
     summary = FittingRoom.build(DEMO, folder, settings=settings).summary
     assert summary is not None
-    assert (summary.items, summary.failed, summary.reused) == (1200, 0, 1200)
+    assert (summary.items, summary.failed, summary.reused) == (DEMO_ITEMS, 0, DEMO_ITEMS)
     assert summary.backbone == "efficientnet_lite0"
 
 
@@ -448,7 +448,7 @@ def test_a_negative_moves_away(demo_fitting_room: FittingRoom, colour: float | N
     options = SimilarityOptions(colour=colour)
     query = demo_fitting_room.describe([SAMPLES / "red-dress.jpg"])
     before = demo_fitting_room.search(query[0], 200, options=options)
-    unwanted = before[1].id
+    unwanted = before[5].id
     (negatives,) = demo_fitting_room.index.features(np.array([demo_fitting_room.row(unwanted)]))
     after = demo_fitting_room.search(query, 200, options=options, negatives=[negatives])
     before_order = [match.id for match in before]
@@ -473,7 +473,8 @@ def test_an_item_is_found_by_its_id(demo_fitting_room: FittingRoom):
 def test_items_are_found_by_words_of_their_name_or_number(demo_fitting_room: FittingRoom):
     items = demo_fitting_room.index.items
     named = items[demo_fitting_room.named(["DRESS", "red"])]
-    assert len(named) == 10
+    names = items["productDisplayName"].str.lower()
+    assert len(named) == (names.str.contains("dress") & names.str.contains("red")).sum() > 4
     assert set(named["baseColour"]) == {"Red"}
     assert list(items[demo_fitting_room.named(["10724"])]["id"]) == ["10724"]
     assert not demo_fitting_room.named(["red.*"]).any()

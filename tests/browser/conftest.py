@@ -126,7 +126,7 @@ def webcam_picture() -> bytes:
 
     from PIL import Image
 
-    item = Image.open(DEMO / "images" / f"{WEBCAM_ITEM}.jpg").resize((360, 480), Image.LANCZOS)
+    item = Image.open(DEMO / "images" / f"{WEBCAM_ITEM}.webp").resize((360, 480), Image.LANCZOS)
     scene = Image.new("RGB", (640, 480), "white")
     scene.paste(item, (140, 0))
     buffer = BytesIO()

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import base64
+import csv
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, Position, expect
 
+from tests.conftest import DEMO, DEMO_ITEMS
+
 Visit = Callable[..., Page]
+
+
+def how_many(**values: str) -> int:
+    """How many items of the demo catalogue have these values."""
+    with (DEMO / "styles.csv").open(encoding="utf-8", newline="") as file:
+        return sum(values.items() <= row.items() for row in csv.DictReader(file))
+
+
+def so_many(**values: str) -> str:
+    """How the page says how many items filters leave."""
+    return f"{how_many(**values)} of {DEMO_ITEMS} items"
 
 
 def cards(page: Page) -> Locator:

@@ -25,7 +25,7 @@ from tests.browser.steps import (
     where,
 )
 from tests.browser.test_accessibility import check
-from tests.conftest import DEMO, SAMPLES
+from tests.conftest import DEMO, DEMO_ITEMS, SAMPLES
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
 ITEM = "10724"
@@ -64,7 +64,7 @@ def test_the_map_is_zoomed_pointed_at_and_clicked(
     expect(cards(page)).to_have_count(4)
     wait_until_drawn(page)
     open_map(page)
-    assert in_view(page) == 1_200
+    assert in_view(page) == DEMO_ITEMS
     row = 500
     item = str(demo_fitting_room.index.items["id"].iloc[row])
     match = demo_fitting_room.item(item)
@@ -92,7 +92,7 @@ def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
     for _ in range(3):
         page.keyboard.press("+")
     page.keyboard.press("ArrowRight")
-    wait_for_view(page, "map.dataset.inView < 1200")
+    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS}")
     expect(page.locator(".fr-map-live")).not_to_be_empty()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"\?item=\d+"))
@@ -107,9 +107,9 @@ def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     first.click()
     expect(first).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Zoom in").click()
-    wait_for_view(page, "map.dataset.inView < 1200")
+    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS}")
     page.get_by_role("button", name="Show the whole map").click()
-    wait_for_view(page, "map.dataset.inView === '1200'")
+    wait_for_view(page, f"map.dataset.inView === '{DEMO_ITEMS}'")
     first.click()
     expect(first).to_have_attribute("aria-pressed", "false")
 
@@ -129,4 +129,4 @@ def test_matches_are_saved(visit: Visit, address: str):
     page.get_by_role("button", name="Save or share").locator("visible=true").click()
     expect(page.get_by_role("dialog")).to_contain_text(f"?item={item}")
     expect(page.get_by_role("dialog")).to_contain_text(address)
-    assert download(page, "Save the picture") == (DEMO / "images" / f"{item}.jpg").read_bytes()
+    assert download(page, "Save the picture") == (DEMO / "images" / f"{item}.webp").read_bytes()

@@ -42,7 +42,7 @@ def lying(picture: Path) -> bytes:
 def test_a_picture_dragged_in_finds_itself_first(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
-    drag_in(page, (DEMO / "images" / "10005.jpg").read_bytes())
+    drag_in(page, (DEMO / "images" / "10005.webp").read_bytes())
     wait_for_matches(page)
     expect(cards(page)).to_have_count(12)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
@@ -54,11 +54,11 @@ def test_the_file_dialog_takes_a_phone_picture_upright(visit: Visit, address: st
     with page.expect_file_chooser() as dialog:
         page.get_by_test_id("stFileUploaderDropzone").get_by_role("button").last.click()
     picture = {"name": "IMG_1.jpg", "mimeType": "image/jpeg"}
-    dialog.value.set_files({**picture, "buffer": lying(DEMO / "images" / "10724.jpg")})
+    dialog.value.set_files({**picture, "buffer": lying(DEMO / "images" / "10724.webp")})
     wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", "10724")
     size = page.locator(".fr-query img").evaluate("i => [i.naturalWidth, i.naturalHeight]")
-    assert size == [96, 128]
+    assert size == [300, 400]
 
 
 def test_the_webcam_finds_what_is_held_before_it(visit: Visit, address: str):
@@ -79,7 +79,7 @@ def test_the_slider_moves_by_keyboard_and_sets_the_count(visit: Visit, address: 
     page = visit(address)
     drag_in(page, (SAMPLES / "red-dress.jpg").read_bytes())
     wait_for_matches(page)
-    expect(cards(page).first).to_contain_text("Red Dress")
+    expect(cards(page).first).to_contain_text(re.compile("Red .*Dress"))
     before = ids(page)
     slider = page.get_by_role("slider", name="How many")
     slider.focus()
@@ -113,7 +113,7 @@ def test_from_shape_to_colour_by_keyboard(visit: Visit, address: str):
     slider.press("End")
     expect(slider).to_have_attribute("aria-valuetext", "colour")
     wait_for_other_cards(page, by_shape)
-    assert all(name.startswith("Red") for name in cards(page).locator(".fr-name").all_inner_texts())
+    assert all(" Red " in name for name in cards(page).locator(".fr-name").all_inner_texts())
     # The picture is still there, and so is the heading.
     expect(page.locator(".fr-query img")).to_be_visible()
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()

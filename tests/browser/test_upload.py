@@ -22,7 +22,7 @@ def test_a_pasted_picture_that_is_too_large_is_reduced_on_the_way(visit: Visit, 
     import numpy as np
     from PIL import Image
 
-    with Image.open(DEMO / "images" / "10005.jpg") as picture:
+    with Image.open(DEMO / "images" / "10005.webp") as picture:
         large = np.asarray(picture.convert("RGB").resize((1536, 2048)), np.int16)
     noise = np.random.default_rng(0).integers(-6, 7, large.shape)
     buffer = BytesIO()
@@ -51,7 +51,7 @@ def test_several_files_each_for_itself_and_together(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
     page.locator("input[type=file]").set_input_files(
-        [DEMO / "images" / f"{item}.jpg" for item in items]
+        [DEMO / "images" / f"{item}.webp" for item in items]
     )
     expect(page.get_by_role("heading", name="Most like each of your pictures")).to_be_visible()
     expect(cards(page)).to_have_count(24)

@@ -79,7 +79,7 @@ def test_rows_are_in_the_order_of_the_pictures(embedder: Embedder) -> None:
 
 def test_the_packaged_network_tells_garments_apart(settings: Settings) -> None:
     embedder = Embedder.load("efficientnet_lite0", cache=settings.engines_folder)
-    pictures = [open_image(DEMO / "images" / f"{i}.jpg") for i in range(10001, 10011)]
+    pictures = [open_image(DEMO / "images" / f"{i}.webp") for i in range(10001, 10011)]
     vectors = embedder.embed(pictures)
     assert vectors.shape == (10, 1280)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -106,7 +106,7 @@ def test_load_passes_on_what_cannot_be_had() -> None:
 
 def garment_jpeg(size: tuple[int, int]) -> bytes:
     """A catalogue picture, scaled to another size and saved again."""
-    with Image.open(DEMO / "images" / "10001.jpg") as image:
+    with Image.open(DEMO / "images" / "10001.webp") as image:
         buffer = BytesIO()
         image.convert("RGB").resize(size).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()

@@ -27,10 +27,10 @@ def copied_shop(folder: Path, count: int = 60) -> Path:
     (folder / "images").mkdir(parents=True)
     table = pd.read_csv(DEMO / "styles.csv", dtype="str").head(count)
     for item in table["id"]:
-        shutil.copy(DEMO / "images" / f"{item}.jpg", folder / "images")
+        shutil.copy(DEMO / "images" / f"{item}.webp", folder / "images")
     first, second = table["id"].iloc[0], table["id"].iloc[1]
-    shutil.copy(folder / "images" / f"{first}.jpg", folder / "images" / "900001.jpg")
-    with Image.open(folder / "images" / f"{second}.jpg") as image:
+    shutil.copy(folder / "images" / f"{first}.webp", folder / "images" / "900001.webp")
+    with Image.open(folder / "images" / f"{second}.webp") as image:
         image.save(folder / "images" / "900002.jpg", quality=88)
     copies = table.head(2).copy()
     copies["id"] = ["900001", "900002"]

@@ -57,7 +57,7 @@ def test_shares_come_to_the_cosine(demo_fitting_room: FittingRoom) -> None:
     picture = demo_fitting_room.open_picture(HANDBAG)
     item = item_like(demo_fitting_room, picture)
     result = explain(demo_fitting_room, picture, item)
-    of_item = demo_fitting_room.open_picture(DEMO / "images" / f"{item}.jpg")
+    of_item = demo_fitting_room.open_picture(DEMO / "images" / f"{item}.webp")
     maps = demo_fitting_room.embedder.feature_maps([picture, of_item])
     means = normalise(np.stack([each.mean(axis=(0, 1)) for each in maps]))
     assert result.cosine == pytest.approx(float(means[0] @ means[1]), abs=1e-5)

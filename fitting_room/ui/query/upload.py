@@ -20,7 +20,7 @@ from fitting_room.ui.query.session import CAMERA, CATALOGUE, UPLOAD, UPLOADED, W
 from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import title_of
 
-MAX_SAMPLES = 6
+MAX_SAMPLES = 9
 SAMPLE_SIZE = (180, 240)
 #: Bytes of a pasted picture; the browser reduces what is larger before it sends it.
 MAX_PASTED = 4 * 2**20

@@ -147,8 +147,8 @@ def with_copies(tmp_path: Path) -> Path:
     (folder / "images").mkdir(parents=True)
     names = [10724, 10005, 10484, 10100, 10300, 10900]
     for name in names:
-        shutil.copy(DEMO / "images" / f"{name}.jpg", folder / "images")
-    with Image.open(DEMO / "images" / "10724.jpg") as original:
+        shutil.copy(DEMO / "images" / f"{name}.webp", folder / "images")
+    with Image.open(DEMO / "images" / "10724.webp") as original:
         for quality in (70, 80, 90):
             original.save(folder / "images" / f"{quality}.jpg", quality=quality)
     rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fitting_room.facade import FittingRoom
+from tests.conftest import DEMO_ITEMS
 from tests.ui.app.conftest import NewPage, OpenPage, act, cards, go_to, headings
 
 
@@ -18,12 +19,12 @@ def test_about_describes_the_index(open_page: OpenPage, demo_fitting_room: Fitti
     page = open_page(_about)
     assert not page.exception
     text = " ".join([h.value for h in page.get("html")] + [m.value for m in page.markdown])
-    assert "1,200" in text
+    assert str(DEMO_ITEMS) in text
     assert "EfficientNet" in text
     assert "1,280" in text
     assert "Nothing yet" in text
     rows = page.table[-1].value
-    assert "1,200" in rows["Number"].tolist()
+    assert str(DEMO_ITEMS) in rows["Number"].tolist()
     page.button[0].click().run()
     assert not page.exception
     assert any("There are none" in m.value for m in page.markdown)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from tests.build.test_embedding_map import forget_map
-from tests.conftest import SAMPLES
+from tests.conftest import DEMO_ITEMS, SAMPLES
 from tests.ui.app.conftest import OpenPage, data_of, go_to, headings, ids, send, session_of, upload
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
@@ -31,7 +31,7 @@ def test_the_map_shows_every_item_where_the_index_says(
     page = open_page(_map)
     assert not page.exception
     data = data_of(page, "map")
-    assert data["count"] == len(demo_fitting_room.index) == 1_200
+    assert data["count"] == len(demo_fitting_room.index) == DEMO_ITEMS
     points = np.frombuffer(base64.b64decode(data["points"]), "<u2").reshape(-1, 2)
     places = np.asarray(demo_fitting_room.index.map)
     for axis in (0, 1):
@@ -106,9 +106,9 @@ def test_an_index_without_a_map_says_how_to_get_one_and_draws_it(
     assert not page.get("bidi_component")
     page.button[0].click().run()
     assert not page.exception
-    assert data_of(page, "map")["count"] == 1_200
+    assert data_of(page, "map")["count"] == DEMO_ITEMS
     page.run()  # and it is kept
-    assert data_of(page, "map")["count"] == 1_200
+    assert data_of(page, "map")["count"] == DEMO_ITEMS
     assert Index.open(tmp_path / "old").map is None
 
 

@@ -23,7 +23,7 @@ def upload_all(page: AppTest, *pictures: bytes) -> AppTest:
 
 
 def bytes_of(item: str) -> bytes:
-    return (DEMO / "images" / f"{item}.jpg").read_bytes()
+    return (DEMO / "images" / f"{item}.webp").read_bytes()
 
 
 def test_an_upload_has_the_features_of_its_file(
