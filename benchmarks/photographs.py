@@ -35,6 +35,7 @@ from fitting_room.evaluation.evaluate import RESULTS, evaluate
 from fitting_room.evaluation.metrics import bootstrap_figures, precision_at_k
 from fitting_room.evaluation.queries import CLASS, Queries, load_queries
 from fitting_room.evaluation.results import BOTH, COLOUR
+from fitting_room.index.head import NO_HEAD
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import train
 
@@ -95,6 +96,8 @@ def training_options(photographs: Path, options: argparse.Namespace) -> Training
         holdout=HOLDOUT,
         photographs=photographs,
         mapping=options.mapping,
+        colours=options.colours,
+        head=NO_HEAD,  # the packaged one has seen photographs of all folds
         epochs=options.epochs,
         seed=options.seed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from fitting_room.build.builder import BuildSummary, build_index
@@ -9,7 +10,11 @@ from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.backbones import Selection, select, select_again
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
+from fitting_room.embedding.weights import BackboneError
+from fitting_room.index.data import load_index_data
+from fitting_room.index.head import FASHION, NO_HEAD, Head, head_named, is_trained_here
 from fitting_room.index.index import Index
+from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.vectors import FLOAT32
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.settings import Settings
@@ -40,7 +45,9 @@ class FittingRoom(Searcher):
         settings = settings or Settings.from_environment()
         opened = Index.open(index)
         selection = select_again(opened.identity, settings.weights)
-        return cls(opened, lambda: _embedder(selection, settings), settings.limits)
+        network = opened.manifest.head_network
+        of_head = None if network is None else select_again(network, settings.weights)
+        return cls(opened, lambda: _embedder(selection, settings, of_head), settings.limits)
 
     @classmethod
     def build(
@@ -51,13 +58,16 @@ class FittingRoom(Searcher):
         backbone: str | None = None,
         weights: str | None = None,
         input_size: tuple[int, int] | None = None,
+        head: str | None = None,
         pca: int | None = None,
         storage: str = FLOAT32,
         settings: Settings | None = None,
         listener: Listener = ignore,
     ) -> FittingRoom:
         """Build the index of a catalogue, or bring it up to date, and open it. ``summary`` says
-        what was done. Raises ``CatalogueError``, ``BackboneError`` or ``BuildError``."""
+        what was done. ``head`` is that of :func:`fitting_room.index.head.head_named`; by default
+        the one that was trained on the index that is there, or the packaged one. Raises
+        ``CatalogueError``, ``BackboneError``, ``HeadError`` or ``BuildError``."""
         settings = settings or Settings.from_environment()
         loaded = load_catalogue(catalogue)
         stage = Stage("Preparing the network", 1, "network", listener)
@@ -68,19 +78,56 @@ class FittingRoom(Searcher):
             timeout=settings.download_timeout,
             listener=listener,
         )
-        embedder = _embedder(selection, settings)
-        stage.advance()
         folder, limits = Path(index), settings.limits
+        chosen = _head(head, folder, selection)
+        of_head = _network_of(chosen, selection, settings)
+        embedder = _embedder(selection, settings, of_head)
+        stage.advance()
         summary = build_index(
-            loaded, embedder, folder, pca=pca, storage=storage, limits=limits, listener=listener
+            loaded,
+            embedder,
+            folder,
+            head=chosen,
+            pca=pca,
+            storage=storage,
+            limits=limits,
+            listener=listener,
         )
         fitting_room = cls(Index.open(folder), lambda: embedder, limits)
         fitting_room.summary = summary
         return fitting_room
 
 
-def _embedder(selection: Selection, settings: Settings) -> Embedder:
+def _head(name: str | None, folder: Path, selection: Selection) -> Head | None:
+    """The head of that name; by default the one that was trained on the index at ``folder``, if
+    its network is still that one, or the packaged one."""
+    if name is not None:
+        return head_named(name)
+    with suppress(IndexUnusable):
+        old = Index(load_index_data(folder))
+        kept = old.head is not None and is_trained_here(old.head)
+        if kept and old.identity == selection.identity:
+            return old.head
+    return head_named(FASHION)
+
+
+def _network_of(head: Head | None, selection: Selection, settings: Settings) -> Selection | None:
+    """The network that a head brings, where that is another than ``selection``. Raises
+    ``BackboneError`` where it cannot be had."""
+    if head is None or head.network in (None, selection.identity):
+        return None
+    try:
+        return select_again(head.network, settings.weights)
+    except BackboneError as error:
+        raise BackboneError(
+            f"The head needs a network of its own. {error} To do without: --head {NO_HEAD}"
+        ) from error
+
+
+def _embedder(
+    selection: Selection, settings: Settings, of_head: Selection | None = None
+) -> Embedder:
     engine = make_engine(
         selection, kind=settings.engine, precision=settings.precision, cache=settings.engines_folder
     )
-    return Embedder(selection, engine)
+    return Embedder(selection, engine, None if of_head is None else _embedder(of_head, settings))

@@ -78,7 +78,7 @@ def shared(pytestconfig: pytest.Config) -> Path:
     that makes an index and the libraries that it calls are the same."""
     digest = hashlib.sha256()
     for package in ("build", "catalogue", "embedding", "imaging", "index"):
-        for path in sorted((PROJECT / "fitting_room" / package).glob("*.py")):
+        for path in sorted((PROJECT / "fitting_room" / package).glob("*.*")):  # the head too
             digest.update(path.read_bytes())
     for path in sorted(DEMO.rglob("*.*")):
         digest.update(path.read_bytes())

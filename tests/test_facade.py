@@ -161,12 +161,12 @@ def test_the_demo_finds_garments_of_the_samples_kind(demo_fitting_room: FittingR
     right = {
         name: sum(
             match.attributes["articleType"] == kind
-            for match in demo_fitting_room.search(SAMPLES / f"{name}.jpg", 10)
+            for match in demo_fitting_room.search(SAMPLES / f"{name}.jpg", 4)
         )
         for name, kind in wanted.items()
     }
-    assert sum(right.values()) >= 42, right
-    assert min(right.values()) >= 4, right
+    assert sum(right.values()) >= 15, right  # few are of the kind and of the colour too
+    assert min(right.values()) >= 2, right
 
 
 # --- pictures as Pillow has them --------------------------------------------------------------

@@ -21,13 +21,20 @@ from PIL import Image
 
 from fitting_room.build.calibrate import calibrate
 from fitting_room.build.checkpoint import Checkpoint
-from fitting_room.build.writer import build_lock, remove_leftovers, require_replaceable, write_index
+from fitting_room.build.writer import (
+    Block,
+    build_lock,
+    remove_leftovers,
+    require_replaceable,
+    write_index,
+)
 from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.data import load_index_data
+from fitting_room.index.head import NO_HEAD, Head, is_trained_here, same_heads
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import (
     CatalogueRecord,
@@ -60,8 +67,9 @@ class BuildError(Exception):
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
     """What a build did. ``failures`` names the first of the ``failed`` pictures, and why;
-    ``reused`` embeddings came from an earlier build; the earlier ``head`` is ``"kept"``,
-    ``"dropped"``, since it does not fit the new embeddings, or there was ``"none"``."""
+    ``reused`` embeddings came from an earlier build; the ``head`` that was trained on an earlier
+    one is ``"kept"``, ``"dropped"``, since it does not fit the new embeddings or another was named,
+    or there was ``"none"``. ``uses_head`` names the head in use."""
 
     items: int
     dropped: int
@@ -73,6 +81,7 @@ class BuildSummary:
     images_per_second: float
     reused: int
     head: str = "none"
+    uses_head: str = NO_HEAD
     failures: tuple[tuple[str, str], ...] = ()
 
 
@@ -81,13 +90,15 @@ def build_index(
     embedder: Embedder,
     folder: Path,
     *,
+    head: Head | None = None,
     pca: int | None = None,
     storage: str = FLOAT32,
     limits: ImageLimits,
     listener: Listener = ignore,
 ) -> BuildSummary:
     """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``, with
-    its embeddings in one of :data:`fitting_room.index.vectors.STORAGES`. Raises
+    its embeddings in one of :data:`fitting_room.index.vectors.STORAGES` and a ``head``, whose
+    network, if it is another than the embedder's, is that of ``embedder.of_head``. Raises
     :class:`BuildError` when another build of it is running or no picture could be used,
     ``IndexUnusable`` when something else is at ``folder``, ``ReductionError`` for a wrong ``pca``.
     """
@@ -104,7 +115,8 @@ def build_index(
             remove_leftovers(folder)
             # Of earlier versions of this program.
             shutil.rmtree(folder.with_name(f".{folder.name}.{OLD_CHECKPOINT}"), ignore_errors=True)
-            return _Build(catalogue, embedder, folder, pca, storage, limits, listener).run()
+            build = _Build(catalogue, embedder, folder, head, pca, storage, limits, listener)
+            return build.run()
     except Timeout as error:
         raise BuildError(
             f"{folder}: another build of this index is running. Wait for it."
@@ -119,6 +131,7 @@ class _Build:
     catalogue: Catalogue
     embedder: Embedder
     folder: Path
+    head: Head | None
     pca_dimension: int | None
     storage: str
     limits: ImageLimits
@@ -128,8 +141,12 @@ class _Build:
         self.started = time.perf_counter()
         self.checkpoint = Checkpoint(
             self.folder.with_name(f".{self.folder.name}.checkpoint"),
-            {**self.embedder.selection.identity, "descriptors": descriptors.VERSION},
-            self.embedder.dimension,
+            {
+                **self.embedder.selection.identity,
+                "descriptors": descriptors.VERSION,
+                "head_network": self.embedder.head_network,
+            },
+            self.embedder.dimension + self.head_dimension,
         )
         self.had_head = False
         self.old = self._usable_old_index()
@@ -146,8 +163,11 @@ class _Build:
         """The index that is there, if its embeddings may stand in the new one."""
         try:
             old = Index(load_index_data(self.folder))
-            self.had_head = old.head is not None
-            old.require(self.embedder.selection.identity)
+            self.had_head = old.head is not None and is_trained_here(old.head)
+            if self.embedder.of_head is None:
+                old.require(self.embedder.selection.identity, old.manifest.head_network)
+            else:
+                old.require(self.embedder.selection.identity, self.embedder.head_network)
             if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
                 return None  # its embeddings have lost what the new index is to keep
             if old.pca is not None:
@@ -165,6 +185,11 @@ class _Build:
             return None
         return old
 
+    @property
+    def head_dimension(self) -> int:
+        """The length of the embeddings of the network that the head brings, or 0."""
+        return 0 if self.embedder.of_head is None else self.embedder.of_head.dimension
+
     def _place(self, item: int) -> tuple[int, int] | None:
         """Where the embedding of an item's picture is, and in which row there. What this build
         embeds is not known until the next."""
@@ -181,7 +206,7 @@ class _Build:
             raise BuildError(f"None of the catalogue's pictures could be used: {example}")
         self._write(rows)
         self.checkpoint.discard()
-        report, head = self.catalogue.report, None if self.old is None else self.old.head
+        report, kept = self.catalogue.report, self.head is not None and is_trained_here(self.head)
         return BuildSummary(
             items=len(rows),
             dropped=sum(report.dropped.values()),
@@ -192,7 +217,10 @@ class _Build:
             seconds=round(time.perf_counter() - self.started, 3),
             images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
             reused=len(rows) - embedded,
-            head="kept" if head is not None else "dropped" if self.had_head else "none",
+            head="kept" if kept else "dropped" if self.had_head else "none",
+            uses_head=NO_HEAD
+            if self.head is None
+            else str(self.head.record.get("name", "trained")),
             failures=tuple(self._failures_by_id()),
         )
 
@@ -229,8 +257,11 @@ class _Build:
                         self.origin[item], self.row[item] = place
                 else:
                     self.origin[item] = _CHECKPOINT
+                    embedding = outcome.embeddings[0]
+                    if outcome.head_embeddings is not None:
+                        embedding = np.concatenate([embedding, outcome.head_embeddings[0]])
                     self.row[item] = self.checkpoint.append(
-                        self.digests[item], outcome.embeddings[0], outcome.descriptors
+                        self.digests[item], embedding, outcome.descriptors
                     )
                     embedded += 1
                 stage.advance()
@@ -250,13 +281,15 @@ class _Build:
         pca = self._pca(rows)
         stage = Stage("Writing the index", len(rows), "item", self.listener)
 
-        def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def blocks() -> Iterator[Block]:
             for start in range(0, len(rows), BLOCK):
                 block = rows[start : start + BLOCK]
-                yield self._vectors(block, pca), self._descriptors(block)
+                yield Block(
+                    self._vectors(block, pca), self._descriptors(block), self._of_head(block)
+                )
                 stage.advance(len(block))
                 if self.old is not None:
-                    release(self.old.vectors, self.old.descriptors)
+                    release(self.old.vectors, self.old.descriptors, self.old.head_vectors)
 
         write_index(
             self.folder,
@@ -264,7 +297,7 @@ class _Build:
             self._items(rows),
             self._manifest(len(rows), pca.dimension if pca else self.embedder.dimension),
             pca=pca,
-            head=None if self.old is None else self.old.head,
+            head=self.head,
             before=self.old,
             measure=self._calibration,
             listener=self.listener,
@@ -280,6 +313,7 @@ class _Build:
         selection, report = self.embedder.selection, self.catalogue.report
         return Manifest(
             identity=selection.identity,
+            head_network=self.embedder.head_network,
             chosen_because=selection.why,
             advice=selection.advice,
             catalogue=CatalogueRecord(
@@ -302,7 +336,8 @@ class _Build:
         if self.old is None:
             return calibrate(index)
         old, known = len(self.old), self.old.calibration
-        if known is not None and abs(len(index) - old) <= CALIBRATION_OUTGROWN * old:
+        same_head = same_heads(self.head, self.old.head)
+        if known is not None and same_head and abs(len(index) - old) <= CALIBRATION_OUTGROWN * old:
             return known
         return calibrate(index, previous=known)
 
@@ -318,9 +353,20 @@ class _Build:
         has one."""
         old = None if self.old is None else self.old.vectors
         if pca is None or self.old is None or self.old.pca is None:
-            vectors = self._gather(items, old, self.checkpoint.embeddings)
+            vectors = self._gather(items, old, self._embedded)
             return vectors if pca is None else pca(vectors)
-        return self._gather(items, old, lambda rows: pca(self.checkpoint.embeddings(rows)))
+        return self._gather(items, old, lambda rows: pca(self._embedded(rows)))
+
+    def _embedded(self, rows: np.ndarray) -> np.ndarray:
+        return self.checkpoint.embeddings(rows)[:, : self.embedder.dimension]
+
+    def _of_head(self, items: np.ndarray) -> np.ndarray | None:
+        """What the network that the head brings makes of some items."""
+        if not self.head_dimension:
+            return None
+        old = None if self.old is None else self.old.head_vectors
+        own = self.embedder.dimension
+        return self._gather(items, old, lambda rows: self.checkpoint.embeddings(rows)[:, own:])
 
     def _descriptors(self, items: np.ndarray) -> np.ndarray:
         old = None if self.old is None else self.old.descriptors

@@ -16,6 +16,7 @@ import pandas as pd
 from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.features import Features
 from fitting_room.index.calibration import COLOUR_WEIGHTS, KNOTS, Calibration, Curve
+from fitting_room.index.head import is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.index.vectors import release
@@ -26,8 +27,13 @@ KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "catego
 #: between which memory is given back.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
 QUERIES_AT_ONCE = 16
+#: The fewest items that a head from outside kept back for these to be the only queries.
+LEAST_UNSEEN = 50
 #: The fewest photographs that the same is read from.
 LEAST_PHOTOGRAPHS = 9
+#: Where a head's record says how photographs compare with items, the weight of colour at which
+#: that is read (a place in ``COLOUR_WEIGHTS``), and the least that similarities must differ.
+PHOTOGRAPH_SCALE, AT_WEIGHT, LEAST_SPREAD = "photograph_scale", 0, 0.05
 #: A photograph is unlike the catalogue when this fraction of random pairs of items are more alike.
 UNLIKE = 0.75
 
@@ -69,11 +75,64 @@ def calibrate(
     result = Calibration(column, len(rows), plain, trained, chance=_chance(index, generator))
     if len(photographs) >= LEAST_PHOTOGRAPHS:
         street, of_head = _measure(index, partial(_of_photographs, index, photographs))
+    elif index.head is not None and (scale := index.head.record.get(PHOTOGRAPH_SCALE)):
+        street, of_head = _as_of_photographs(result, scale)
     elif previous is not None:
         street, of_head = previous.street_plain, previous.street_trained if index.head else ()
     else:
         return result
     return replace(result, street_plain=street, street_trained=of_head)
+
+
+def photograph_scale(measured: Calibration) -> dict[str, tuple[float, float]]:
+    """How similarities of photographs compare with those of items, where both were measured, for
+    catalogues without photographs: a result ``s`` alike to a photograph is right as often as one
+    ``a * s + b`` alike to an item, ``(a, b)`` without and with the head, as :func:`calibrate` finds
+    it in a head's record under :data:`PHOTOGRAPH_SCALE`."""
+    pairs = {
+        "plain": (measured.plain, measured.street_plain),
+        "trained": (measured.trained, measured.street_trained),
+    }
+    return {
+        name: _line(items[AT_WEIGHT], photographs[AT_WEIGHT])
+        for name, (items, photographs) in pairs.items()
+        if items and photographs
+    }
+
+
+def _line(items: Curve, photographs: Curve) -> tuple[float, float]:
+    precisions = [np.array(curve.precision) for curve in (items, photographs)]
+    least, most = max(p[0] for p in precisions), min(p[-1] for p in precisions)
+    at = np.linspace(least, most, KNOTS)[1:-1]
+    of_items, of_photographs = (
+        # Where a curve is level, any similarity has that precision: the middle one is taken.
+        (np.interp(at - 1e-6, p, c.similarity) + np.interp(at + 1e-6, p, c.similarity)) / 2
+        for p, c in zip(precisions, (items, photographs), strict=True)
+    )
+    if np.ptp(of_photographs) < LEAST_SPREAD or np.ptp(of_items) < LEAST_SPREAD:
+        return 1.0, float((of_items - of_photographs).mean())
+    slope = float(of_items.std() / of_photographs.std())
+    return slope, float(of_items.mean() - slope * of_photographs.mean())
+
+
+def _as_of_photographs(
+    measured: Calibration, scale: object
+) -> tuple[tuple[Curve, ...], tuple[Curve, ...]]:
+    """The curves of items as those of photographs. Anybody may have written the ``scale``: what
+    makes no sense in it says nothing."""
+    result: list[tuple[Curve, ...]] = []
+    for name, curves in (("plain", measured.plain), ("trained", measured.trained)):
+        line = scale.get(name) if isinstance(scale, dict) else None
+        try:
+            slope, offset = (float(number) for number in line or ())
+        except (TypeError, ValueError):
+            slope, offset = 0.0, 0.0
+        if not (1e-3 < slope < 1e3 and abs(offset) < 1e3):
+            result.append(())
+            continue
+        moved = [tuple((s - offset) / slope for s in curve.similarity) for curve in curves]
+        result.append(tuple(map(Curve, moved, (curve.precision for curve in curves))))
+    return result[0], result[1]
 
 
 def fit_curve(similarity: np.ndarray, right: np.ndarray) -> Curve:
@@ -111,9 +170,13 @@ def _unseen_by_head(index: Index) -> np.ndarray:
     kept_back, holdout = record.get("kept_back"), record.get("holdout")
     if isinstance(kept_back, list) and kept_back:
         return index.items["id"].isin(kept_back).to_numpy(bool)
+    everything = np.ones(len(index), bool)
     if isinstance(holdout, int) and holdout > 0:
-        return held_out(index.items["id"], holdout)
-    return np.ones(len(index), bool)
+        unseen = held_out(index.items["id"], holdout)
+        # A head from outside may have seen none, and of a small catalogue too few would be left.
+        if (index.head is not None and is_trained_here(index.head)) or unseen.sum() >= LEAST_UNSEEN:
+            return unseen
+    return everything
 
 
 def _measure(

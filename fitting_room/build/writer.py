@@ -15,12 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from fitting_room.build import embedding_map
+from fitting_room.build.adaptation import adapted
 from fitting_room.build.calibrate import Photograph, calibrate
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.index import manifest as names
@@ -35,7 +37,15 @@ from fitting_room.index.ann import (
     write_ann,
 )
 from fitting_room.index.calibration import Calibration
-from fitting_room.index.data import CURRENT, VERSION_NAME, IndexData, current_version, open_derived
+from fitting_room.index.data import (
+    CURRENT,
+    VERSION_NAME,
+    IndexData,
+    current_version,
+    fits,
+    open_derived,
+    open_head_vectors,
+)
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
@@ -50,11 +60,21 @@ _log = logging.getLogger(__name__)
 _OF_HEAD = {
     names.HEAD_FILE, names.TRAINED, names.TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
 }  # fmt: skip
+_OF_HEAD_NETWORK = {names.HEAD_VECTORS, names.HEAD_VECTOR_SCALES}
+
+
+class Block(NamedTuple):
+    """Of some items the embeddings, float32 unit rows ``(n, D)``, the descriptors, uint8 ``(n,
+    DESCRIPTOR_LENGTH)``, and where the head brings a network, what that makes of them."""
+
+    vectors: np.ndarray
+    descriptors: np.ndarray
+    head_vectors: np.ndarray | None = None
 
 
 def write_index(
     folder: Path,
-    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    blocks: Iterable[Block],
     items: pd.DataFrame,
     manifest: Manifest,
     *,
@@ -65,16 +85,17 @@ def write_index(
     measure: Callable[[Index], Calibration | None] = calibrate,
     listener: Listener = ignore,
 ) -> None:
-    """Write an index and put it in place of what is at ``folder``. ``blocks`` are float32 unit rows
-    and the uint8 descriptors that belong to them; ``ann`` says whether to make what finds
-    candidates, by default in large catalogues. What ``before``, the index that is replaced, learned
-    and laid out is taken over where it fits; ``measure`` calibrates the new one. Raises
-    ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is there."""
+    """Write an index and put it in place of what is at ``folder``. ``blocks`` are its items in
+    their order, with the rows of the network that ``head`` brings if ``manifest`` names one;
+    ``ann`` says whether to make what finds candidates, by default in large catalogues. What
+    ``before``, the index that is replaced, learned and laid out is taken over where it fits;
+    ``measure`` calibrates the new one. Raises ``ValueError`` for too few rows,
+    :class:`IndexUnusable` where something else is there."""
     if before is None:
         with suppress(IndexUnusable):
             before = Index.open(folder)
     with new_version(folder) as version:
-        vectors, descriptors = _write_rows(version, blocks, manifest)
+        vectors, descriptors, head_vectors = _write_rows(version, blocks, manifest, head)
         items.to_parquet(version / names.ITEMS, index=False)
         if pca is not None:
             pca.save(version / names.PCA_FILE)
@@ -88,28 +109,37 @@ def write_index(
         learned = _learned(before, manifest, pca)
         if _wants_ann(vectors) if ann is None else ann:
             write_ann(version, vectors, descriptors, previous=learned)
-        data = IndexData(folder, version, manifest, vectors, descriptors, items, pca)
+        data = IndexData(
+            folder, version, manifest, vectors, descriptors, items, pca, head_vectors=head_vectors
+        )
         _finish(data, head, learned, before, measure, listener)
 
 
 def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph] = ()) -> None:
     """Give an index a head, or take it away, and calibrate it anew, for photographs with the given
     ones. Raises :class:`IndexUnusable` when there is no sound index, another build is running, or
-    the head was trained on embeddings of another dimension."""
+    the head takes embeddings that the index does not have."""
     folder = folder.resolve()
     try:
         with build_lock(folder).acquire(timeout=0):
             old = Index.open(folder)
             old.verify()
-            if head is not None and head.input_dimension != old.dimension:
+            manifest, left_out = old.manifest, _OF_HEAD | {names.MAP}
+            if head is None or head.network in (None, old.identity):
+                manifest = replace(manifest, head_network=None)
+                left_out |= _OF_HEAD_NETWORK
+            if head is not None and not fits(head, manifest, old.pca):
                 raise IndexUnusable(
-                    f"{folder}: the head was trained on another index. Train again."
+                    f"{folder}: the head takes embeddings that this index does not have. Build it "
+                    "with that head: fitting-room build CATALOGUE --head FILE"
                 )
             with new_version(folder) as version:
-                for name in set(old.manifest.files) - _OF_HEAD - {names.MAP}:
+                for name in set(old.manifest.files) - left_out:
                     link_or_copy(old.data.version / name, version / name)
                 measure = partial(calibrate, photographs=photographs, previous=old.calibration)
-                _finish(replace(old.data, version=version), head, None, old, measure, ignore)
+                data = replace(old.data, version=version, manifest=manifest, head=head)
+                data = replace(data, head_vectors=open_head_vectors(version, manifest, head))
+                _finish(data, head, None, old, measure, ignore)
     except Timeout as error:
         raise IndexUnusable(
             f"{folder}: another build of this index is running. Wait for it."
@@ -127,6 +157,8 @@ def _finish(
     """Add head, map, calibration and manifest to a version, and make it the current one."""
     version = data.version
     if head is not None:
+        head = _write_adapted(data, head)
+        data = replace(data, head=head)
         _write_trained(data, head, learned)
     manifest = replace(
         data.manifest,
@@ -135,7 +167,7 @@ def _finish(
         files={p.name: _entry(p) for p in sorted(version.iterdir()) if p.name in names.FILES},
     )
     trained, ann = open_derived(version, manifest, head)
-    data = replace(data, manifest=manifest, head=head, trained=trained, ann=ann)
+    data = replace(data, manifest=manifest, trained=trained, ann=ann)
     checksums = {name: entry.sha256 for name, entry in manifest.files.items()}
     basis = embedding_map.basis_of(manifest.identity, checksums)
     rows = data.vectors if trained is None else trained
@@ -154,37 +186,56 @@ def _finish(
 
 
 def _write_rows(
-    version: Path, blocks: Iterable[tuple[np.ndarray, np.ndarray]], manifest: Manifest
-) -> tuple[Matrix, np.ndarray]:
-    """Write the vectors and the descriptors; returns both, mapped."""
+    version: Path, blocks: Iterable[Block], manifest: Manifest, head: Head | None
+) -> tuple[Matrix, np.ndarray, Matrix | None]:
+    """Write the vectors, the descriptors, and the vectors of the network that the head brings;
+    returns them, mapped."""
     count, storage = manifest.counts.items, manifest.storage
     of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
     of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
     vectors, descriptors = mapped_rows(*of_vectors, new_array), new_array(*of_descriptors)
+    head_vectors: Any = None
+    if manifest.head_network is not None and head is not None:
+        shape = (count, head.input_dimension)
+        head_vectors = mapped_rows(version / names.HEAD_VECTORS, storage, shape, new_array)
     row = 0
-    for block, descriptors_of_block in blocks:
-        rows = slice(row, row + len(block))
-        vectors[rows], descriptors[rows] = block, descriptors_of_block
-        row += len(block)
-        release(vectors, descriptors)
+    for block in blocks:
+        rows = slice(row, row + len(block.vectors))
+        vectors[rows], descriptors[rows] = block.vectors, block.descriptors
+        if head_vectors is not None and block.head_vectors is not None:
+            head_vectors[rows] = block.head_vectors
+        row += len(block.vectors)
+        release(vectors, descriptors, head_vectors)
     if row != count:
         raise ValueError(f"{row} rows for {count} items")
-    del vectors, descriptors  # which writes what is not written yet
-    return mapped_rows(*of_vectors), mapped_array(*of_descriptors)
+    del vectors, descriptors, head_vectors  # which writes what is not written yet
+    of_head_network = open_head_vectors(version, manifest, head)
+    return mapped_rows(*of_vectors), mapped_array(*of_descriptors), of_head_network
+
+
+def _write_adapted(data: IndexData, head: Head) -> Head:
+    """Write a head that knows the labels of the items; returns it as queries will find it."""
+    index, path = Index(data), data.version / names.HEAD_FILE
+
+    def project(rows: slice) -> np.ndarray:
+        return head.project(index.embeddings_for(head, rows), data.descriptors[rows])
+
+    adapted(head, data.items, project).save(path)
+    return Head.load(path)
 
 
 def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
-    """Write a head and what it makes of the items, with an inverted file if they have one."""
+    """Write what a head makes of the items, with an inverted file if they have one."""
     version, count = data.version, len(data.items)
-    head.save(version / names.HEAD_FILE)
+    index = Index(data)
     shape = (count, head.dimension)
     trained = mapped_rows(version / names.TRAINED, data.manifest.storage, shape, new_array)
     for start in range(0, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
         trained[rows] = head.project_items(
-            data.vectors[rows], data.descriptors[rows], data.items.iloc[rows]
+            index.embeddings_for(head, rows), data.descriptors[rows], data.items.iloc[rows]
         )
-        release(trained, data.vectors, data.descriptors)
+        release(trained, data.vectors, data.descriptors, data.head_vectors)
     if (version / ANN_INDEX).exists():
         write_ann(version, trained, data.descriptors, trained=True, previous=learned)
 

@@ -22,6 +22,7 @@ from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.evaluation.queries import QueriesError
 from fitting_room.evaluation.results import EvaluationError, OptionError
+from fitting_room.index.head import HeadError
 from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.vectors import ReductionError
@@ -33,7 +34,7 @@ from fitting_room.settings import Settings, SettingsError
 USAGE_ERRORS = (FilterError, OptionError, ReductionError, SettingsError, UsageError)
 FAILURES = (
     BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, DownloadError,
-    IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
+    HeadError, IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
 )  # fmt: skip
 
 

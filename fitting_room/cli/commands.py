@@ -33,10 +33,11 @@ from fitting_room.index.description import (
     learned_from,
     validation_of,
 )
+from fitting_room.index.head import FASHION, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
-from fitting_room.learning.train import train
+from fitting_room.learning.train import packaged_head, train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
 from fitting_room.util.aliases import with_old_keys
@@ -60,6 +61,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
             options.catalogue,
             options.index,
             input_size=options.input_size,
+            head=options.head,
             pca=options.pca,
             storage=options.storage,
             settings=settings,
@@ -83,6 +85,8 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         print(json.dumps({k: v for k, v in asdict(summary).items() if k != "failures"}))
     else:
         print(*_rows_in_words(description), sep="\n")
+        if description.trained is not None:
+            print(f"trained     {description.trained}")
         print(
             f"{summary.items:,} items in {options.index} after {summary.seconds:.1f} s: "
             f"{summary.reused:,} reused, {summary.failed:,} failed, "
@@ -149,13 +153,16 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _remove_head(options: argparse.Namespace) -> int:
-    had_one = Index.open(options.index).head is not None
+    index = Index.open(options.index)
+    had_one = index.head is not None and is_trained_here(index.head)
+    text = "nothing to do."
     if had_one:
-        write_head(options.index, None)
-    if options.json:
-        print(json.dumps({"removed": had_one}))
-    else:
-        print(f"{options.index}: " + ("what was learned is gone." if had_one else "nothing to do."))
+        packaged = packaged_head(index)
+        write_head(options.index, packaged)
+        text = "what was learned here is gone."
+        if packaged is not None:
+            text += f" The packaged head, {FASHION}, is in use again."
+    print(json.dumps({"removed": had_one}) if options.json else f"{options.index}: {text}")
     return 0
 
 

@@ -18,6 +18,7 @@ from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.evaluation.evaluate import RESULTS
 from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
+from fitting_room.index.head import FASHION, NO_HEAD
 from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES
@@ -71,6 +72,9 @@ def _add_build(add: Add) -> None:
     add("catalogue", type=Path, help="a catalogue: folder, .zip or folder of class folders")
     add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
+    add("--head", metavar="NAME|FILE",
+        help=f"what was learned before: {FASHION}, the packaged one, {NO_HEAD}, or a file (by "
+        f"default what this index was taught, or {FASHION})")  # fmt: skip
     add("--pca", type=_positive, metavar="D", help="reduce embeddings to D numbers")
     add("--storage", choices=STORAGES, default=FLOAT32, help="of embeddings: int8 is a quarter")
     add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
@@ -92,6 +96,15 @@ def _add_train(add: Add) -> None:
     add("--mapping", help="JSON: class of photographs -> values of the catalogue", **_FILE)
     add("--mapping-column", default=usual.mapping_column, metavar="COLUMN",
         help="column of those values (%(default)s)")  # fmt: skip
+    add("--colours", help="JSON: photograph -> colours of the catalogue it may have", **_FILE)
+    add("--colour-column", default=usual.colour_column, metavar="COLUMN",
+        help="column of those colours (%(default)s)")  # fmt: skip
+    add(
+        "--head",
+        metavar="NAME|FILE",
+        help=f"what to start from: {FASHION}, {NO_HEAD} or a file ({FASHION}, where it fits)",
+    )
+    add("--save-head", help="where the head goes for other indexes, .safetensors", **_FILE)
     add("--loss", choices=list(LOSSES), default=usual.loss, help="what is minimised (%(default)s)")
     add("--epochs", default=usual.epochs, help="passes at most (%(default)s)", **_COUNT)
     add("--seed", type=_whole, default=0, help="the same one gives the same head (%(default)s)")

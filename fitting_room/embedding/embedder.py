@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -45,11 +45,15 @@ Outcome = Features | ImageRejected | None
 
 
 class Embedder:
-    """A network on an engine. Safe to share between threads."""
+    """A network on an engine, beside it ``of_head``, the one that a head brings if that is another.
+    Safe to share between threads."""
 
-    def __init__(self, selection: Selection, engine: Engine) -> None:
+    def __init__(
+        self, selection: Selection, engine: Engine, of_head: Embedder | None = None
+    ) -> None:
         self.selection = selection
         self.engine = engine
+        self.of_head = of_head
 
     @classmethod
     def load(
@@ -74,6 +78,11 @@ class Embedder:
     def dimension(self) -> int:
         return self.selection.backbone.dimension
 
+    @property
+    def head_network(self) -> dict[str, Any] | None:
+        """The identity of the network that a head brings, if it is another."""
+        return None if self.of_head is None else self.of_head.selection.identity
+
     def open(
         self,
         picture: bytes | Path | str | Image.Image,
@@ -85,7 +94,8 @@ class Embedder:
         """A picture upright, in RGB and no larger than this network needs
         (:func:`fitting_room.imaging.decode.open_image`), or ``to_show`` large enough for people.
         What was opened to be shown has the features of its file. Raises :class:`ImageRejected`."""
-        side = self.selection.backbone.working_side
+        networks = (self,) if self.of_head is None else (self, self.of_head)
+        side = max(network.selection.backbone.working_side for network in networks)
         if to_show:
             side = max(side, WORKING_SIDE)
         return open_image(picture, name=name, limits=limits, side=side)
@@ -123,11 +133,14 @@ class Embedder:
             views_of(image) if views and not row[descriptors.PLAIN_BACKGROUND] else [image]
             for image, row in zip(images, rows, strict=True)
         ]
-        embeddings = self._embed([cut for of_image in cuts for cut in of_image])
+        every_cut = [cut for of_image in cuts for cut in of_image]
+        embeddings = self._embed(every_cut)
+        of_head = None if self.of_head is None else self.of_head._embed(every_cut)
         ends = np.cumsum([len(of_image) for of_image in cuts])
+        places = [slice(end - len(of_image), end) for end, of_image in zip(ends, cuts, strict=True)]
         return [
-            Features(embeddings[end - len(of_image) : end], row, note)
-            for end, of_image, row, note in zip(ends, cuts, rows, notes, strict=True)
+            Features(embeddings[place], row, None if of_head is None else of_head[place], note)
+            for place, row, note in zip(places, rows, notes, strict=True)
         ]
 
     def stream(

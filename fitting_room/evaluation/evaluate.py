@@ -28,6 +28,7 @@ from fitting_room.evaluation.results import (
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
+from fitting_room.index.head import is_trained_here, sources_of
 from fitting_room.index.index import Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.util.progress import Listener, Stage, ignore
@@ -191,8 +192,8 @@ class EvaluationRun:
 
     def _head_knows(self, queries: np.ndarray) -> bool:
         """Whether the head in use was trained on any item whose own picture is a query."""
-        if self._head is None:
-            return False
+        if self._head is None or not is_trained_here(self._head):
+            return False  # of what was learned elsewhere no list is kept
         digests = self._index_digests.set_axis(self.index.items["id"].astype(str))
         ids = self.queries.items["id"].iloc[queries].astype(str)
         own = ids[digests.reindex(ids).to_numpy() == [self._digests[row] for row in queries]]
@@ -222,6 +223,7 @@ class EvaluationRun:
             "metric": options.metric,
             "silhouette": options.silhouette,
             "trained": self._head is not None,
+            "head_sources": [] if self._head is None else sources_of(self._head),
             "trained_on_photographs": photographs if type(photographs) is int else 0,
             "colour": {
                 "plain_background": self.index.colour_weight(options),

@@ -115,6 +115,11 @@ def remarks(evaluation: Evaluation) -> list[str]:
             "Attention: the index's head was trained on items that are among these queries, so the "
             "figures flatter it. Train it with --holdout N and evaluate with the same N."
         )
+    if (sources := evaluation.settings["head_sources"]) and not evaluation.settings["holdout"]:
+        lines.append(
+            f"The index's head was trained elsewhere, on {', '.join(sources)}. If any of those are "
+            "among these queries, the figures flatter it: use --holdout 10, which it kept back."
+        )
     photographs = evaluation.settings["trained_on_photographs"]
     if photographs and evaluation.settings["mapping"] is not None:
         lines.append(

@@ -13,11 +13,14 @@ from fitting_room.imaging.descriptors import PLAIN_BACKGROUND
 class Features:
     """What is compared of one picture: ``embeddings`` float32 ``(V, D)``, a unit row for each view
     of it (one, except for a photograph used as a query), and ``descriptors`` uint8
-    ``(DESCRIPTOR_LENGTH,)`` of :func:`fitting_room.imaging.descriptors.describe`. ``note`` is what
-    there is to say of the file (:func:`fitting_room.imaging.decode.note_of`)."""
+    ``(DESCRIPTOR_LENGTH,)`` of :func:`fitting_room.imaging.descriptors.describe`. Where a head
+    brings a network of its own, ``head_embeddings``, float32 ``(V, H)``, are that network's.
+    ``note`` is what there is to say of the file
+    (:func:`fitting_room.imaging.decode.note_of`)."""
 
     embeddings: np.ndarray
     descriptors: np.ndarray
+    head_embeddings: np.ndarray | None = None
     note: str | None = None
 
     @property

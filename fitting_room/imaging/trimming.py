@@ -27,6 +27,8 @@ WIDEST_ALONE, WIDEST_WITH_ICONS, LEAST_BESIDE_ICONS = 0.1, 0.15, 0.5
 PAIRED, PAIRED_PIXELS = 0.35, 2
 #: So much of each side must be left: a wide film on an upright phone leaves a quarter.
 LEAST_LEFT = 0.2
+#: A frame goes around at least so many pixels each way: a line on white has margins too.
+LEAST_WITHIN = 4
 #: So many further lines of the colour of a band, each by itself, make stripes of it.
 STRIPES = 3
 #: A frame may be within another, and that within a phone's bars.
@@ -123,6 +125,8 @@ def _is_frame(widths: Box, like: np.ndarray, *, dark: bool) -> bool:
     left, top, right, bottom = widths
     around = _is_near(left, top, right) and bottom >= top - 1
     if not around and not (dark and _is_near(left, right) and _is_near(top, bottom)):
+        return False
+    if min(like.shape) < LEAST_WITHIN:
         return False
     # The line at the edge may be mixed of both.
     edges = (like[1], like[-2], like[:, 1], like[:, -2])

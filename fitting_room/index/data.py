@@ -42,7 +42,8 @@ class IndexData:
     ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
     are taken out, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``, ``items`` the table of ``N``
     items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)``
-    their places on a map.
+    their places on a map. ``head_vectors``, ``(N, H)``, are embeddings of the network that the head
+    brings, where that is not the index's own.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class IndexData:
     pca: PCA | None = None
     head: Head | None = None
     trained: Matrix | None = None
+    head_vectors: Matrix | None = None
     map: np.ndarray | None = None
     ann: Ann | None = None
     calibration: Calibration | None = None
@@ -110,10 +112,10 @@ def _load(folder: Path, version: Path) -> IndexData:
     try:
         head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
         pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
-        if head is not None and head.input_dimension != dimension:
-            raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
         if pca is not None and pca.dimension != dimension:
             raise ValueError(f"{names.PCA_FILE} does not fit the vectors")
+        if head is not None and not fits(head, manifest, pca):
+            raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
         trained, ann = open_derived(version, manifest, head)
         return IndexData(
             folder=folder,
@@ -125,12 +127,32 @@ def _load(folder: Path, version: Path) -> IndexData:
             pca=pca,
             head=head,
             trained=trained,
+            head_vectors=open_head_vectors(version, manifest, head),
             map=_read_map(version / names.MAP, count) if names.MAP in files else None,
             ann=ann,
             calibration=Calibration.from_manifest(manifest.calibration),
         )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
         raise damaged(folder, str(error)) from error
+
+
+def fits(head: Head, manifest: Manifest, pca: PCA | None) -> bool:
+    """Whether a head takes the embeddings that an index has for it: those of the network that it
+    brings, or the index's own, of which a head of format 1 takes the reduced ones."""
+    if manifest.head_network is not None:
+        return head.network == manifest.head_network
+    if head.network is None:
+        return head.input_dimension == manifest.dimension
+    whole = manifest.dimension if pca is None else len(pca.mean)
+    return head.network == manifest.identity and head.input_dimension == whole
+
+
+def open_head_vectors(version: Path, manifest: Manifest, head: Head | None) -> Matrix | None:
+    """The embeddings of the network that the head brings, mapped, where it brings one."""
+    if manifest.head_network is None or head is None:
+        return None
+    shape = (manifest.counts.items, head.input_dimension)
+    return mapped_rows(version / names.HEAD_VECTORS, manifest.storage, shape)
 
 
 def open_derived(

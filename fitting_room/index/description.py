@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitting_room.index.head import Head
+from fitting_room.index.head import Head, is_trained_here
 from fitting_room.index.index import Index
 
 #: Ids that are named as examples of what became of rows.
@@ -33,6 +33,7 @@ class IndexDescription:
     embeddings: str
     searched: str
     trained: str | None
+    trained_here: bool
     validation: tuple[Validation, ...]
     built: str
     rows: int
@@ -57,7 +58,8 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
         f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
         embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
         searched="all items, exactly" if index.ann is None else "candidates first (approximate)",
-        trained=None if head is None else _trained(head),
+        trained=None if head is None else _trained(head, manifest.head_network),
+        trained_here=head is not None and is_trained_here(head),
         validation=() if head is None else validation_of(head.record.get("validation")),
         built=f"{manifest.created.replace('T', ' ')[:16]} (UTC), {size / 2**20:.1f} MiB",
         rows=counts.rows,
@@ -82,9 +84,12 @@ def learned_from(items: int | None, photographs: int | None) -> str:
     return f"{text} and {photographs:,} photographs" if photographs else text
 
 
-def _trained(head: Head) -> str:
+def _trained(head: Head, network: Mapping[str, Any] | None) -> str:
     of = learned_from(_count(head.record.get("items")), _count(head.record.get("photographs")))
-    text = f"on {of}: {', '.join(head.columns)}; {head.dimension} numbers each"
+    where = "here" if is_trained_here(head) else f"elsewhere ({head.record['name']!s:.100})"
+    text = f"{where}, on {of}: {', '.join(head.columns)}; {head.dimension} numbers each"
+    if network is not None:
+        text += f", of what {network.get('backbone')!s:.100} sees"
     holdout = _count(head.record.get("holdout"))
     return text if holdout is None else f"{text}; evaluate it with --holdout {holdout}"
 

@@ -2,33 +2,39 @@
 
 A head is a small network that makes a shorter embedding of an embedding and the picture's
 descriptors, in which similarity means what the labels mean. :mod:`fitting_room.learning.train`
-learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code.
+learns it; here it is applied, and kept in a ``.safetensors`` file, which cannot run code. One comes
+with the program (``scripts/train_fashion_head.py``), for catalogues that nobody trained.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
-from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
+from fitting_room.imaging.descriptors import COLOURS, DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.util.files import write_atomically
 
 FORMAT = "fitting-room-head"
-FORMAT_VERSION = 1
+#: Format 1 named no network and hid a photograph's colours from the head.
+FORMAT_VERSION, OLD_FORMAT_VERSION = 2, 1
+
+#: The head that comes with the program, by name, and its file; and the name of having none.
+FASHION, NO_HEAD = "fashion", "none"
+FASHION_FILE = Path(__file__).with_name("fashion.safetensors")
 
 #: Descriptors that a head looks at: all but the last, which says what to make of them.
 DESCRIPTOR_INPUTS = PLAIN_BACKGROUND
 #: Standardised inputs are cut off here: a rare colour is no argument a hundred times as strong.
 MOST_DEVIATIONS = 5.0
 #: How far items are drawn towards their labels. Chosen by evaluation: docs/relevance.md.
-LABEL_PULL = 0.5
+LABEL_PULL = 0.8
 #: Added under the root of a variance (Ba, Kiros and Hinton 2016); torch's own default.
 NORMALISATION_EPSILON = 1e-5
 
@@ -76,6 +82,8 @@ class Head:
     output_weight: np.ndarray  # (E, H)
     output_bias: np.ndarray  # (E,)
     label_pull: float = LABEL_PULL
+    network: Mapping[str, Any] | None = None
+    sees_colours: bool = False
 
     @property
     def dimension(self) -> int:
@@ -84,13 +92,13 @@ class Head:
 
     @property
     def input_dimension(self) -> int:
-        """D, the length of the embeddings it takes: the index's own, after a PCA if it has one."""
+        """D, the length of the embeddings it takes."""
         return len(self.mean) - DESCRIPTOR_INPUTS
 
     def project(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
         """What the head makes of pictures, float32 ``(N, E)`` with unit rows, by their embeddings,
-        float32 ``(N, D)``, and descriptors, uint8 ``(N, DESCRIPTOR_LENGTH)``; those of photographs
-        do not count. Raises ``ValueError`` for other shapes."""
+        float32 ``(N, D)``, and descriptors, uint8 ``(N, DESCRIPTOR_LENGTH)``; of those of
+        photographs the colours count at most. Raises ``ValueError`` for other shapes."""
         if embeddings.ndim != 2 or embeddings.shape[1] != self.input_dimension:
             raise ValueError(f"the head takes embeddings of {self.input_dimension} dimensions")
         if descriptors.shape != (len(embeddings), DESCRIPTOR_LENGTH):
@@ -99,7 +107,8 @@ class Head:
         for start in range(0, len(embeddings), ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
             of_block = embeddings[block], descriptors[block]
-            result[block] = self._apply(standardised(*of_block, self.mean, self.scale))
+            inputs = standardised(*of_block, self.mean, self.scale, self.sees_colours)
+            result[block] = self._apply(inputs)
         return result
 
     def _apply(self, inputs: np.ndarray) -> np.ndarray:
@@ -134,11 +143,13 @@ class Head:
     # --- on disk ------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
-        """Write the head as a ``.safetensors`` file, whole or not at all."""
+        """Write the head as a ``.safetensors`` file, whole or not at all. Matrices are kept in 16
+        bits, half of what they would take and as good: read it again to compute as others will."""
         from safetensors.numpy import save
 
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {f"proxies.{place}": self.proxies[c] for place, c in enumerate(self.columns)}
+        kinds = {name: np.float16 if a.ndim == 2 else np.float32 for name, a in arrays.items()}
         description = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -147,11 +158,13 @@ class Head:
                 for c in self.columns
             ],
             "label_pull": self.label_pull,
+            "network": None if self.network is None else dict(self.network),
+            "sees_colours": self.sees_colours,
             "record": dict(self.record),
         }
         text = json.dumps(description, ensure_ascii=False, allow_nan=False)
         data = save(
-            {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()},
+            {name: np.ascontiguousarray(array, kinds[name]) for name, array in arrays.items()},
             metadata={_METADATA: text},
         )
         write_atomically(path, data)
@@ -171,6 +184,8 @@ class Head:
                 proxies={c[0]: arrays.pop(f"proxies.{i}") for i, c in enumerate(columns)},
                 record=record,
                 label_pull=_number(description["label_pull"], "label_pull"),
+                network=_network(description.get("network")),
+                sees_colours=description.get("sees_colours") is True,
                 **{name: arrays.pop(name) for name in _ARRAYS},
             )
             _check(head)
@@ -185,11 +200,44 @@ class Head:
         return head
 
 
+def head_named(name: str) -> Head | None:
+    """The head of that name, :data:`FASHION` or none for :data:`NO_HEAD`, or in that file. Its
+    record has its ``name``. Raises :class:`HeadError`."""
+    if name == NO_HEAD:
+        return None
+    head = Head.load(FASHION_FILE if name == FASHION else Path(name))
+    return replace(head, record={**head.record, "name": Path(name).name})
+
+
+def is_trained_here(head: Head) -> bool:
+    """Whether a head was trained on the index's own catalogue rather than brought from outside."""
+    return "name" not in head.record
+
+
+def sources_of(head: Head) -> list[str]:
+    """What a head from outside says that it was trained on."""
+    sources = head.record.get("sources")
+    if is_trained_here(head) or not isinstance(sources, dict):
+        return []
+    return [f"{source!s:.100}" for source in list(sources)[:10]]
+
+
+def same_heads(first: Head | None, second: Head | None) -> bool:
+    """Whether two heads, if they are any, were trained by the same training."""
+    records = [None if head is None else dict(head.record) for head in (first, second)]
+    return records[0] == records[1]
+
+
 def standardised(
-    embeddings: np.ndarray, descriptors: np.ndarray, mean: np.ndarray, scale: np.ndarray
+    embeddings: np.ndarray,
+    descriptors: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    sees_colours: bool = False,
 ) -> np.ndarray:
-    """A head's inputs, float32 ``(N, D + DESCRIPTOR_INPUTS)``: embeddings and descriptors (0 of
-    photographs) minus ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`."""
+    """A head's inputs, float32 ``(N, D + DESCRIPTOR_INPUTS)``: embeddings and descriptors minus
+    ``mean`` over ``scale``, cut off at :data:`MOST_DEVIATIONS`. Photographs have 0 for what their
+    surroundings spoil: all descriptors, or with ``sees_colours`` all but the colours."""
     inputs = np.empty((len(embeddings), len(mean)), np.float32)
     dimension = embeddings.shape[1]
     inputs[:, :dimension] = embeddings
@@ -197,7 +245,9 @@ def standardised(
     inputs -= mean
     inputs /= scale
     np.clip(inputs, -MOST_DEVIATIONS, MOST_DEVIATIONS, out=inputs)
-    inputs[descriptors[:, PLAIN_BACKGROUND] == 0, dimension:] = 0
+    photographs = descriptors[:, PLAIN_BACKGROUND] == 0
+    inputs[photographs, dimension + (COLOURS.stop if sees_colours else 0) :] = 0
+    inputs[~descriptors[:, COLOURS].any(axis=1), dimension:] = 0  # nothing is known of them
     return inputs
 
 
@@ -240,14 +290,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     description = json.loads(text, parse_constant=lambda word: _refuse(f"{word} is no number"))
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         _refuse("it holds something else")
-    if description.get("format_version") != FORMAT_VERSION:
-        version = description.get("format_version")
+    version = description.get("format_version")
+    if version not in (FORMAT_VERSION, OLD_FORMAT_VERSION) or isinstance(version, bool):
         _refuse(f"it has format {version!r:.20}, this program reads {FORMAT_VERSION}")
     for name, array in arrays.items():
+        if array.dtype not in (np.float16, np.float32):
+            _refuse(f"{name!r:.60} holds other things than numbers of 16 or 32 bits")
+        arrays[name] = array.astype(np.float32)
         # Written so that it is false of what is no number at all.
-        if array.dtype != np.float32 or not (np.abs(array) <= MOST_VALUE).all():
-            _refuse(f"{name!r:.60} holds other things than float32 numbers of a sensible size")
+        if not (np.abs(arrays[name]) <= MOST_VALUE).all():
+            _refuse(f"{name!r:.60} holds other things than numbers of a sensible size")
     return description, arrays
+
+
+def _network(value: object) -> Mapping[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        _refuse("its network is no object")
+    return value
 
 
 def _columns(description: dict[str, Any]) -> list[tuple[str, float, tuple[str, ...]]]:

@@ -8,24 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from fitting_room.imaging.descriptors import (
-    COLOURS,
-    DESCRIPTOR_LENGTH,
-    PLAIN_BACKGROUND,
-    SILHOUETTE,
-)
-from fitting_room.imaging.features import Features, normalise
+from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
+from fitting_room.imaging.features import Features
 from fitting_room.index import scoring
-from fitting_room.index.data import IndexData, check_file, load_index_data
-from fitting_room.index.head import Head
+from fitting_room.index.comparison import Comparison, as_features
+from fitting_room.index.data import check_file, load_index_data
 from fitting_room.index.manifest import IndexUnusable
-from fitting_room.index.scoring import Hits, JaccardTerm, ScoreTerm, SimilarityOptions, Terms
-from fitting_room.index.vectors import Matrix, release
+from fitting_room.index.scoring import Hits, ScoreTerm, SimilarityOptions, Terms
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
 #: Below this fraction of the catalogue a filter's rows are gathered and searched by themselves.
 SPARSE_FILTER = 0.2
+#: Of what a head ranks first, so many are looked at whether one is the query's very picture.
+COPY_AMONG = 50
 
 #: Two items look all but the same from these cosines of embeddings and of colours (and of
 #: silhouettes) on: what re-encoded, slightly cropped or brightened copies reach.
@@ -38,73 +34,43 @@ INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
 Where = Mapping[str, str | Sequence[str]]
 
 DEFAULT_OPTIONS = SimilarityOptions()
-#: Of each query the embeddings of its views, float32 ``(V, D)``.
-Views = Sequence[np.ndarray]
 
 
 class FilterError(ValueError):
     """A filter names a column that the catalogue does not have."""
 
 
-class Index:
+class Index(Comparison):
     """An opened index, with the attributes of its data. Safe to share between threads."""
-
-    def __init__(self, data: IndexData) -> None:
-        self.data = data
-        self.folder, self.manifest, self.items = data.folder, data.manifest, data.items
-        self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
-        self.head, self.trained, self.ann = data.head, data.trained, data.ann
-        self.map, self.calibration = data.map, data.calibration
-        self._scales: dict[int, np.ndarray] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> Index:
         """Open an index; the vectors are mapped, not read. Raises :class:`IndexUnusable`."""
         return cls(load_index_data(Path(folder)))
 
-    def __len__(self) -> int:
-        return len(self.vectors)
-
-    @property
-    def dimension(self) -> int:
-        return self.manifest.dimension
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Which network, weights and preprocessing made it."""
-        return self.manifest.identity
-
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
             check_file(self.folder, self.data.version / name, entry)
 
-    def require(self, identity: Mapping[str, Any]) -> None:
-        """Raise :class:`IndexUnusable` unless queries of that network may be asked here."""
+    def require(
+        self, identity: Mapping[str, Any], head_network: Mapping[str, Any] | None = None
+    ) -> None:
+        """Raise :class:`IndexUnusable` unless queries of that network, and of that one for the
+        head if it brings one, may be asked here."""
         if dict(identity) == self.identity:
-            return
+            if head_network == self.manifest.head_network:
+                return
+            raise IndexUnusable(
+                f"{self.folder}: the head of this index brings another network than the one that "
+                f"is loaded. Build it again with: fitting-room build CATALOGUE --index "
+                f"{self.folder}"
+            )
         raise IndexUnusable(
             f"{self.folder}: this index was made by {_in_words(self.identity)} and cannot be "
             f"searched with {_in_words(identity)}. Build it again with: fitting-room build "
             f"CATALOGUE --index {self.folder} --backbone {identity.get('backbone')}"
         )
-
-    @property
-    def mostly_plain_background(self) -> bool:
-        """Whether most of the catalogue's pictures have a plain background."""
-        return self.manifest.counts.plain_background * 2 > len(self)
-
-    def colour_weight(self, options: SimilarityOptions, *, plain_background: bool = True) -> float:
-        """The weight of colour here, for a picture with a plain background or a photograph."""
-        if options.colour is not None:
-            return options.colour
-        if not plain_background and self.mostly_plain_background:
-            return scoring.COLOUR_WEIGHT_PHOTOGRAPH
-        return scoring.COLOUR_WEIGHT_TRAINED if self.uses_head(options) else scoring.COLOUR_WEIGHT
-
-    def uses_head(self, options: SimilarityOptions) -> bool:
-        """Whether ``options`` use a head here."""
-        return options.trained and options.metric == scoring.COSINE and self.head is not None
 
     def search(
         self,
@@ -118,8 +84,9 @@ class Index:
         exact: bool = False,
     ) -> list[Hits]:
         """The ``n`` most similar items for each query, or all that are left; of equally similar
-        ones the earlier first. All are compared, or in a large catalogue candidates, unless
-        ``exact``.
+        ones the earlier first, and with a head first of all what is the query's very picture
+        (:meth:`copies_among`), with the similarity of the best. All are compared, or in a large
+        catalogue candidates, unless ``exact``.
 
         ``queries`` are features, or embeddings float32 ``(Q, D0)``, before the index's PCA, of
         pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks items to leave out.
@@ -131,10 +98,33 @@ class Index:
         """
         if n < 1:
             raise ValueError("n must be at least 1")
-        features = _as_features(queries)
+        if self.uses_head(options) and positives is None and not isinstance(queries, np.ndarray):
+            some = max(n, COPY_AMONG)
+            found = self._ranked(queries, some, where, options, exclude, positives, exact)
+            pairs = zip(queries, found, strict=True)
+            return [self._copy_first(*pair)[:n] for pair in pairs]
+        return self._ranked(queries, n, where, options, exclude, positives, exact)
+
+    def _copy_first(self, query: Features, hits: Hits) -> Hits:
+        """Hits with the very picture of the query before all others, if it is among the first."""
+        if len(hits) == 0:
+            return hits
+        return hits.with_first(self.copies_among(query, hits.rows[:COPY_AMONG]))
+
+    def _ranked(
+        self,
+        queries: Sequence[Features] | np.ndarray,
+        n: int,
+        where: Where | None,
+        options: SimilarityOptions,
+        exclude: np.ndarray | None,
+        positives: int | None,
+        exact: bool,
+    ) -> list[Hits]:
+        features = as_features(queries)
         if not features:
             return []
-        terms = self._terms(features, options)
+        terms = self.terms(features, options)
         if positives is not None:
             terms, features = scoring.combine_queries(terms, positives), features[:1]
         mask = self.mask(where) if where else None
@@ -192,83 +182,8 @@ class Index:
     ) -> np.ndarray:
         """The similarity of certain items to a query, float64 ``(len(rows),)``, as :meth:`search`
         measures it."""
-        terms = self._terms([query], options)
+        terms = self.terms([query], options)
         return np.clip(sum((term.exact(rows, 0) for term in terms), np.zeros(len(rows))), -1, 1)
-
-    def _terms(self, queries: Sequence[Features], options: SimilarityOptions) -> Terms:
-        """What the similarity to some queries is the sum of."""
-        views = [
-            q.embeddings if isinstance(q, _Stored) else self._reduced(q.embeddings) for q in queries
-        ]
-        descriptors = np.stack([query.descriptors for query in queries])
-        colours = scoring.unit_bytes(descriptors[:, COLOURS])
-        weights = [
-            self.colour_weight(options, plain_background=q.plain_background) for q in queries
-        ]
-        # A picture of which only the embedding is known has no colours.
-        weight = np.where(colours.any(axis=1), weights, 0.0)[:, None]
-        if self.uses_head(options) and self.head is not None and self.trained is not None:
-            terms = self._head_terms(views, descriptors, 1 - weight, self.head, self.trained)
-        else:
-            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
-        if weight.any():
-            terms.append(self._byte_term(scoring.COLOUR, COLOURS, weight * colours))
-        return terms
-
-    def _head_terms(
-        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, head: Head, trained: Matrix
-    ) -> list[ScoreTerm | JaccardTerm]:
-        """What the head makes of the views of each query, and their embeddings."""
-        counts = [len(view) for view in views]
-        projected = head.project(np.concatenate(views), np.repeat(descriptors, counts, axis=0))
-        of_head = _means(np.split(projected, np.cumsum(counts)[:-1]))
-        return [
-            _term(scoring.LEARNED, trained, weight * (1 - scoring.EMBEDDING_SHARE) * of_head),
-            _term(
-                scoring.EMBEDDING, self.vectors, weight * scoring.EMBEDDING_SHARE * _means(views)
-            ),
-        ]
-
-    def _embedding_terms(
-        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, options: SimilarityOptions
-    ) -> list[ScoreTerm | JaccardTerm]:
-        """The embeddings of the views of each query, and its silhouette where it has one."""
-        outlines = descriptors[:, SILHOUETTE]
-        outlined = (descriptors[:, PLAIN_BACKGROUND] > 0) & outlines.any(axis=1)
-        of_outline = np.where(outlined, options.silhouette, 0.0)[:, None]
-        whole = weight * (1 - of_outline)
-        terms: list[ScoreTerm | JaccardTerm] = []
-        if options.metric == scoring.JACCARD:
-            terms.append(JaccardTerm(self.vectors, views, whole[:, 0]))
-        else:
-            terms.append(_term(scoring.EMBEDDING, self.vectors, whole * _means(views)))
-        if of_outline.any():
-            queries = weight * of_outline * scoring.unit_bytes(outlines)
-            terms.append(self._byte_term(scoring.OUTLINE, SILHOUETTE, queries))
-        return terms
-
-    def _byte_term(self, of: str, columns: slice, queries: np.ndarray) -> ScoreTerm:
-        rows = self.descriptors[:, columns]
-        if columns.start not in self._scales:
-            scale = np.empty(len(rows), np.float32)
-            for start in range(0, len(rows), scoring.ROWS_AT_ONCE):
-                block = slice(start, start + scoring.ROWS_AT_ONCE)
-                lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
-                scale[block] = 1 / np.where(lengths > 0, lengths, 1)
-                release(rows)
-            self._scales[columns.start] = scale
-        return _term(of, rows, queries, self._scales[columns.start])
-
-    def features(self, rows: np.ndarray) -> list[Features]:
-        """What is stored of some items, as queries; the index's own PCA is not applied again."""
-        stored = zip(self.vectors[rows], self.descriptors[rows], strict=True)
-        return [_Stored(vector[None], np.asarray(of_item)) for vector, of_item in stored]
-
-    def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
-        expected = self.dimension if self.pca is None else self.pca.components.shape[1]
-        if embeddings.ndim != 2 or embeddings.shape[1] != expected:
-            raise ValueError(f"a query has {expected} dimensions here")
-        return normalise(embeddings if self.pca is None else self.pca(embeddings))
 
     def expected_precision(
         self, similarity: float, options: SimilarityOptions, *, plain_background: bool = True
@@ -325,26 +240,6 @@ class Index:
     def filter_columns(self) -> list[str]:
         """The columns that a filter may name."""
         return [str(c) for c in self.items.columns if c not in INTERNAL_COLUMNS]
-
-
-class _Stored(Features):
-    """Features that come out of an index and are reduced already."""
-
-
-def _as_features(queries: Sequence[Features] | np.ndarray) -> Sequence[Features]:
-    if not isinstance(queries, np.ndarray):
-        return queries
-    unknown = np.zeros(DESCRIPTOR_LENGTH, np.uint8)
-    return [Features(row[None], unknown) for row in np.atleast_2d(queries)]
-
-
-def _term(of: str, rows: Matrix, queries: np.ndarray, scale: np.ndarray | None = None) -> ScoreTerm:
-    return ScoreTerm(of, rows, np.asarray(queries, np.float32), scale)
-
-
-def _means(views: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of each query's views, as unit rows."""
-    return normalise(np.stack([view.mean(axis=0) for view in views]))
 
 
 def _in_words(identity: Mapping[str, Any]) -> str:

@@ -22,9 +22,12 @@ VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.j
 DESCRIPTORS, HEAD_FILE, TRAINED = "descriptors.npy", "head.safetensors", "trained.npy"
 #: The scales are of rows that are stored in 8 bits.
 MAP, SCALES, TRAINED_SCALES = "map.npy", "scales.npy", "trained-scales.npy"
+#: Embeddings of the network that the head brings, where that is not the index's own.
+HEAD_VECTORS, HEAD_VECTOR_SCALES = "head-vectors.npy", "head-vectors-scales.npy"
 FILES = frozenset(
     {
         VECTORS, ITEMS, PCA_FILE, DESCRIPTORS, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
+        HEAD_VECTORS, HEAD_VECTOR_SCALES,
         ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
     }
 )  # fmt: skip
@@ -83,7 +86,8 @@ class Counts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a builder knows of an index, and from ``build`` on what the writer adds. ``identity`` is
-    the network's; ``pca``, ``head``, ``calibration`` and ``map`` are plain values."""
+    the network's; ``pca``, ``head``, ``calibration`` and ``map`` are plain values. Where the head
+    brings a network of its own, ``head_network`` is that one's identity."""
 
     identity: dict[str, Any]
     chosen_because: str
@@ -97,6 +101,7 @@ class Manifest:
     created: str = ""
     pca: dict[str, Any] | None = None
     head: dict[str, Any] | None = None
+    head_network: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     map: dict[str, Any] | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
@@ -128,6 +133,8 @@ class Manifest:
             _refuse("dimension", f"a whole number from 1 to {MAX_DIMENSION}", self.dimension)
         for key in ("backbone", "weights", "weights_sha256"):  # the preprocessing is compared as is
             _read(str, self.identity.get(key), f"identity.{key}")
+        if self.head_network is not None and self.head is None:
+            _refuse("head_network", "null where there is no head", self.head_network)
         for failure in self.failures:
             _read(dict, failure, "each of failures")
         for key, kind in {"basis": str, "laid_out": int, "changed": int}.items():
@@ -143,10 +150,12 @@ class Manifest:
         for names, promised, field_name in (
             ({VECTORS, ITEMS, DESCRIPTORS}, True, "format"),
             ({HEAD_FILE, TRAINED}, self.head is not None, "head"),
+            ({HEAD_VECTORS}, self.head_network is not None, "head_network"),
             ({MAP}, self.map is not None, "map"),
             ({PCA_FILE}, self.pca is not None, "pca"),
             ({SCALES}, self.storage == INT8, "storage"),
             ({TRAINED_SCALES}, self.storage == INT8 and TRAINED in named, "storage"),
+            ({HEAD_VECTOR_SCALES}, self.storage == INT8 and HEAD_VECTORS in named, "storage"),
             ({ANN_ENCODER}, ANN_INDEX in named, f"files.{ANN_INDEX}"),
             ({TRAINED_ANN_INDEX}, {ANN_INDEX, TRAINED} <= named, f"files.{ANN_INDEX}"),
             ({TRAINED_ANN_ENCODER}, TRAINED_ANN_INDEX in named, f"files.{TRAINED_ANN_INDEX}"),

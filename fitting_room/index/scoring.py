@@ -59,6 +59,16 @@ class Hits:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, places: slice) -> Hits:
+        return Hits(self.rows[places], self.similarities[places])
+
+    def with_first(self, places: np.ndarray) -> Hits:
+        """These hits with those at ``places`` before the others, as similar as the first was."""
+        order = np.concatenate([places, np.delete(np.arange(len(self)), places)])
+        similarities = self.similarities[order]
+        similarities[: len(places)] = self.similarities[:1]
+        return Hits(self.rows[order], similarities)
+
 
 @dataclass(frozen=True, slots=True)
 class SimilarityOptions:

@@ -152,3 +152,12 @@ class PCA:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         return normalise((vectors - self.mean) @ self.components.T)
+
+    def restored(self, reduced: np.ndarray) -> np.ndarray:
+        """What unit rows were reduced from, float32 ``(N, D)``, but for the directions left out:
+        the unit row ``mean + r * (reduced @ components)``."""
+        along = reduced @ self.components
+        inner = along @ self.mean
+        # |mean + r along|^2 = 1, where the components are orthonormal and so |along| = 1.
+        rest = np.maximum(inner**2 + 1 - self.mean @ self.mean, 0)
+        return normalise(self.mean + (np.sqrt(rest) - inner)[:, None] * along)

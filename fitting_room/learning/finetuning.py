@@ -24,6 +24,7 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare
 from fitting_room.imaging.trimming import trimmed
+from fitting_room.index.head import NO_HEAD
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
 from fitting_room.learning.losses import LOSSES, ColumnLosses
@@ -73,6 +74,7 @@ def finetune(
         index.folder,
         backbone=backbone.name,
         input_size=backbone.input_size,
+        head=NO_HEAD,  # the one that is trained next takes the new embeddings
         pca=None if index.pca is None else index.dimension,
         settings=settings,
         listener=listener,

@@ -83,7 +83,7 @@ class ColumnLosses:
             raise LossError(
                 f"Training needs {error.name}. Run: pip install pytorch-metric-learning"
             ) from error
-        self._loss = loss
+        self._loss, self._labels = loss, labels
         self._miner = None if loss.mine is None else loss.mine(miners)
         self._modules = {
             column: loss.make(losses, len(values), dimension).to(device)
@@ -119,7 +119,8 @@ class ColumnLosses:
         items: torch.Tensor,
         codes: np.ndarray,
     ) -> torch.Tensor:
-        """``-log`` of the probability that a photograph is of one of the labels it may have.
+        """``-log`` of the probability that a photograph is of one of the labels it may have, of
+        those that may have any.
 
         ``photographs`` are unit rows ``(B, E)``, ``allowed`` bool ``(B, labels)``. The softmax runs
         over the labels' proxies, or, with a loss that has none, over the batch's ``items``
@@ -130,13 +131,36 @@ class ColumnLosses:
         if proxies is None:
             known = codes >= 0
             proxies, allowed = items[known], allowed[:, codes[known]]
-            answerable = np.flatnonzero(allowed.any(axis=1))
-            photographs, allowed = photographs[answerable], allowed[answerable]
-            if len(photographs) == 0:
-                return items.sum() * 0
+        answerable = np.flatnonzero(allowed.any(axis=1))
+        photographs, allowed = photographs[answerable], allowed[answerable]
+        if len(photographs) == 0:
+            return items.sum() * 0
         log_probabilities = torch.log_softmax(photographs @ proxies.T / TEMPERATURE, dim=1)
         forbidden = torch.from_numpy(~allowed)
         return -log_probabilities.masked_fill(forbidden, -torch.inf).logsumexp(dim=1).mean()
+
+    def start_from(
+        self, proxies: Mapping[str, np.ndarray], labels: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """Put proxies that are known already, unit rows ``(labels, E)`` by column, in place of
+        those that were drawn, for all labels or those of ``labels``. A loss without proxies has
+        nothing to start from."""
+        import torch
+
+        for column, module in self._modules.items():
+            if self._loss.proxies is None or column not in proxies:
+                continue
+            own = self._labels[column]
+            rows = {
+                label: row for row, label in enumerate(own if labels is None else labels[column])
+            }
+            both = [place for place, label in enumerate(own) if label in rows]
+            known = proxies[column][[rows[own[place]] for place in both]]
+            parameter = self._loss.proxies(module)
+            with torch.no_grad():
+                # As long as those drawn are on average: what comes of them is scaled anyway.
+                length = parameter.norm(dim=1).mean()
+                parameter[both] = torch.from_numpy(known).to(parameter) * length
 
     def proxies(self, column: str) -> torch.Tensor | None:
         """Unit rows ``(labels, E)``, or ``None`` with a loss that learns none."""

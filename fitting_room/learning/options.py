@@ -26,6 +26,14 @@ class TrainingOptions:
     photographs: Path | None = None
     mapping: Path | None = None
     mapping_column: str = "articleType"
+    #: A JSON file: which values of ``colour_column`` each photograph may have.
+    colours: Path | None = None
+    colour_column: str = "baseColour"
+    #: The head to start from, as :func:`fitting_room.index.head.head_named` knows it; by default
+    #: the packaged one, where the index has the embeddings that it takes.
+    head: str | None = None
+    #: Where the head goes besides the index, for use elsewhere.
+    save_head: Path | None = None
     #: A name of :data:`fitting_room.learning.losses.LOSSES`.
     loss: str = "proxies"
     epochs: int = 30
@@ -68,6 +76,10 @@ def check_options(options: TrainingOptions) -> None:
             "--photographs and --mapping go together: the mapping says which values of "
             f"{options.mapping_column} each class of photographs may be."
         )
+    if options.colours is not None and options.photographs is None:
+        raise TrainingError("--colours goes with --photographs: it says what colours those have.")
+    if options.save_head is not None and options.save_head.suffix != ".safetensors":
+        raise TrainingError(f"{options.save_head}: name a file that ends in .safetensors.")
     if options.finetune_blocks and options.save_weights is None:
         raise TrainingError("--finetune-blocks needs --save-weights FILE.safetensors.")
     if options.save_weights is not None and options.save_weights.suffix != ".safetensors":

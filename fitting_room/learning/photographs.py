@@ -1,15 +1,17 @@
 """Photographs of known classes, as further examples beside the catalogue's own pictures.
 
-Of a photograph only the embedding counts. Its class is coarser than a catalogue's labels, so each
-class allows several of those.
+Of a photograph the embedding counts and, since its light and surroundings change them, less so its
+colours. Its class is coarser than a catalogue's labels, so each class allows several of those; so
+does each photograph, where somebody said which colours it may have.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,12 +20,15 @@ from PIL import Image, ImageOps
 from fitting_room.build.calibrate import LEAST_PHOTOGRAPHS, Photograph
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.label_mapping import LabelMapping, read_mapping
+from fitting_room.catalogue.photograph_colours import read_photograph_colours
+from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
+from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
-from fitting_room.imaging.preprocess import SMALLEST_CUT, VIEWS, Cuts, views_of
+from fitting_room.imaging.preprocess import VIEWS, views_of
 from fitting_room.imaging.trimming import trimmed
-from fitting_room.index.head import places_of
+from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
 from fitting_room.learning.options import TrainingError, TrainingOptions
@@ -34,30 +39,39 @@ from fitting_room.util.progress import Listener, Stage, ignore
 MAX_PHOTOGRAPHS = 20_000
 #: One photograph in so many is set aside for the calibration.
 CALIBRATION_ONE_IN = 7
-#: Cuts that photographs are learned from: those of a query and two more.
-TRAINING_CUTS: Cuts = ((1.0, False, False), VIEWS[0], (SMALLEST_CUT, True, True), VIEWS[1])
+#: Views that a photograph is learned from, of which the first so many are in its own light; the
+#: share of its sides in the smallest; and how much the light changes: the deviation of the
+#: logarithm of each channel's factor and of that of all.
+TRAINING_VIEWS, UNLIT_VIEWS, LEAST_SHARE = 12, 4, 0.6
+TINT, EXPOSURE = 0.08, 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photographs:
     """Photographs of known classes: ``views`` float16 ``(P, V, D)``, embeddings of each in several
-    cuts; ``classes`` ``(P,)``, the row of each in ``allowed``, bool ``(classes, labels)``, which
-    says what values of ``column`` it may have. ``skipped`` could not be used. Nothing is learned
-    from those ``for_calibration``, which measures how often results for photographs are right."""
+    cuts and lights, and ``descriptors`` uint8 ``(P, V, DESCRIPTOR_LENGTH)`` of these; ``allowed``,
+    for each column that is known of them, bool ``(P, labels)``, which of the column's labels each
+    may have: none where nothing is known. ``skipped`` could not be used. Nothing is learned from
+    those ``for_calibration``, which measures how often results for photographs are right."""
 
-    column: str
     views: np.ndarray
-    classes: np.ndarray
-    allowed: np.ndarray
+    descriptors: np.ndarray
+    allowed: Mapping[str, np.ndarray]
     skipped: int
     for_calibration: tuple[Photograph, ...]
 
-    def sample(self, count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def sample(
+        self, count: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Embeddings of ``count`` photographs drawn at random, each in one of its cuts, float32
-        ``(count, D)``, and the labels that each may have, bool ``(count, labels)``."""
+        ``(count, D)``, the descriptors, and the labels that each may have by column."""
         rows = generator.integers(len(self.views), size=count)
         cuts = generator.integers(self.views.shape[1], size=count)
-        return self.views[rows, cuts].astype(np.float32), self.allowed[self.classes[rows]]
+        allowed = {column: of_column[rows] for column, of_column in self.allowed.items()}
+        return self.views[rows, cuts].astype(np.float32), self.descriptors[rows, cuts], allowed
 
 
 def load_photographs(
@@ -66,17 +80,23 @@ def load_photographs(
     options: TrainingOptions,
     settings: Settings,
     listener: Listener = ignore,
+    *,
+    start: Head | None = None,
 ) -> Photographs | None:
-    """Embed the photographs that ``options`` name, if any. Raises :class:`TrainingError`,
-    ``CatalogueError`` or ``QueriesError`` when they, or the mapping, cannot be used."""
+    """Embed the photographs that ``options`` name, if any, for a head that starts from ``start``.
+    Raises :class:`TrainingError`, ``CatalogueError`` or ``LabelMappingError`` when they, the
+    mapping or the colours cannot be used."""
     if options.photographs is None or options.mapping is None:
         return None
     mapping = read_mapping(options.mapping, options.mapping_column)
     catalogue = load_catalogue(options.photographs)
     allowed = _allowed_labels(catalogue, training_set, mapping)
     items = _sample(catalogue.items, allowed, options.seed)
-    features = _embed(catalogue, items, index, settings, listener)
-    learned = [isinstance(views, np.ndarray) for views in features]
+    embedder = FittingRoom.open(index.folder, settings).embedder
+    brings_network = start is not None and start.network == embedder.head_network is not None
+    network = embedder.of_head if brings_network and embedder.of_head is not None else embedder
+    features = _embed(catalogue, items, embedder, network, options, settings, listener)
+    learned = [isinstance(views, Views) for views in features]
     if not any(learned):
         raise TrainingError(
             f"{catalogue.location}: none of the photographs can be used. Their classes must be of "
@@ -87,11 +107,15 @@ def load_photographs(
         for of_query, name in zip(features, items["class"], strict=True)
         if isinstance(of_query, Features)
     )
+    views = [of_photograph for of_photograph in features if isinstance(of_photograph, Views)]
+    items = items[learned]
+    known = {mapping.column: np.stack([allowed[name] for name in items["class"]])}
+    if options.colours is not None:
+        known |= _allowed_colours(catalogue, items, training_set, options)
     return Photographs(
-        mapping.column,
-        views=np.stack([views for views in features if isinstance(views, np.ndarray)]),
-        classes=places_of(items["class"][learned], list(allowed)),
-        allowed=np.stack(list(allowed.values())),
+        views=np.stack([of_photograph.embeddings for of_photograph in views]),
+        descriptors=np.stack([of_photograph.descriptors for of_photograph in views]),
+        allowed=known,
         skipped=len(catalogue) - sum(learned) - len(for_calibration),
         for_calibration=for_calibration,
     )
@@ -123,6 +147,28 @@ def _allowed_labels(
     return {name: row for name, row in allowed.items() if row.any()}
 
 
+def _allowed_colours(
+    catalogue: Catalogue, items: pd.DataFrame, training_set: TrainingSet, options: TrainingOptions
+) -> dict[str, np.ndarray]:
+    """Which colours each of ``items`` may have, by the column of colours."""
+    if options.colours is None or options.colour_column not in training_set.labels:
+        raise TrainingError(
+            f"--colours: {options.colour_column}, which they are values of, is not learned. "
+            f"Learned are: {', '.join(training_set.columns)}."
+        )
+    words = read_photograph_colours(options.colours, options.colour_column).of(
+        catalogue.store, items["image"].tolist()
+    )
+    labels = training_set.labels[options.colour_column]
+    allowed = np.array([[label in of_photograph for label in labels] for of_photograph in words])
+    if not allowed.any():
+        raise TrainingError(
+            f"{options.colours}: says nothing of the photographs in {catalogue.location}. Its "
+            "names must be those of the pictures, with their folders."
+        )
+    return {options.colour_column: allowed}
+
+
 def _sample(items: pd.DataFrame, classes: Collection[str], seed: int) -> pd.DataFrame:
     """The photographs of ``classes``, a sample of very many. The column ``aside`` says which are
     for the calibration: none where those would be too few."""
@@ -134,14 +180,27 @@ def _sample(items: pd.DataFrame, classes: Collection[str], seed: int) -> pd.Data
     return items.assign(aside=aside & (aside.sum() >= LEAST_PHOTOGRAPHS))
 
 
-def _embed(
-    catalogue: Catalogue, items: pd.DataFrame, index: Index, settings: Settings, listener: Listener
-) -> list[Features | np.ndarray | None]:
-    """Of a photograph for the calibration its features as a query, of the others embeddings in
-    several cuts, float16 ``(V, D)``; ``None`` where one cannot be read."""
-    embedder = FittingRoom.open(index.folder, settings).embedder
+class Views(NamedTuple):
+    """A photograph in ``V`` cuts and lights: ``embeddings`` float16 ``(V, D)`` and ``descriptors``
+    uint8 ``(V, DESCRIPTOR_LENGTH)``."""
 
-    def embed(name: str, for_calibration: bool) -> Features | np.ndarray | None:
+    embeddings: np.ndarray
+    descriptors: np.ndarray
+
+
+def _embed(
+    catalogue: Catalogue,
+    items: pd.DataFrame,
+    embedder: Embedder,
+    network: Embedder,
+    options: TrainingOptions,
+    settings: Settings,
+    listener: Listener,
+) -> list[Features | Views | None]:
+    """Of a photograph for the calibration its features as a query, of the others what ``network``
+    makes of several cuts; ``None`` where one cannot be read."""
+
+    def embed(place: int, name: str, for_calibration: bool) -> Features | Views | None:
         try:
             data = catalogue.store.read(name, settings.limits.max_bytes)
             image = embedder.open(data, name=name, limits=settings.limits)
@@ -149,14 +208,14 @@ def _embed(
             return None
         if for_calibration:
             return embedder.describe([image], views=True)[0]
-        vectors = embedder.embed(augmented(trimmed(image)))
-        return (vectors if index.pca is None else index.pca(vectors)).astype(np.float16)
+        cuts, wholes = augmented(trimmed(image), np.random.default_rng([options.seed, place]))
+        return Views(network.embed(cuts).astype(np.float16), descriptors.describe(wholes))
 
     stage = Stage("Embedding photographs", len(items), "photograph", listener)
     features = []
     pool = ThreadPoolExecutor(embedder.engine.streams + 1, thread_name_prefix="photographs")
     try:
-        for of_photograph in pool.map(embed, items["image"], items["aside"]):
+        for of_photograph in pool.map(embed, range(len(items)), items["image"], items["aside"]):
             features.append(of_photograph)
             stage.advance()
     finally:
@@ -164,11 +223,32 @@ def _embed(
     return features
 
 
-def augmented(image: Image.Image) -> list[Image.Image]:
-    """A photograph as it is learned from: in several cuts, two of them closer still, and all of
-    them mirrored."""
-    width, height = image.size
-    x, y = width // 8, height // 8
-    closer = image.crop((x, y, width - x, height - y))
-    cuts = views_of(image, TRAINING_CUTS) + views_of(closer, TRAINING_CUTS[1:3])
-    return cuts + [ImageOps.mirror(cut) for cut in cuts]
+def augmented(
+    image: Image.Image, generator: np.random.Generator
+) -> tuple[list[Image.Image], list[Image.Image]]:
+    """A photograph as it is learned from: the cuts that are embedded, and the pictures that these
+    are cut from. First as a query is cut, then closer or further to one side, mirrored or not, and
+    mostly in another light."""
+    cuts, wholes = [image, *views_of(image)], [image] * (1 + len(VIEWS))
+    while len(cuts) < TRAINING_VIEWS:
+        whole = image if len(cuts) < UNLIT_VIEWS else in_other_light(image, generator)
+        share = generator.uniform(LEAST_SHARE, 1)
+        width, height = (max(1, int(side * share)) for side in image.size)
+        left, top = (
+            int(generator.uniform(0, side))
+            for side in (image.width - width + 1, image.height - height + 1)
+        )
+        whole = whole.crop((left, top, left + width, top + height))
+        if generator.random() < 0.5:
+            whole = ImageOps.mirror(whole)
+        wholes.append(whole)
+        cuts.append(views_of(whole)[generator.integers(len(VIEWS))])
+    return cuts, wholes
+
+
+def in_other_light(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """A picture as under another lamp: darker or brighter, and warmer or colder."""
+    tint = np.exp(generator.normal(0, TINT, 3))
+    factors = tint / tint.mean() * np.exp(generator.normal(0, EXPOSURE))
+    tables = [np.clip(np.arange(256) * factor, 0, 255).astype(np.uint8) for factor in factors]
+    return image.point(np.concatenate(tables).tolist())

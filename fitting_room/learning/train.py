@@ -15,6 +15,7 @@ import numpy as np
 
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.index.head import FASHION, Head, head_named
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.finetuning import finetune
@@ -69,20 +70,60 @@ def train(
     if finetuned is not None:
         opened = Index.open(index)
         training_set = training_set_from(items, opened, options)
-    photographs = load_photographs(opened, training_set, options, settings, listener)
+    start = _start(opened, options, finetuned=finetuned is not None)
+    photographs = load_photographs(opened, training_set, options, settings, listener, start=start)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
-        head = Trainer(opened, training_set, options=options, photographs=photographs).run(listener)
+        trainer = Trainer(
+            opened, training_set, options=options, photographs=photographs, start=start
+        )
+        head = trainer.run(listener)
     record = {**head.record, "finetuned": finetuned}
     _require_same_embeddings(opened, Index.open(index))
     for_calibration = () if photographs is None else photographs.for_calibration
-    write_head(Path(index), replace(head, record=record), for_calibration)
+    head = replace(head, record=record)
+    if options.save_head is not None:
+        _save(head, options.save_head)
+    write_head(Path(index), head, for_calibration)
     return TrainingSummary(
         skipped=record["photographs_skipped"],
         epochs=record["epochs_run"],
         seconds=round(time.perf_counter() - started, 3),
         **{name: record[name] for name in SAME_IN_RECORD},
     )
+
+
+def _start(index: Index, options: TrainingOptions, *, finetuned: bool) -> Head | None:
+    """The head that a training starts from: the one that ``options`` name, or the packaged one
+    where the index has the embeddings that it takes."""
+    if options.head is None:
+        # A fine-tuned network has learned these labels, and no head knows it yet.
+        return None if finetuned else packaged_head(index)
+    head = head_named(options.head)
+    if head is None or _takes_embeddings_of(head, index):
+        return head
+    raise TrainingError(
+        f"{index.folder}: has no embeddings of the network that the head {options.head!r:.100} "
+        f"takes. Build it with that head first: fitting-room build CATALOGUE --index "
+        f"{index.folder} --head {options.head}"
+    )
+
+
+def packaged_head(index: Index) -> Head | None:
+    """The packaged head, where ``index`` has the embeddings that it takes."""
+    head = head_named(FASHION)
+    return head if head is not None and _takes_embeddings_of(head, index) else None
+
+
+def _takes_embeddings_of(head: Head, index: Index) -> bool:
+    return head.network in (index.identity, index.manifest.head_network)
+
+
+def _save(head: Head, path: Path) -> None:
+    try:
+        head.save(path)
+    except OSError as error:
+        raise TrainingError(f"{path}: the head cannot be written ({error}).") from error
 
 
 def _require_same_embeddings(before: Index, now: Index) -> None:

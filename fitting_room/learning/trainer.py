@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
+from fitting_room.embedding.openvino_engine import is_quick_in_bf16
+from fitting_room.imaging.descriptors import COLOURS, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.index.head import DESCRIPTOR_INPUTS, Head, standardised
 from fitting_room.index.index import Index
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 
 # The recipe, chosen by evaluation: docs/relevance.md.
 INPUT_DROPOUT, HIDDEN_DROPOUT = 0.2, 0.3
-#: Part of the items that are shown without their descriptors, as photographs are.
+#: Part of the items that are shown with their colours alone, as photographs are, or without any
+#: descriptors: half of them each.
 MODALITY_DROPOUT = 0.2
-PEAK_RATE, WEIGHT_DECAY = 3e-3, 0.02
+#: The greatest learning rate, and that of a head that knows much already.
+PEAK_RATE, PEAK_RATE_STARTED, WEIGHT_DECAY = 3e-3, 1e-3, 0.02
 #: Part of the training in which the learning rate rises; patience only runs out after it.
 WARM_UP = 0.3
 #: A batch has this many items for each photograph, and the photographs' loss this weight.
@@ -84,8 +88,9 @@ class Epoch(NamedTuple):
 
 
 class Trainer:
-    """One training of a head on the rows ``training_set.train`` of an index, on a CPU. It
-    draws torch's random numbers: seed them first."""
+    """One training of a head on the rows ``training_set.train`` of an index, on a CPU, from the
+    beginning or from a head that it goes on with: ``start``. It draws torch's random numbers: seed
+    them first."""
 
     def __init__(
         self,
@@ -94,29 +99,36 @@ class Trainer:
         *,
         options: TrainingOptions,
         photographs: Photographs | None = None,
+        start: Head | None = None,
     ) -> None:
-        from torch import nn
-
         self._index, self._training_set, self._options = index, training_set, options
-        self._photographs = photographs
+        self._photographs, self._start = photographs, start
+        self._embeddings = partial(index.embeddings_for, start)
         self._validator = Validator(index, training_set, options.seed)
-        self._mean, self._scale = _statistics(index, training_set.train, options.seed)
-        self._network = nn.Sequential(
-            nn.Linear(len(self._mean), options.hidden),
-            nn.LayerNorm(options.hidden),
-            nn.GELU(),
-            nn.Dropout(HIDDEN_DROPOUT),
-            nn.Linear(options.hidden, options.dimension),
-        )
-        self._losses = ColumnLosses(LOSSES[options.loss], training_set.labels, options.dimension)
+        if start is None:
+            self._mean, self._scale = self._statistics()
+            hidden, dimension = options.hidden, options.dimension
+        else:
+            self._mean, self._scale = start.mean, start.scale
+            hidden, dimension = len(start.hidden_bias), start.dimension
+        self._network = _network(len(self._mean), hidden, dimension, start)
+        self._losses = ColumnLosses(LOSSES[options.loss], training_set.labels, dimension)
+        if start is not None:
+            self._losses.start_from(self._with_means(start, training_set.train).proxies)
+            self._losses.start_from(start.proxies, start.labels)
         self._batch_size = batch_size(len(training_set.train), options.batch_size)
         self._batches = len(training_set.train) // self._batch_size
         self._descend = gradient_descent(
-            ([*self._network.parameters(), *self._losses.parameters()], PEAK_RATE),
+            (
+                [*self._network.parameters(), *self._losses.parameters()],
+                PEAK_RATE if start is None else PEAK_RATE_STARTED,
+            ),
             steps=options.epochs * self._batches,
             fused=True,
         )
         self._generator = np.random.default_rng(options.seed)
+        # Three times as quick where the processor computes in it, and the head is as good.
+        self._in_bf16 = is_quick_in_bf16()
 
     def run(self, listener: Listener) -> Head:
         """Train; answers the best epoch's head, with the record of how it was trained."""
@@ -152,28 +164,29 @@ class Trainer:
         import torch
 
         index, generator, photographs = self._index, self._generator, self._photographs
-        vectors, descriptors = index.vectors[rows], index.descriptors[rows]
-        bare = np.flatnonzero(generator.random(len(rows)) < MODALITY_DROPOUT)
-        allowed = np.empty((0, 0), bool)
+        vectors, descriptors = self._embeddings(rows), index.descriptors[rows]
+        dropped = generator.random(len(rows))
+        allowed: dict[str, np.ndarray] = {}
         if photographs is not None:
             count = max(1, len(rows) // ITEMS_PER_PHOTOGRAPH)
-            views, allowed = photographs.sample(count, generator)
+            views, of_views, allowed = photographs.sample(count, generator)
             vectors = np.concatenate([vectors, views])
-            unknown = np.zeros((count, DESCRIPTOR_LENGTH), np.uint8)
-            descriptors = np.concatenate([descriptors, unknown])
-        inputs = standardised(vectors, descriptors, self._mean, self._scale)
-        inputs[bare, index.dimension :] = 0
+            descriptors = np.concatenate([descriptors, of_views])
+        inputs = standardised(vectors, descriptors, self._mean, self._scale, sees_colours=True)
+        first = vectors.shape[1]  # of the descriptors
+        inputs[np.flatnonzero(dropped < MODALITY_DROPOUT), first + COLOURS.stop :] = 0
+        inputs[np.flatnonzero(dropped < MODALITY_DROPOUT / 2), first:] = 0
         # Dropout (Srivastava et al. 2014); torch's own takes several times as long on a CPU.
         kept = generator.random(inputs.shape, np.float32) >= INPUT_DROPOUT
         inputs *= kept / np.float32(1 - INPUT_DROPOUT)
-        outputs = self._network(torch.from_numpy(inputs))
-        embeddings = torch.nn.functional.normalize(outputs, dim=1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._in_bf16):
+            outputs = self._network(torch.from_numpy(inputs))
+        embeddings = torch.nn.functional.normalize(outputs.float(), dim=1)
         items, codes = embeddings[: len(rows)], self._training_set.codes_of(rows)
         loss = self._losses(items, codes)
-        if photographs is not None:
-            column = photographs.column
+        for column, of_column in allowed.items():
             loss = loss + PHOTOGRAPH_WEIGHT * self._losses.of_photographs(
-                embeddings[len(rows) :], allowed, column, items, codes[column]
+                embeddings[len(rows) :], of_column, column, items, codes[column]
             )
         return loss
 
@@ -197,13 +210,15 @@ class Trainer:
             record={},
             mean=self._mean,
             scale=self._scale,
+            network=self._index.identity if self._start is None else self._start.network,
+            sees_colours=True,
             **arrays,
         )
         return head if head.proxies else self._with_means(head, self._validator.gallery)
 
     def _with_means(self, head: Head, rows: np.ndarray) -> Head:
         """The head with the mean of some items' embeddings for each label as its proxy."""
-        projected = head.project(self._index.vectors[rows], self._index.descriptors[rows])
+        projected = head.project(self._embeddings(rows), self._index.descriptors[rows])
         proxies = {}
         for column, labels in self._training_set.labels.items():
             codes = self._training_set.codes[column][rows]
@@ -211,6 +226,21 @@ class Trainer:
             np.add.at(sums, codes[codes >= 0], projected[codes >= 0])
             proxies[column] = normalise(sums)
         return replace(head, proxies=proxies)
+
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of a head's inputs, float32 ``(D + DESCRIPTOR_INPUTS,)``, those of the
+        descriptors among pictures with a plain background. What never varies has the deviation 1,
+        so that it counts for little when it first does."""
+        order = np.random.default_rng(self._options.seed).permutation(self._training_set.train)
+        rows = np.sort(order[:STATISTICS_SAMPLE])
+        vectors, descriptors = self._embeddings(rows), self._index.descriptors[rows]
+        if (plain_background := descriptors[:, PLAIN_BACKGROUND] > 0).any():
+            descriptors = descriptors[plain_background]
+        inputs = (vectors, descriptors[:, :DESCRIPTOR_INPUTS].astype(np.float32) / 255)
+        mean = np.concatenate([part.mean(axis=0, dtype=np.float64) for part in inputs])
+        deviation = np.concatenate([part.std(axis=0, dtype=np.float64) for part in inputs])
+        scale = np.where(deviation < MIN_DEVIATION, 1.0, deviation + MIN_DEVIATION)
+        return mean.astype(np.float32), scale.astype(np.float32)
 
     def _record(self, untrained: dict[str, float], best: Epoch, epochs_run: int) -> dict[str, Any]:
         options, photographs, training_set = self._options, self._photographs, self._training_set
@@ -225,7 +255,7 @@ class Trainer:
             "items": len(training_set.train),
             "validation_items": len(training_set.validation),
             "kept_back": self._index.items["id"].iloc[rows].astype(str).tolist(),
-            "photographs": 0 if photographs is None else len(photographs.classes),
+            "photographs": 0 if photographs is None else len(photographs),
             "photographs_skipped": 0 if photographs is None else photographs.skipped,
             "epochs_run": epochs_run,
             "best_epoch": best.number,
@@ -234,6 +264,7 @@ class Trainer:
             "answers": len(self._validator.gallery),
             "validation": validation,
             **{name: getattr(options, name) for name in RECORDED_OPTIONS},
+            "started_from": None if self._start is None else self._start.record.get("name"),
             "libraries": {name: version(name) for name in LIBRARIES},
         }
 
@@ -244,16 +275,25 @@ def batch_size(items: int, most: int) -> int:
     return min(items, most, max(MIN_BATCH_SIZE, items // MIN_BATCHES))
 
 
-def _statistics(index: Index, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of a head's inputs, float32 ``(D + DESCRIPTOR_INPUTS,)``, those of the
-    descriptors among pictures with a plain background. What never varies has the deviation 1, so
-    that it counts for little when it first does."""
-    rows = np.sort(np.random.default_rng(seed).permutation(rows)[:STATISTICS_SAMPLE])
-    vectors, descriptors = index.vectors[rows], index.descriptors[rows]
-    if (plain_background := descriptors[:, PLAIN_BACKGROUND] > 0).any():
-        descriptors = descriptors[plain_background]
-    inputs = (vectors, descriptors[:, :DESCRIPTOR_INPUTS].astype(np.float32) / 255)
-    mean = np.concatenate([part.mean(axis=0, dtype=np.float64) for part in inputs])
-    deviation = np.concatenate([part.std(axis=0, dtype=np.float64) for part in inputs])
-    scale = np.where(deviation < MIN_DEVIATION, 1.0, deviation + MIN_DEVIATION)
-    return mean.astype(np.float32), scale.astype(np.float32)
+def _network(inputs: int, hidden: int, dimension: int, start: Head | None) -> torch.nn.Sequential:
+    """What is trained, with the weights of ``start`` if there is one."""
+    import torch
+    from torch import nn
+
+    network = nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.LayerNorm(hidden),
+        nn.GELU(),
+        nn.Dropout(HIDDEN_DROPOUT),
+        nn.Linear(hidden, dimension),
+    )
+    if start is not None:
+        layers = {"0": "hidden", "1": "norm", "4": "output"}
+        network.load_state_dict(
+            {
+                f"{place}.{kind}": torch.from_numpy(getattr(start, f"{name}_{kind}").copy())
+                for place, name in layers.items()
+                for kind in ("weight", "bias")
+            }
+        )
+    return network

@@ -38,10 +38,11 @@ class Validator:
 
     def trained(self, head: Head) -> dict[str, float]:
         """The precisions of a head by itself."""
-        vectors, descriptors, rows = self._index.vectors, self._index.descriptors, self.gallery
-        queries = head.project(vectors[self.queries], descriptors[self.queries])
+        descriptors, rows = self._index.descriptors, self.gallery
+        inputs, of_gallery = (self._index.embeddings_for(head, r) for r in (self.queries, rows))
+        queries = head.project(inputs, descriptors[self.queries])
         labels = self._training_set.table.iloc[rows]
-        gallery = head.project_items(vectors[rows], descriptors[rows], labels)
+        gallery = head.project_items(of_gallery, descriptors[rows], labels)
         hits = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             scores = queries[start : start + QUERIES_AT_ONCE] @ gallery.T

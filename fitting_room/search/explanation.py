@@ -18,7 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.imaging.features import Features
+from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.imaging.trimming import content_box
 from fitting_room.index.head import Head
@@ -163,7 +163,7 @@ def _in_common(
         return ""
     labels = _labels_by_head(searcher, head, features)
     text = _compared(labels, record, list(labels), "your picture looks like {0}, the item is {1}")
-    return f"By what was learned from this catalogue: {text[0].lower()}{text[1:]}" if text else ""
+    return f"By what was learned: {text[0].lower()}{text[1:]}" if text else ""
 
 
 def _informative(searcher: Searcher) -> list[str]:
@@ -177,11 +177,11 @@ def _informative(searcher: Searcher) -> list[str]:
 
 def _labels_by_head(searcher: Searcher, head: Head, features: Features) -> dict[str, str]:
     """For each column that the head was taught, the label nearest to its view of a picture."""
-    pca, embeddings = searcher.index.pca, features.embeddings
-    embeddings = embeddings if pca is None else pca(embeddings)
-    descriptors = np.repeat(features.descriptors[None], len(embeddings), axis=0)
-    seen = head.project(embeddings, descriptors).mean(axis=0)
-    return {c: head.labels[c][int(np.argmax(head.proxies[c] @ seen))] for c in head.columns}
+    seen = searcher.index.projected([features])
+    if seen is None:
+        return {}
+    return {c: head.labels[c][int((normalise(head.proxies[c]) @ seen[0]).argmax())]
+            for c in head.columns}  # fmt: skip
 
 
 def _compared(
@@ -225,7 +225,7 @@ def _note(reduced: bool, head: Head | None) -> str:
         "Warm places are those that the network's comparison of the two pictures rests on; each "
         "place counts by what it has in common with the whole of the other picture."
     )
-    learned = ["weighted by what was learned from this catalogue"] if head is not None else []
+    learned = ["weighted by what was learned"] if head is not None else []
     steps = " and ".join(["reduced"] * reduced + learned)
     view = f" It is the network's own view: what it sees is then {steps}, which has no places."
     return text + view if steps else text

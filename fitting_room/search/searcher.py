@@ -79,7 +79,7 @@ class Searcher:
         with self._lock:
             if self._embedder is None:
                 embedder = self._load_embedder()
-                self.index.require(embedder.selection.identity)
+                self.index.require(embedder.selection.identity, embedder.head_network)
                 self._embedder = embedder
             return self._embedder
 

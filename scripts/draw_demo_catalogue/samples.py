@@ -320,39 +320,6 @@ def street_jacket(canvas: skia.Canvas) -> None:
     camera(canvas, 19, warmth=0.2, noise=0.3, corners=0.5)
 
 
-def street_skirt(canvas: skia.Canvas) -> None:
-    """A woman in a pleated skirt at dusk, nearer to the camera."""
-    dice = random.Random(31)
-    begin_blur(canvas, 4.2)
-    fade(canvas, (78, 84, 118), (190, 140, 120))
-    houses(canvas, dice, ((112, 96, 110), (138, 112, 104), (92, 98, 120)), 300)
-    pavement(canvas, (120, 112, 112), 298)
-    lights(canvas, dice, 46, 20, 300)
-    canvas.restore()
-    person = Person(skin=(226, 180, 152), hair=(40, 30, 30),
-            left_arm=SLEEVED, right_arm=tuple((-x, y) for x, y in SLEEVED),
-                    left_leg=((24, 300), (28, 460), (26, 590)), right_leg=((-24, 300),
-                            (-26, 460), (-42, 584)), shoes=(40, 36, 40))  # fmt: skip
-
-    def wear(p: Painter) -> None:
-        draw_legs(p, person)
-        draw_hair(p, person)
-        draw_arms(p, person, widths=(18, 15))
-        p.canvas.save()
-        p.canvas.translate(0, -14)
-        draw_neck(p, person, 20, 86)
-        draw_head(p, person)
-        p.canvas.restore()
-        dressed(p, jersey.SWEATERS["Polo neck"], cloth("Grey", feel="knit"))
-        p.canvas.save()
-        p.canvas.translate(0, 168)
-        dressed(p, dresses.SKIRTS["Pleated"], cloth("Red"))
-        p.canvas.restore()
-
-    walker(canvas, wear, size=0.72, top=0, seed=12)
-    camera(canvas, 27, warmth=0.1, noise=0.34, corners=0.55)
-
-
 @dataclass(frozen=True)
 class Sample:
     """A sample picture, and the type that it shows."""
@@ -370,7 +337,6 @@ SAMPLES: Sequence[Sample] = (
     Sample("black-boot", black_boot),
     Sample("street-dress", street_dress),
     Sample("street-jacket", street_jacket),
-    Sample("street-skirt", street_skirt),
 )
 
 

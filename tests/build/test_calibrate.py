@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from fitting_room.build.calibrate import KIND_COLUMNS, calibrate, fit_curve
+from fitting_room.build.calibrate import (
+    KIND_COLUMNS,
+    PHOTOGRAPH_SCALE,
+    calibrate,
+    fit_curve,
+    photograph_scale,
+)
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import KNOTS
 from fitting_room.index.index import Index
@@ -99,3 +105,45 @@ def test_a_match_has_an_expected_precision(demo_fitting_room: FittingRoom) -> No
     assert worths == sorted(worths, reverse=True)
     jaccard = demo_fitting_room.search(picture, 1, options=SimilarityOptions(metric="jaccard"))
     assert jaccard[0].expected_precision is None  # another scale, that was not measured
+
+
+# --- photographs, where there are none ---------------------------------------------------------
+
+
+def test_photographs_are_scaled_as_where_both_were_measured(demo_fitting_room: FittingRoom) -> None:
+    known = demo_fitting_room.index.calibration
+    assert known is not None
+    lower = tuple(
+        replace(curve, similarity=tuple((s - 0.1) / 2 for s in curve.similarity))
+        for curve in known.trained
+    )
+    scale = photograph_scale(replace(known, street_plain=known.plain, street_trained=lower))
+    assert scale["plain"] == pytest.approx((1, 0), abs=1e-3)
+    assert scale["trained"] == pytest.approx((2, 0.1), abs=1e-3)
+
+
+def test_an_index_with_the_packaged_head_has_words_for_photographs(
+    demo_fitting_room: FittingRoom,
+) -> None:
+    index = demo_fitting_room.index
+    assert index.calibration is not None
+    assert len(index.calibration.street_trained) == len(index.calibration.trained)
+    at = {s: index.expected_precision(s, SimilarityOptions(), plain_background=False)
+          for s in (0.1, 0.9)}  # fmt: skip
+    assert at[0.1] is not None
+    assert at[0.9] is not None
+    assert at[0.1] < 0.5 < at[0.9]
+
+
+@pytest.mark.parametrize(
+    "scale", [None, 3, {}, {"trained": "text"}, {"trained": [0, 1]}, {"trained": [float("nan"), 0]}]
+)
+def test_a_scale_that_makes_no_sense_says_nothing(
+    demo_fitting_room: FittingRoom, scale: object
+) -> None:
+    data = demo_fitting_room.index.data
+    assert data.head is not None
+    head = replace(data.head, record={**data.head.record, PHOTOGRAPH_SCALE: scale})
+    calibration = calibrate(Index(replace(data, head=head)))
+    assert calibration is not None
+    assert calibration.street_trained == ()

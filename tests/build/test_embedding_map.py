@@ -92,8 +92,8 @@ def test_kinds_stand_together_on_the_demo_catalogues_map(demo_fitting_room: Fitt
     kinds = index.items["articleType"].to_numpy()
     by_chance = np.mean([(kinds == kind).mean() for kind in kinds])
     found_purity = purity(np.asarray(index.map), kinds)
-    # The neighbours in all 1,280 dimensions are of one kind in about three of four.
-    assert found_purity > 0.7 > 3 * by_chance
+    # Of 32 kinds, in 20 colours that count too.
+    assert found_purity > 0.5 > 3 * by_chance
 
 
 def test_progress_is_reported_to_the_end() -> None:

@@ -25,6 +25,7 @@ SUMMARY_KEYS = {
     "images_per_second",
     "reused",
     "head",
+    "uses_head",
 }
 
 

@@ -45,8 +45,21 @@ def test_build_in_words_says_what_happened(run: Any, catalogue: Path, tmp_path: 
     assert ran.status == 0
     assert "8 items" in ran.out
     assert "no picture (e.g. 4)" in ran.out
+    assert "trained     elsewhere (fashion), on " in ran.out
     assert "EfficientNet-Lite0" in ran.err
     assert "Skipped 3: " in ran.err
+
+
+def test_build_takes_the_head_that_is_named(run: Any, catalogue: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    ran = run("build", catalogue, "--index", folder, "--head", "none", "--json")
+    assert ran.lines[0]["uses_head"] == "none"
+    assert Index.open(folder).head is None
+    ran = run("build", catalogue, "--index", folder, "--json")
+    assert (ran.lines[0]["uses_head"], ran.lines[0]["reused"]) == ("fashion", 10)
+    ran = run("build", catalogue, "--index", folder, "--head", tmp_path / "no.safetensors")
+    assert ran.status == 1
+    assert "no.safetensors: this is no head" in ran.err
 
 
 def test_build_without_the_default_network_says_how_to_get_it(
@@ -67,7 +80,7 @@ def test_build_at_another_input_size(run: Any, catalogue: Path, tmp_path: Path) 
     assert ran.status == 0, ran.err
     assert Index.open(tmp_path / "index").identity["preprocessing"]["input_size"] == [97, 75]
     query = catalogue / "images" / "2.jpg"
-    ran = run("search", query, "--index", tmp_path / "index", "-n", 1, "--json")
+    ran = run("search", query, "--index", tmp_path / "index", "-n", 1, "--json", "--plain")
     assert ran.lines[0]["matches"][0]["similarity"] == pytest.approx(1, abs=1e-4)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from fitting_room.cli import commands
 from fitting_room.facade import FittingRoom
+from fitting_room.index.head import is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import TrainingSummary
@@ -36,14 +37,17 @@ def test_train_teaches_the_index_and_remove_takes_it_away(
     assert "gender" in ran.out
     assert Index.open(copied).head is not None
     info = run("info", "--index", copied)
-    assert "trained     on 9 items: gender" in info.out
+    assert "trained     here, on 9 items: gender" in info.out
     query = catalogue / "images" / "1.jpg"
     plain = run("search", query, "--index", copied, "--plain", "--json").lines
     assert run("search", query, "--index", copied, "--json").lines != plain
     gone = run("train", "--index", copied, "--remove")
-    assert (gone.status, gone.out) == (0, f"{copied}: what was learned is gone.\n")
-    assert Index.open(copied).head is None
-    assert run("search", query, "--index", copied, "--json").lines == plain
+    assert gone.status == 0
+    assert gone.out.startswith(f"{copied}: what was learned here is gone. The packaged head")
+    head = Index.open(copied).head
+    assert head is not None
+    assert not is_trained_here(head)
+    assert run("search", query, "--index", copied, "--plain", "--json").lines == plain
     again = run("train", catalogue, "--index", copied, "--remove", "--json")
     assert (again.status, again.lines) == (0, [{"removed": False}])
 

@@ -221,3 +221,14 @@ def test_any_frame_of_a_colour_unlike_the_ground_goes(
         return
     image = framed(shirt(colour, ground, size), width, frame)
     assert is_inside(image, (width, width, size[0] + width, size[1] + width))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_line_on_a_ground_is_no_frame(width: int) -> None:
+    for size in ((60, 80), (80, 60)):
+        image = Image.new("RGB", size, "white")
+        place = size[0] // 2, 2
+        image.paste((20, 30, 40), (*place, place[0] + width, size[1] - 2))
+        assert trimmed(image) is image
+        turned = image.transpose(Image.Transpose.ROTATE_90)
+        assert trimmed(turned) is turned

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitting_room.build.writer import write_index
+from fitting_room.build.writer import Block, write_index
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.imaging.features import normalise
 from fitting_room.index.data import IndexData
@@ -50,9 +50,9 @@ def no_descriptors(count: int) -> np.ndarray:
     return np.zeros((count, DESCRIPTOR_LENGTH), np.uint8)
 
 
-def with_descriptors(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def with_descriptors(blocks: Iterable[np.ndarray]) -> Iterator[Block]:
     for block in blocks:
-        yield block, no_descriptors(len(block))
+        yield Block(block, no_descriptors(len(block)))
 
 
 def write(

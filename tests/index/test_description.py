@@ -78,8 +78,8 @@ def test_a_head_is_described_by_what_it_learned() -> None:
               "validation": {"all_before": 0.25, "all_after": 0.5, "gender_after": 1}}  # fmt: skip
     description = description_of(record=record)
     assert description.trained == (
-        "on 1,080 items and 341 photographs: gender, season; 256 numbers each; evaluate it with "
-        "--holdout 10"
+        "here, on 1,080 items and 341 photographs: gender, season; 256 numbers each; evaluate it "
+        "with --holdout 10"
     )
     assert description.validation == (("all", 0.25, 0.5), ("gender", None, 1))
 
@@ -90,6 +90,6 @@ def test_records_that_make_no_sense_are_left_out(nonsense: Any) -> None:
     record = dict.fromkeys(["items", "photographs", "holdout", "validation"], nonsense)
     description = description_of(report, record, failures=[{}])
     assert (description.outcomes, description.empty) == ((), {})
-    assert description.trained == "on some items: gender, season; 256 numbers each"
+    assert description.trained == "here, on some items: gender, season; 256 numbers each"
     assert description.validation == validation_of(nonsense) == ()
     assert description.failures == (("None", "None"),)

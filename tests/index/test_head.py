@@ -19,39 +19,21 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from safetensors.numpy import load_file as load_arrays
 
-from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
+from fitting_room.imaging.descriptors import COLOURS, DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.index import head as head_module
-from fitting_room.index.head import DESCRIPTOR_INPUTS, LABEL_PULL, Head, HeadError
-
-DIMENSION, HIDDEN, INPUT = 6, 12, 5
-
-
-def random_head(seed: int = 0, **changes: Any) -> Head:
-    """A head that was never trained."""
-    generator = np.random.default_rng(seed)
-
-    def numbers(*shape: int) -> np.ndarray:
-        return generator.normal(size=shape).astype(np.float32)
-
-    inputs = INPUT + DESCRIPTOR_INPUTS
-    labels = {"kind": ("Dress", "Shirt", "Cap"), "colour": ("Blue", "Röt")}
-    head = Head(
-        columns=("kind", "colour"),
-        labels=labels,
-        proxies={name: normalise(numbers(len(v), DIMENSION)) for name, v in labels.items()},
-        weights={"kind": 1.0, "colour": 0.5},
-        record={"loss": "proxies", "seed": 3},
-        mean=numbers(inputs) / 10,
-        scale=np.abs(numbers(inputs)) + 0.5,
-        hidden_weight=numbers(HIDDEN, inputs) / 10,
-        hidden_bias=numbers(HIDDEN),
-        norm_weight=numbers(HIDDEN),
-        norm_bias=numbers(HIDDEN),
-        output_weight=numbers(DIMENSION, HIDDEN),
-        output_bias=numbers(DIMENSION),
-    )
-    return replace(head, **changes)
+from fitting_room.index.head import (
+    DESCRIPTOR_INPUTS,
+    FASHION,
+    FASHION_FILE,
+    LABEL_PULL,
+    Head,
+    HeadError,
+    head_named,
+    is_trained_here,
+    sources_of,
+)
+from tests.index.heads import DIMENSION, HIDDEN, INPUT, random_head
 
 
 def pictures(
@@ -212,6 +194,10 @@ def test_a_head_comes_back_as_it_was(path: Path) -> None:
     assert again.weights == head.weights
     assert again.record == head.record
     assert again.label_pull == head.label_pull
+    # Matrices are kept in 16 bits, so it is the second time that nothing changes.
+    np.testing.assert_allclose(again.project(*pictures(5)), head.project(*pictures(5)), atol=2e-3)
+    again.save(path)
+    head, again = again, Head.load(path)
     np.testing.assert_array_equal(again.project(*pictures(5)), head.project(*pictures(5)))
     items = pd.DataFrame({"kind": ["Cap"] * 5, "colour": ["Röt"] * 5})
     np.testing.assert_array_equal(
@@ -362,3 +348,60 @@ def test_no_damage_does_more_than_be_refused(path: Path, data: st.DataObject) ->
         return
     embeddings = np.zeros((1, head.input_dimension), np.float32)
     assert np.isfinite(head.project(embeddings, np.zeros((1, DESCRIPTOR_LENGTH), np.uint8))).all()
+
+
+# --- from outside -----------------------------------------------------------------------------
+
+
+def test_the_packaged_head_is_named_small_and_keeps_nothing_of_its_pictures() -> None:
+    head = head_named(FASHION)
+    assert head is not None
+    assert FASHION_FILE.stat().st_size <= 5_000_000
+    assert head.record["name"] == FASHION
+    assert not is_trained_here(head)
+    assert "kept_back" not in head.record
+    assert len(sources_of(head)) == 3
+    assert head.network is not None
+    assert head.network["backbone"] == "efficientnet_lite0"
+    assert set(head.columns) >= {"articleType", "baseColour"}
+
+
+def test_heads_go_by_name_and_by_file(path: Path) -> None:
+    assert head_named("none") is None
+    from_file = head_named(str(path))
+    assert from_file is not None
+    assert from_file.record["name"] == path.name
+    with pytest.raises(HeadError, match=r"nowhere\.safetensors"):
+        head_named("nowhere.safetensors")
+
+
+@pytest.mark.parametrize("sources", [None, 3, ["a"], "text"])
+def test_sources_that_make_no_sense_are_left_out(sources: object) -> None:
+    assert sources_of(random_head(record={"name": "x", "sources": sources})) == []
+
+
+def test_the_network_and_what_it_sees_come_back(tmp_path: Path) -> None:
+    network = {"backbone": "b", "weights": "w", "preprocessing": {"input_size": [4, 3]}}
+    random_head(network=network, sees_colours=True).save(tmp_path / "h.safetensors")
+    again = Head.load(tmp_path / "h.safetensors")
+    assert (again.network, again.sees_colours) == (network, True)
+
+
+def test_of_a_photograph_only_the_colours_count_and_only_if_it_sees_them() -> None:
+    embeddings, descriptors = pictures(2, plain_background=False)
+    others, colours = descriptors.copy(), descriptors.copy()
+    others[:, COLOURS.stop : PLAIN_BACKGROUND] ^= 255
+    colours[:, COLOURS] ^= 255
+    for sees_colours in (False, True):
+        head = random_head(sees_colours=sees_colours)
+        before = head.project(embeddings, descriptors)
+        np.testing.assert_array_equal(head.project(embeddings, others), before)
+        assert np.allclose(head.project(embeddings, colours), before) is not sees_colours
+
+
+def test_where_nothing_is_known_of_colours_they_do_not_count() -> None:
+    embeddings, _ = pictures(2)
+    unknown = np.zeros((2, DESCRIPTOR_LENGTH), np.uint8)
+    head = random_head()
+    expected = replace(head, sees_colours=True).project(embeddings, unknown)
+    np.testing.assert_array_equal(head.project(embeddings, unknown), expected)

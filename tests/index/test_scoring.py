@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fitting_room.build.writer import build_lock, write_head, write_index
+from fitting_room.build.writer import Block, build_lock, write_head, write_index
 from fitting_room.imaging.descriptors import (
     COLOURS,
     DESCRIPTOR_LENGTH,
@@ -68,7 +68,7 @@ def make(
 ) -> Index:
     items = table(len(vectors)) if items is None else items
     manifest = manifest_of(*vectors.shape)
-    write_index(folder, [(vectors, descriptors)], items, manifest, pca=pca, head=head)
+    write_index(folder, [Block(vectors, descriptors)], items, manifest, pca=pca, head=head)
     return Index.open(folder)
 
 
@@ -261,8 +261,9 @@ def test_an_index_reduced_by_pca_is_ranked_in_its_own_dimensions(tmp_path: Path)
 
 
 def test_a_head_ranks_by_what_it_makes_of_the_pictures(index: Index, tmp_path: Path) -> None:
-    head = a_head(6)
-    made = make(tmp_path / "index", index.vectors, index.descriptors, index.items, head)
+    made = make(tmp_path / "index", index.vectors, index.descriptors, index.items, a_head(6))
+    head = made.head
+    assert head is not None
     query = query_of(3, 2)
     descriptors = np.repeat(query.descriptors[None], 2, axis=0)
     wanted = unit(head.project(query.embeddings, descriptors).mean(axis=0))
@@ -301,7 +302,7 @@ def test_a_head_is_put_into_an_index_and_taken_away(index: Index, tmp_path: Path
 def test_a_head_for_other_embeddings_is_refused(index: Index, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     made = make(folder, index.vectors, index.descriptors)
-    with pytest.raises(IndexUnusable, match="another index"):
+    with pytest.raises(IndexUnusable, match="does not have"):
         write_head(folder, a_head(7))
     assert Index.open(folder).manifest == made.manifest
 

@@ -15,6 +15,7 @@ from fitting_room.index.vectors import (
     FLOAT16,
     FLOAT32,
     INT8,
+    PCA,
     STORAGES,
     Rows,
     mapped_array,
@@ -89,3 +90,24 @@ def test_rows_are_written_block_by_block_and_mapped(tmp_path: Path, storage: str
         mapped_rows(path, storage, (10, 5))
     with pytest.raises(ValueError, match=r"rows\.npy holds"):
         mapped_array(path, np.uint16, (10, 4))
+
+
+# --- reduction --------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**16), st.integers(2, 9))
+def test_what_all_directions_are_kept_of_is_restored(seed: int, dimension: int) -> None:
+    generator = np.random.default_rng(seed)
+    rows = normalise(generator.normal(0.3, 1, (24, dimension)))
+    pca = PCA.fit(rows, dimension)
+    np.testing.assert_allclose(pca.restored(pca(rows)), rows, atol=2e-3)
+
+
+def test_what_few_directions_are_kept_of_is_restored_nearly() -> None:
+    generator = np.random.default_rng(0)
+    few = generator.normal(size=(200, 3)) @ generator.normal(size=(3, 12))
+    rows = normalise(few + generator.normal(0, 0.05, few.shape) + 6)
+    pca = PCA.fit(rows, 3)
+    restored = pca.restored(pca(rows))
+    np.testing.assert_allclose(np.linalg.norm(restored, axis=1), 1, rtol=1e-5)
+    assert np.einsum("nd,nd->n", restored, rows).min() > 0.9

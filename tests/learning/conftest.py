@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from fitting_room.build.writer import write_index
+from fitting_room.build.writer import Block, write_index
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
@@ -68,7 +68,7 @@ class MadeUpShop:
             identity={"backbone": "none", "weights": "none", "weights_sha256": "0"},
             catalogue=CatalogueRecord(str(self.catalogue), "f", {}),
         )
-        write_index(self.index_folder, [(self.vectors, self.descriptors)], items, manifest)
+        write_index(self.index_folder, [Block(self.vectors, self.descriptors)], items, manifest)
 
     def table(self) -> pd.DataFrame:
         return pd.DataFrame(

@@ -21,7 +21,12 @@ from fitting_room.learning import photographs
 from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.losses import LOSSES
 from fitting_room.learning.options import TrainingError, TrainingOptions
-from fitting_room.learning.photographs import Photographs, augmented, load_photographs
+from fitting_room.learning.photographs import (
+    Photographs,
+    augmented,
+    in_other_light,
+    load_photographs,
+)
 from fitting_room.learning.train import train
 from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
@@ -40,8 +45,9 @@ def street(tmp_path: Path) -> Path:
         folder = tmp_path / "street" / name
         folder.mkdir(parents=True)
         for number in range(6):
-            pixels = np.array(colour) + generator.integers(-30, 30, (60, 60, 3))  # no plain ground
-            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+            pixels = np.array(colour) + generator.integers(-90, 90, (6, 6, 3))  # no plain ground
+            patches = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+            patches.resize((60, 60), Image.Resampling.NEAREST).save(folder / f"{number}.png")
     (tmp_path / "street" / "hot" / "broken.jpg").write_bytes(b"no picture")
     return tmp_path / "street"
 
@@ -121,7 +127,7 @@ def test_of_many_photographs_some_are_for_the_calibration(
     options = options_for(street, {"hot": ["Red"], "cold": ["Blue", "Green"]}, epochs=1)
     photographs = loaded(colour_shop, options)
     assert photographs.skipped == 1
-    assert len(photographs.views) == len(photographs.classes) < 106
+    assert len(photographs.views) == len(photographs.allowed["baseColour"]) < 106
     assert len(photographs.views) + len(photographs.for_calibration) == 106
     assert {photograph.column for photograph in photographs.for_calibration} == {"baseColour"}
     summary = train(colour_shop[0], index, options)
@@ -142,14 +148,14 @@ def test_photographs_are_learned_from_with_every_loss(
     assert np.isfinite(head.output_weight).all()
 
 
-def test_photographs_are_reduced_as_the_index_is(
+def test_a_head_for_a_reduced_index_takes_whole_embeddings(
     colour_shop: tuple[Path, Path], street: Path, tmp_path: Path
 ) -> None:
     index, catalogue = tmp_path / "reduced", load_catalogue(colour_shop[0])
     build_index(catalogue, colour_embedder(), index, pca=3, limits=ImageLimits())
     options = options_for(street, {"hot": ["Red"], "cold": ["Blue"]}, epochs=1)
     photographs = loaded((colour_shop[0], index), options)
-    assert photographs.views.shape == (12, 12, 3)
+    assert photographs.views.shape == (12, 12, colour_embedder().dimension)
     assert train(colour_shop[0], index, options).photographs == 12
 
 
@@ -214,6 +220,43 @@ def test_of_too_many_photographs_a_sample_is_taken(
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (1, 9)])
 def test_tiny_photographs_have_all_views(size: tuple[int, int]) -> None:
-    views = augmented(Image.new("RGB", size, "red"))
-    assert len(views) == 12
-    assert all(min(view.size) > 0 for view in views)
+    cuts, wholes = augmented(Image.new("RGB", size, "red"), np.random.default_rng(0))
+    assert len(cuts) == len(wholes) == 12
+    assert all(min(picture.size) > 0 for picture in cuts + wholes)
+
+
+# --- the colours of photographs ---------------------------------------------------------------
+
+
+def test_photographs_learn_which_colours_they_may_have(
+    colour_shop: tuple[Path, Path], street: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "colours.json"
+    path.write_text(json.dumps({"hot/0.png": ["Red", "Grey"], "cold/1.png": ["Nowhere"]}))
+    options = options_for(street, {"hot": ["Red"], "cold": ["Blue"]}, colours=path)
+    with pytest.raises(TrainingError, match=r"articleType.*not learned"):
+        loaded(colour_shop, replace(options, colour_column="articleType"))
+    index = Index.open(colour_shop[1])
+    labels = training_set_from(load_catalogue(colour_shop[0]), index, options).labels["baseColour"]
+    allowed = loaded(colour_shop, options).allowed["baseColour"]
+    assert allowed.sum(axis=1).tolist().count(2) == 1
+    assert allowed.sum() == 2
+    assert {labels[place] for place in np.flatnonzero(allowed.any(axis=0))} == {"Red", "Grey"}
+
+
+def test_colours_of_other_photographs_are_refused(
+    colour_shop: tuple[Path, Path], street: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "colours.json"
+    path.write_text(json.dumps({"elsewhere/7.png": ["Red"]}))
+    with pytest.raises(TrainingError, match=r"colours\.json: says nothing of the photographs"):
+        loaded(colour_shop, options_for(street, {"hot": ["Red"], "cold": ["Blue"]}, colours=path))
+
+
+def test_another_light_changes_colours_and_not_the_picture() -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8))
+    lit = in_other_light(image, np.random.default_rng(1))
+    assert lit.size == image.size
+    before, after = (np.asarray(picture, float).reshape(-1, 3) for picture in (image, lit))
+    assert not np.array_equal(before, after)
+    assert min(np.corrcoef(before[:, i], after[:, i])[0, 1] for i in range(3)) > 0.9

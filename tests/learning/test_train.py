@@ -4,6 +4,7 @@ be trained says so."""
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.schema import held_out
 from fitting_room.index.data import current_version
+from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
@@ -96,3 +98,48 @@ def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
     with pytest.raises(TrainingError, match="built anew"):
         made_up.train(epochs=1)
     assert Index.open(made_up.index_folder).head is None
+
+
+# --- a head to start from, and one to take elsewhere ------------------------------------------
+
+
+def test_a_head_is_saved_for_other_indexes(made_up: MadeUpShop, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    made_up.train(epochs=1, save_head=path)
+    saved, kept = Head.load(path), Index.open(made_up.index_folder).head
+    assert kept is not None
+    np.testing.assert_array_equal(saved.hidden_weight, kept.hidden_weight)
+    assert saved.network == kept.network == Index.open(made_up.index_folder).identity
+    with pytest.raises(TrainingError, match=r"nowhere.*cannot be written"):
+        made_up.train(epochs=1, save_head=tmp_path / "nowhere" / "h.safetensors")
+
+
+def test_a_training_goes_on_from_a_head(made_up: MadeUpShop, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    first = made_up.train(epochs=8, save_head=path)
+    from_nothing, gone_on = made_up.train(epochs=1), made_up.train(epochs=1, head=str(path))
+    assert gone_on.validation["all_after"] > from_nothing.validation["all_after"]
+    assert gone_on.validation["all_after"] >= first.validation["all_after"] - 0.1
+    head = Index.open(made_up.index_folder).head
+    assert head is not None
+    assert head.record["started_from"] == path.name
+    assert "name" not in head.record
+
+
+def test_labels_that_the_head_did_not_know_are_learned_too(
+    made_up: MadeUpShop, tmp_path: Path
+) -> None:
+    path = tmp_path / "kinds.safetensors"
+    made_up.train(epochs=4, columns=("articleType",), save_head=path)
+    made_up.train(epochs=4, head=str(path))
+    head = Index.open(made_up.index_folder).head
+    assert head is not None
+    assert head.columns == ("articleType", "baseColour")
+
+
+def test_a_head_for_another_network_is_no_start(made_up: MadeUpShop, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    made_up.train(epochs=1, save_head=path)
+    with pytest.raises(TrainingError, match=r"no embeddings of the network.*--head fashion"):
+        made_up.train(epochs=1, head="fashion")
+    assert made_up.train(epochs=1, head="none").epochs == 1

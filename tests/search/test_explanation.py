@@ -137,7 +137,8 @@ def test_a_picture_of_ones_own_is_described_only_as_far_as_it_is_known(
     demo_fitting_room: FittingRoom,
 ) -> None:
     picture = demo_fitting_room.open_picture(HANDBAG)
-    result = explain(demo_fitting_room, picture, item_like(demo_fitting_room, picture))
+    item = item_like(demo_fitting_room, picture)
+    result = explain(demo_fitting_room, picture, item, trained=False)
     assert "type" not in result.sentence
     assert "closer than that of" in result.sentence
     assert "learned" not in result.note

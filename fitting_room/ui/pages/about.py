@@ -76,6 +76,10 @@ def _training(description: IndexDescription) -> None:
         )
         return
     st.markdown(f"Trained {plain(description.trained)}.")
+    if not description.trained_here:
+        st.caption(
+            "`fitting-room train` goes on from there with what this catalogue's own labels say."
+        )
     validation = description.validation
     if validation:
         st.caption("Right among the first four matches of items that were kept back")

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from fitting_room.index.head import is_trained_here
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
@@ -59,12 +60,15 @@ def _position_in_words(position: int) -> str:
 
 def trained(searcher: Searcher) -> bool:
     """The switch for the head, where the index has one."""
-    if searcher.index.head is None:
+    head = searcher.index.head
+    if head is None:
         return True
+    here = is_trained_here(head)
+    learned = "this catalogue's own labels" if here else "pictures of fashion and their labels"
     return st.toggle(
-        "Trained on this catalogue",
+        "Trained on this catalogue" if here else "Trained on fashion",
         **sessions.current().widget("trained"),
-        help="Rank with what was learned from this catalogue's own labels; "
+        help=f"Rank with what was learned from {learned}; "
         "switched off, as the network sees the pictures by itself.",
     )
 

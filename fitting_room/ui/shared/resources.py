@@ -18,6 +18,7 @@ from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.index.head import HeadError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings, SettingsError
@@ -26,7 +27,15 @@ from fitting_room.util.progress import Progress
 from fitting_room.util.threads import limit_blas_threads
 
 _log = logging.getLogger(__name__)
-_EXPECTED = (BackboneError, BuildError, CatalogueError, EngineError, IndexUnusable, OSError)
+_EXPECTED = (
+    BackboneError,
+    BuildError,
+    CatalogueError,
+    EngineError,
+    HeadError,
+    IndexUnusable,
+    OSError,
+)
 
 #: Width and height that a card's picture is reduced to: twice its size on the page, for sharp
 #: screens. Files below THUMBNAIL_BYTES are shown as they are.

@@ -22,7 +22,7 @@ def test_about_describes_the_index(open_page: OpenPage, demo_fitting_room: Fitti
     assert str(DEMO_ITEMS) in text
     assert "EfficientNet" in text
     assert "1,280" in text
-    assert "Nothing yet" in text
+    assert "Trained elsewhere" in text
     rows = page.table[-1].value
     assert str(DEMO_ITEMS) in rows["Number"].tolist()
     page.button[0].click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
+from fitting_room.build.writer import write_head
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import describe_share
@@ -119,7 +121,17 @@ def test_controls_keep_their_positions_for_the_next_picture(
     assert ids(page) == ids_of_search(demo_fitting_room, SimilarityOptions(colour=1))
 
 
-def test_without_a_head_there_is_no_switch_for_it(page: AppTest):
+def test_the_packaged_head_has_a_switch_that_says_so(page: AppTest):
+    upload(page, RED_DRESS)
+    assert page.toggle(key="trained").label == "Trained on fashion"
+
+
+def test_without_a_head_there_is_no_switch_for_it(
+    new_page: NewPage, demo_fitting_room: FittingRoom, tmp_path: Path
+):
+    shutil.copytree(demo_fitting_room.index.folder, tmp_path / "index")
+    write_head(tmp_path / "index", None)
+    page = new_page(index=tmp_path / "index")
     upload(page, RED_DRESS)
     assert [toggle.key for toggle in page.toggle] == ["fold"]
 

@@ -1,0 +1,229 @@
+"""How similarity to the items of an index is measured: what is compared, and with which weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fitting_room.imaging.descriptors import (
+    COLOURS,
+    DESCRIPTOR_LENGTH,
+    LAYOUT,
+    PLAIN_BACKGROUND,
+    SILHOUETTE,
+)
+from fitting_room.imaging.features import Features, normalise
+from fitting_room.index import scoring
+from fitting_room.index.data import IndexData
+from fitting_room.index.head import Head
+from fitting_room.index.scoring import JaccardTerm, ScoreTerm, SimilarityOptions, Terms
+from fitting_room.index.vectors import Matrix, release
+
+#: Of each query the embeddings of its views, float32 ``(V, D)``.
+Views = Sequence[np.ndarray]
+
+#: What makes an item the very picture of a query: its likeness, and how far that is ahead of the
+#: next one's, unless it is all but 1; and the weight of silhouettes in it. Chosen by copy
+#: detection: docs/decisions/024-a-packaged-head.md.
+LEAST_OF_COPY, LEAST_AHEAD, ALL_BUT_ONE, SILHOUETTE_WEIGHT = 0.87, 0.005, 0.99, 0.5
+
+
+class Comparison:
+    """An opened index as far as it compares pictures with its items, with the attributes of its
+    data."""
+
+    def __init__(self, data: IndexData) -> None:
+        self.data = data
+        self.folder, self.manifest, self.items = data.folder, data.manifest, data.items
+        self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
+        self.head, self.trained, self.ann = data.head, data.trained, data.ann
+        self.head_vectors = data.head_vectors
+        self.map, self.calibration = data.map, data.calibration
+        self._scales: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def dimension(self) -> int:
+        return self.manifest.dimension
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Which network, weights and preprocessing made it."""
+        return self.manifest.identity
+
+    @property
+    def mostly_plain_background(self) -> bool:
+        """Whether most of the catalogue's pictures have a plain background."""
+        return self.manifest.counts.plain_background * 2 > len(self)
+
+    def colour_weight(self, options: SimilarityOptions, *, plain_background: bool = True) -> float:
+        """The weight of colour here, for a picture with a plain background or a photograph."""
+        if options.colour is not None:
+            return options.colour
+        if not plain_background and self.mostly_plain_background:
+            return scoring.COLOUR_WEIGHT_PHOTOGRAPH
+        return scoring.COLOUR_WEIGHT_TRAINED if self.uses_head(options) else scoring.COLOUR_WEIGHT
+
+    def uses_head(self, options: SimilarityOptions) -> bool:
+        """Whether ``options`` use a head here."""
+        return options.trained and options.metric == scoring.COSINE and self.head is not None
+
+    def terms(self, queries: Sequence[Features], options: SimilarityOptions) -> Terms:
+        """What the similarity to some queries is the sum of."""
+        views = [self._own(query) for query in queries]
+        descriptors = np.stack([query.descriptors for query in queries])
+        colours = scoring.unit_bytes(descriptors[:, COLOURS])
+        weights = [
+            self.colour_weight(options, plain_background=q.plain_background) for q in queries
+        ]
+        # A picture of which only the embedding is known has no colours.
+        weight = np.where(colours.any(axis=1), weights, 0.0)[:, None]
+        projected = self.projected(queries) if self.uses_head(options) else None
+        if projected is not None and self.trained is not None:
+            terms = self._head_terms(views, projected, 1 - weight, self.trained)
+        else:
+            terms = self._embedding_terms(views, descriptors, 1 - weight, options)
+        if weight.any():
+            terms.append(self._byte_term(scoring.COLOUR, COLOURS, weight * colours))
+        return terms
+
+    def projected(self, queries: Sequence[Features]) -> np.ndarray | None:
+        """What the head makes of queries, float32 ``(Q, E)``, the mean of what it makes of the
+        views of each, as unit rows. ``None`` without a head, and where it brings another network
+        and a query has only the index's own embedding, which says nothing to it."""
+        inputs = [self._for_head(query) for query in queries]
+        known = [of_query for of_query in inputs if of_query is not None]
+        if self.head is None or len(known) < len(queries):
+            return None
+        counts = [len(view) for view in known]
+        descriptors = np.stack([query.descriptors for query in queries])
+        rows = self.head.project(np.concatenate(known), np.repeat(descriptors, counts, axis=0))
+        return _means(np.split(rows, np.cumsum(counts)[:-1]))
+
+    def copies_among(self, query: Features, rows: np.ndarray) -> np.ndarray:
+        """The places in ``rows`` of the item that seems to be the very picture of a query, saved
+        again, cropped or brightened, or of all that are exactly it; mostly none. A head sees what
+        kind of thing a picture shows and is blind to what tells one white shirt from the next; so
+        this goes by the network's own embedding, the descriptors, and where in the picture there is
+        what light."""
+        own = self._own(query).mean(axis=0)
+        wanted, of_items = query.descriptors[None], self.descriptors[rows]
+        likeness = self.vectors[rows] @ normalise(own[None])[0]
+        for columns, weight in ((COLOURS, 1.0), (SILHOUETTE, SILHOUETTE_WEIGHT)):
+            unit = scoring.unit_bytes(wanted[:, columns])[0]
+            likeness += weight * (scoring.unit_bytes(of_items[:, columns]) @ unit)
+        layouts = (of[:, LAYOUT].astype(np.float32) / 255 for of in (of_items, wanted))
+        light = np.abs(np.subtract(*layouts)).mean(axis=1)
+        likeness = likeness / (2 + SILHOUETTE_WEIGHT) - light
+        order = np.asarray(np.argsort(-likeness, kind="stable"))
+        exact = np.count_nonzero(likeness >= ALL_BUT_ONE)
+        if exact:
+            return order[:exact]
+        best = order[:1]
+        alone = len(order) == 1 or likeness[order[0]] - likeness[order[1]] >= LEAST_AHEAD
+        return best if alone and likeness[best] >= LEAST_OF_COPY else best[:0]
+
+    def _own(self, query: Features) -> np.ndarray:
+        return query.embeddings if isinstance(query, _Stored) else self._reduced(query.embeddings)
+
+    def embeddings_for(self, head: Head | None, rows: slice | np.ndarray) -> np.ndarray:
+        """What a head takes of some items, float32 ``(N, H)``, with its own network or with the
+        index's, which is what a head that is yet to be trained takes."""
+        if head is not None and self.head_vectors is not None and self._brings_network(head):
+            return self.head_vectors[rows]
+        return self._whole(head, self.vectors[rows])
+
+    def _brings_network(self, head: Head) -> bool:
+        return head.network is not None and head.network == self.manifest.head_network
+
+    def _for_head(self, query: Features) -> np.ndarray | None:
+        if self.head_vectors is not None:
+            return query.head_embeddings
+        return self._whole(self.head, self._own(query))
+
+    def _whole(self, head: Head | None, vectors: np.ndarray) -> np.ndarray:
+        """Embeddings as they were before the PCA; heads of format 1 take the reduced ones."""
+        whole = head is None or head.network is not None
+        return self.pca.restored(vectors) if self.pca is not None and whole else vectors
+
+    def _head_terms(
+        self, views: Views, projected: np.ndarray, weight: np.ndarray, trained: Matrix
+    ) -> list[ScoreTerm | JaccardTerm]:
+        """What the head makes of each query, ``projected``, and the embeddings of its views."""
+        return [
+            _term(scoring.LEARNED, trained, weight * (1 - scoring.EMBEDDING_SHARE) * projected),
+            _term(
+                scoring.EMBEDDING, self.vectors, weight * scoring.EMBEDDING_SHARE * _means(views)
+            ),
+        ]
+
+    def _embedding_terms(
+        self, views: Views, descriptors: np.ndarray, weight: np.ndarray, options: SimilarityOptions
+    ) -> list[ScoreTerm | JaccardTerm]:
+        """The embeddings of the views of each query, and its silhouette where it has one."""
+        outlines = descriptors[:, SILHOUETTE]
+        outlined = (descriptors[:, PLAIN_BACKGROUND] > 0) & outlines.any(axis=1)
+        of_outline = np.where(outlined, options.silhouette, 0.0)[:, None]
+        whole = weight * (1 - of_outline)
+        terms: list[ScoreTerm | JaccardTerm] = []
+        if options.metric == scoring.JACCARD:
+            terms.append(JaccardTerm(self.vectors, views, whole[:, 0]))
+        else:
+            terms.append(_term(scoring.EMBEDDING, self.vectors, whole * _means(views)))
+        if of_outline.any():
+            queries = weight * of_outline * scoring.unit_bytes(outlines)
+            terms.append(self._byte_term(scoring.OUTLINE, SILHOUETTE, queries))
+        return terms
+
+    def _byte_term(self, of: str, columns: slice, queries: np.ndarray) -> ScoreTerm:
+        rows = self.descriptors[:, columns]
+        if columns.start not in self._scales:
+            scale = np.empty(len(rows), np.float32)
+            for start in range(0, len(rows), scoring.ROWS_AT_ONCE):
+                block = slice(start, start + scoring.ROWS_AT_ONCE)
+                lengths = np.linalg.norm(rows[block].astype(np.float32), axis=1)
+                scale[block] = 1 / np.where(lengths > 0, lengths, 1)
+                release(rows)
+            self._scales[columns.start] = scale
+        return _term(of, rows, queries, self._scales[columns.start])
+
+    def features(self, rows: np.ndarray) -> list[Features]:
+        """What is stored of some items, as queries; the index's own PCA is not applied again."""
+        of_head = [None] * len(rows)
+        if self.head_vectors is not None:
+            of_head = [row[None] for row in self.head_vectors[rows]]
+        stored = zip(self.vectors[rows], self.descriptors[rows], of_head, strict=True)
+        return [
+            _Stored(vector[None], np.asarray(of_item), of_head_network)
+            for vector, of_item, of_head_network in stored
+        ]
+
+    def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
+        expected = self.dimension if self.pca is None else self.pca.components.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != expected:
+            raise ValueError(f"a query has {expected} dimensions here")
+        return normalise(embeddings if self.pca is None else self.pca(embeddings))
+
+
+class _Stored(Features):
+    """Features that come out of an index and are reduced already."""
+
+
+def as_features(queries: Sequence[Features] | np.ndarray) -> Sequence[Features]:
+    if not isinstance(queries, np.ndarray):
+        return queries
+    unknown = np.zeros(DESCRIPTOR_LENGTH, np.uint8)
+    return [Features(row[None], unknown) for row in np.atleast_2d(queries)]
+
+
+def _term(of: str, rows: Matrix, queries: np.ndarray, scale: np.ndarray | None = None) -> ScoreTerm:
+    return ScoreTerm(of, rows, np.asarray(queries, np.float32), scale)
+
+
+def _means(views: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of each query's views, as unit rows."""
+    return normalise(np.stack([view.mean(axis=0) for view in views]))
