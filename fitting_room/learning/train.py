@@ -32,9 +32,10 @@ SAME_IN_RECORD = ("items", "photographs", "best_epoch", "validation", "loss")
 @dataclass(frozen=True, slots=True)
 class TrainingSummary:
     """What a training did. ``items`` and ``photographs`` were learned from; of ``epochs`` that ran
-    the ``best_epoch``, counted from 1, was kept. ``validation`` has the precision of the first four
-    results of the validation items, for each column and for ``all`` of them together, before
-    (``all_before``: the index without a head) and after (``all_after``: the head alone)."""
+    the ``best_epoch``, counted from 1, was kept, 0 being the head that it started from.
+    ``validation`` has the precision of the first four results of the validation items, for each
+    column and for ``all`` of them together, before (``all_before``: the index without a head) and
+    after (``all_after``: the head alone)."""
 
     items: int
     photographs: int

@@ -80,7 +80,8 @@ def gradient_descent(
 
 
 class Epoch(NamedTuple):
-    """The head after an epoch, counted from 1, and its precisions on the validation items."""
+    """The head after an epoch, counted from 1, and its precisions on the validation items; 0 is
+    before any, with the head that a training started from."""
 
     number: int
     head: Head
@@ -136,7 +137,8 @@ class Trainer:
         items = options.epochs * self._batches * self._batch_size
         stage = Stage("Learning", items, "item", listener)
         untrained = self._validator.untrained()
-        best = latest = self._epoch(1, stage)
+        # What was known before is kept where nothing better is learned.
+        best = latest = self._epoch(1, stage) if self._start is None else self._evaluated(0)
         patient_until = math.ceil(WARM_UP * options.epochs)
         while (
             latest.number < options.epochs
@@ -156,6 +158,9 @@ class Trainer:
         for start in range(0, self._batches * size, size):
             self._descend(self._loss(order[start : start + size]))
             stage.advance(size)
+        return self._evaluated(number)
+
+    def _evaluated(self, number: int) -> Epoch:
         self._network.eval()
         head = self._head()
         return Epoch(number, head, self._validator.trained(head))

@@ -143,3 +143,16 @@ def test_a_head_for_another_network_is_no_start(made_up: MadeUpShop, tmp_path: P
     with pytest.raises(TrainingError, match=r"no embeddings of the network.*--head fashion"):
         made_up.train(epochs=1, head="fashion")
     assert made_up.train(epochs=1, head="none").epochs == 1
+
+
+def test_what_was_known_is_kept_where_nothing_better_is_learned(
+    made_up: MadeUpShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.safetensors"
+    made_up.train(epochs=8, save_head=path)
+    monkeypatch.setattr("fitting_room.learning.trainer.PEAK_RATE_STARTED", 30.0)  # which ruins it
+    summary = made_up.train(epochs=2, head=str(path))
+    assert summary.best_epoch == 0
+    head = Index.open(made_up.index_folder).head
+    assert head is not None
+    np.testing.assert_array_equal(head.hidden_weight, Head.load(path).hidden_weight)
