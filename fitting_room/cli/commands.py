@@ -143,10 +143,12 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         print(json.dumps(asdict(summary)))
         return 0
+    best = f"epoch {summary.best_epoch} of {summary.epochs} was the best"
+    if summary.best_epoch == 0:
+        best = f"none of {summary.epochs} epochs was better than the head that it started from"
     print(
         f"Learned from {learned_from(summary.items, summary.photographs)} in "
-        f"{summary.seconds:.1f} s; epoch {summary.best_epoch} of {summary.epochs} was the best. "
-        f"{options.index} uses it from now on."
+        f"{summary.seconds:.1f} s; {best}. {options.index} uses it from now on."
     )
     print(*_validation_in_words(validation_of(summary.validation)), sep="\n")
     return 0

@@ -31,6 +31,8 @@ def test_train_teaches_the_index_and_remove_takes_it_away(
 ) -> None:
     command = ["train", catalogue, "--index", copied, "--columns", "gender", "--epochs", 1]
     ran = run(*command)
+    assert "none of 1 epochs was better than the head that it started from" in ran.out
+    ran = run(*command, "--head", "none")
     assert ran.status == 0, ran.err
     assert "Learned from 9 items in " in ran.out
     assert "epoch 1 of 1 was the best" in ran.out
