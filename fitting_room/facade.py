@@ -12,7 +12,7 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.index.data import load_index_data
-from fitting_room.index.head import FASHION, NO_HEAD, Head, head_named, is_trained_here
+from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.vectors import FLOAT32
@@ -113,11 +113,18 @@ def _head(name: str | None, folder: Path, selection: Selection) -> Head | None:
 
 def _network_of(head: Head | None, selection: Selection, settings: Settings) -> Selection | None:
     """The network that a head brings, where that is another than ``selection``. Raises
-    ``BackboneError`` where it cannot be had."""
-    if head is None or head.network in (None, selection.identity):
+    ``BackboneError`` where it cannot be had, ``HeadError`` for a head that does not fit it."""
+    if head is None or head.network is None:
         return None
     try:
-        return select_again(head.network, settings.weights)
+        own = head.network == selection.identity
+        network = selection if own else select_again(head.network, settings.weights)
+        if head.input_dimension != network.backbone.dimension:
+            raise HeadError(
+                f"The head takes embeddings of {head.input_dimension} numbers and its network, "
+                f"{network.backbone.name}, has {network.backbone.dimension}. Train it again."
+            )
+        return None if own else network
     except BackboneError as error:
         raise BackboneError(
             f"The head needs a network of its own. {error} To do without: --head {NO_HEAD}"

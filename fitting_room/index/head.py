@@ -206,6 +206,11 @@ def head_named(name: str) -> Head | None:
     if name == NO_HEAD:
         return None
     head = Head.load(FASHION_FILE if name == FASHION else Path(name))
+    if head.network is None:
+        raise HeadError(
+            f"{name}: this head does not say which network's embeddings it takes. Train it again: "
+            "fitting-room train CATALOGUE --index INDEX --save-head FILE"
+        )
     return replace(head, record={**head.record, "name": Path(name).name})
 
 

@@ -14,7 +14,7 @@ from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
-from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, is_trained_here
+from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import HEAD_VECTORS, IndexUnusable
 from fitting_room.index.scoring import SimilarityOptions
@@ -184,3 +184,15 @@ def test_what_the_head_makes_of_a_query_needs_its_network(shop: Path, tmp_path: 
     assert seen is not None
     np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, rtol=1e-5)
     assert index.projected([replace(query, head_embeddings=None)]) is None
+
+
+def test_a_head_that_does_not_fit_its_network_is_refused(
+    little_demo: Path, tmp_path: Path, settings: Settings
+) -> None:
+    packaged = head_named(FASHION)
+    assert packaged is not None
+    path = tmp_path / "short.safetensors"
+    replace(a_head(12), network=packaged.network).save(path)
+    with pytest.raises(HeadError, match=r"12 numbers.*efficientnet_lite0, has 1280"):
+        FittingRoom.build(little_demo, tmp_path / "index", head=str(path), settings=settings)
+    assert not (tmp_path / "index").exists()

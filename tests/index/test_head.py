@@ -368,6 +368,9 @@ def test_the_packaged_head_is_named_small_and_keeps_nothing_of_its_pictures() ->
 
 def test_heads_go_by_name_and_by_file(path: Path) -> None:
     assert head_named("none") is None
+    with pytest.raises(HeadError, match="which network"):
+        head_named(str(path))
+    random_head(network={"backbone": "b"}).save(path)
     from_file = head_named(str(path))
     assert from_file is not None
     assert from_file.record["name"] == path.name
