@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from fitting_room.build.builder import BuildSummary, build_index
+from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.embedding.backbones import Selection, select, select_again
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
@@ -34,6 +37,8 @@ class FittingRoom(Searcher):
 
     #: What the build did that made this, if one did.
     summary: BuildSummary | None = None
+    #: What :meth:`add` or :meth:`remove` did that made this, if one did.
+    edit: EditSummary | None = None
 
     @classmethod
     def open(cls, index: str | Path, settings: Settings | None = None) -> FittingRoom:
@@ -55,6 +60,7 @@ class FittingRoom(Searcher):
         catalogue: str | Path,
         index: str | Path,
         *,
+        reading: ReadingOptions = DEFAULT_READING,
         backbone: str | None = None,
         weights: str | None = None,
         input_size: tuple[int, int] | None = None,
@@ -64,12 +70,13 @@ class FittingRoom(Searcher):
         settings: Settings | None = None,
         listener: Listener = ignore,
     ) -> FittingRoom:
-        """Build the index of a catalogue, or bring it up to date, and open it. ``summary`` says
-        what was done. ``head`` is that of :func:`fitting_room.index.head.head_named`; by default
-        the one that was trained on the index that is there, or the packaged one. Raises
+        """Build the index of a catalogue, read as ``reading`` says, or bring it up to date, and
+        open it. ``summary`` says what was done. ``head`` is that of
+        :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
+        index that is there, or the packaged one. Raises
         ``CatalogueError``, ``BackboneError``, ``HeadError`` or ``BuildError``."""
         settings = settings or Settings.from_environment()
-        loaded = load_catalogue(catalogue)
+        loaded = load_catalogue(catalogue, reading)
         stage = Stage("Preparing the network", 1, "network", listener)
         selection = select(
             backbone or settings.backbone,
@@ -95,6 +102,60 @@ class FittingRoom(Searcher):
         )
         fitting_room = cls(Index.open(folder), lambda: embedder, limits)
         fitting_room.summary = summary
+        return fitting_room
+
+    def add(
+        self,
+        pictures: Sequence[str | Path],
+        *,
+        ids: Sequence[str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        replace: bool = False,
+        listener: Listener = ignore,
+    ) -> FittingRoom:
+        """Add pictures to the index without its catalogue, and open what comes of it. There
+        ``edit`` says what was done; this one stays as it is. Arguments and errors are those of
+        :func:`fitting_room.build.edit.add_items`. A later build makes the index what the
+        catalogue says.
+
+        >>> fitting_room = fitting_room.add(["coat.jpg"], ids=["4711"])  # doctest: +SKIP
+        """
+        edit = add_items(
+            self.index.folder,
+            [Path(picture) for picture in pictures],
+            lambda: self.embedder,
+            ids=ids,
+            attributes=attributes,
+            replacing=replace,
+            limits=self.limits,
+            listener=listener,
+        )
+        return self._reopened(edit)
+
+    def remove(
+        self, ids: Sequence[str], *, ignore_missing: bool = False, listener: Listener = ignore
+    ) -> FittingRoom:
+        """Remove the items of these ids from the index without its catalogue, and open what comes
+        of it, as :meth:`add` does. Arguments and errors are those of
+        :func:`fitting_room.build.edit.remove_items`."""
+        edit = remove_items(
+            self.index.folder, ids, ignore_missing=ignore_missing, listener=listener
+        )
+        return self._reopened(edit)
+
+    def reopened(self) -> FittingRoom:
+        """The index as it is on disk now, with the same network. Raises ``IndexUnusable`` where it
+        is not there any more, or another network has made it."""
+        return self._reopened(None)
+
+    def _reopened(self, edit: EditSummary | None) -> FittingRoom:
+        index = Index.open(self.index.folder)
+        index.require(self.index.identity, self.index.manifest.head_network)
+        # Not this object itself, which would hold on to the version that it has open.
+        embedder = self._embedder
+        load = self._load_embedder if embedder is None else lambda: embedder
+        fitting_room = FittingRoom(index, load, self.limits)
+        fitting_room.edit = edit
         return fitting_room
 
 

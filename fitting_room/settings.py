@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import platformdirs
 
+from fitting_room.catalogue.stores import is_address
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES, PRECISIONS
 from fitting_room.imaging.decode import ImageLimits
@@ -45,9 +47,9 @@ def _cache_folder() -> Path:
 class Settings:
     """The settings of the page and the command line."""
 
-    #: The catalogue of the page, whose index is built at the first start; without it and without
-    #: ``index``, the demo catalogue.
-    catalogue: Path | None = None
+    #: The catalogue of the page, a path or an address, whose index is built at the first start;
+    #: without it and without ``index``, the demo catalogue.
+    catalogue: Path | str | None = None
     #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
     index: Path | None = None
     #: Indexes of the page and converted networks; may be deleted at any time.
@@ -67,6 +69,9 @@ class Settings:
     #: Limits of a picture: megabytes of the file and millions of pixels.
     max_megabytes: float = 32
     max_megapixels: float = 64
+    #: Beginnings of addresses, with blanks between, that an index built elsewhere may name for its
+    #: pictures (:mod:`fitting_room.catalogue.stores.places`).
+    places: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -107,9 +112,12 @@ class Settings:
         """Where the page's index lies: as set, or in the cache under the catalogue's name."""
         if self.index is not None:
             return self.index
-        catalogue = (self.catalogue or DEMO).resolve()
+        catalogue = self.catalogue or DEMO
+        if isinstance(catalogue, Path):
+            catalogue = catalogue.resolve()
         digest = hashlib.sha256(os.fsencode(catalogue)).hexdigest()[:8]
-        return self.cache / f"{catalogue.stem or 'catalogue'}-{digest}"
+        name = re.sub(r"[^\w.-]", "-", PurePath(catalogue).stem)
+        return self.cache / f"{name or 'catalogue'}-{digest}"
 
     @property
     def engines_folder(self) -> Path:
@@ -118,6 +126,8 @@ class Settings:
 
 def _parse(variable: str, kind: str, text: str) -> Path | float | str:
     if kind.startswith("Path"):
+        if "str" in kind and is_address(text):
+            return text
         try:
             return Path(text).expanduser()
         except RuntimeError as error:

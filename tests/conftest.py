@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from filelock import FileLock
 from PIL import Image
 
 from fitting_room.build.builder import build_index
-from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.embedding.backbones import Backbone, Selection
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.weights import WeightsFile
@@ -78,7 +79,7 @@ def shared(pytestconfig: pytest.Config) -> Path:
     that makes an index and the libraries that it calls are the same."""
     digest = hashlib.sha256()
     for package in ("build", "catalogue", "embedding", "imaging", "index"):
-        for path in sorted((PROJECT / "fitting_room" / package).glob("*.*")):  # the head too
+        for path in sorted((PROJECT / "fitting_room" / package).rglob("*.*")):  # the head too
             digest.update(path.read_bytes())
     for path in sorted(DEMO.rglob("*.*")):
         digest.update(path.read_bytes())
@@ -117,6 +118,26 @@ def headed_fitting_room(
             unfinished = shared / "headed.new"
             shutil.rmtree(unfinished, ignore_errors=True)
             headed_index(demo_fitting_room.index, unfinished).rename(folder)
+    return FittingRoom.open(folder, settings)
+
+
+@pytest.fixture(scope="session")
+def several_fitting_room(
+    demo_fitting_room: FittingRoom, settings: Settings, shared: Path
+) -> FittingRoom:
+    """Ten items with three pictures each, of garments of the demo catalogue."""
+    folder = shared / "several"
+    with FileLock(shared / "several.lock"):
+        if not (folder / CURRENT).exists():
+            demo = load_catalogue(DEMO)
+            few = replace(demo, items=demo.items.iloc[::31].iloc[:30].reset_index(drop=True))
+            build_index(
+                with_several_pictures(few, 3),
+                demo_fitting_room.embedder,
+                folder,
+                head=demo_fitting_room.index.head,
+                limits=ImageLimits(),
+            )
     return FittingRoom.open(folder, settings)
 
 
@@ -219,16 +240,29 @@ def labelled_shop(tmp_path: Path) -> Path:
     return write_items(tmp_path / "labelled_shop")
 
 
-def fitting_room_of(catalogue: Path) -> FittingRoom:
+def fitting_room_of(catalogue: Path, pictures: int = 1) -> FittingRoom:
+    """The catalogue with its index, of items with so many pictures each."""
     embedder = colour_embedder()
     index = catalogue.with_name(f"{catalogue.name}-index")
-    build_index(load_catalogue(catalogue), embedder, index, limits=ImageLimits())
+    loaded = with_several_pictures(load_catalogue(catalogue), pictures)
+    build_index(loaded, embedder, index, limits=ImageLimits())
     return FittingRoom(Index.open(index), lambda: embedder, ImageLimits())
 
 
 @pytest.fixture
 def fitting_room(labelled_shop: Path) -> FittingRoom:
     return fitting_room_of(labelled_shop)
+
+
+def with_several_pictures(catalogue: Catalogue, pictures: int = 2) -> Catalogue:
+    """The catalogue with so many of its pictures, one after another, for one item, which has the id
+    and the attributes of the first. Their rows do not stand beside each other."""
+    rows = np.arange(len(catalogue))
+    items = catalogue.items.iloc[rows - rows % pictures].reset_index(drop=True)
+    for column in ("image", "signature"):
+        items[column] = catalogue.items[column].to_numpy()
+    order = np.argsort(rows % pictures, kind="stable")
+    return replace(catalogue, items=items.iloc[order].reset_index(drop=True))
 
 
 def street(folder: Path, **classes: list[int]) -> Path:

@@ -425,7 +425,7 @@ def test_values_of_a_column_come_the_most_frequent_first(
 
 
 def test_the_demo_catalogue_is_where_the_index_says(demo_fitting_room: FittingRoom) -> None:
-    assert demo_fitting_room.catalogue_location == DEMO.resolve()
+    assert demo_fitting_room.catalogue_location == str(DEMO.resolve())
 
 
 # --- several pictures as one query, and items by id --------------------------------------------

@@ -24,6 +24,7 @@ SETTINGS = {
     "download_timeout": ("2.5", 2.5),
     "max_megabytes": ("100", 100.0),
     "max_megapixels": ("1e1", 10.0),
+    "places": ("s3://bucket https://shop.example", "s3://bucket https://shop.example"),
 }
 NUMBERS = ["download_timeout", "max_megabytes", "max_megapixels"]
 
@@ -51,6 +52,12 @@ def test_all_variables_together_set_all_settings() -> None:
     assert {k: getattr(settings, k) for k in SETTINGS} == {
         k: value for k, (_, value) in SETTINGS.items()
     }
+
+
+def test_the_catalogue_may_lie_elsewhere() -> None:
+    settings = Settings.from_environment({variable("catalogue"): "s3://bucket/shop"})
+    assert settings.catalogue == "s3://bucket/shop"
+    assert settings.index_folder.parent == settings.cache
 
 
 def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

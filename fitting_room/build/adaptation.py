@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from fitting_room.build.calibrate import KIND_COLUMNS
+from fitting_room.catalogue.kind_column import KIND_COLUMNS, kind_column
+from fitting_room.catalogue.schema import columns_like
 from fitting_room.imaging.features import normalise
 from fitting_room.index.head import MAX_COLUMNS, Head, places_of
 
@@ -54,8 +55,9 @@ def adapted(head: Head, items: pd.DataFrame, project: Callable[[slice], np.ndarr
 def _missing(head: Head, items: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """The labels of ``items`` that the head does not know, by column."""
     columns = [column for column in head.columns if column in items]
-    if not set(columns) & set(KIND_COLUMNS) and len(head.columns) < MAX_COLUMNS:
-        columns += [column for column in KIND_COLUMNS if column in items][:1]
+    if not columns_like(KIND_COLUMNS, columns) and len(head.columns) < MAX_COLUMNS:
+        kinds = kind_column(items)
+        columns += [] if kinds is None else [kinds.column]
     missing = {}
     for column in columns:
         values = {str(value) for value in items[column].dropna().unique()} - {""}

@@ -7,7 +7,6 @@ next.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -29,11 +28,14 @@ from fitting_room.build.writer import (
     write_index,
 )
 from fitting_room.catalogue.catalogue import Catalogue
+from fitting_room.catalogue.kind_column import kind_column
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
+from fitting_room.index.added import picture_digest
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.data import load_index_data
+from fitting_room.index.edits import undone
 from fitting_room.index.head import NO_HEAD, Head, is_trained_here, same_heads
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import (
@@ -66,12 +68,16 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BuildSummary:
-    """What a build did. ``failures`` names the first of the ``failed`` pictures, and why;
+    """What a build did: the index has so many ``items``, with so many ``pictures``. ``failures``
+    names the first of the ``failed`` pictures by the ids of their items, and why;
     ``reused`` embeddings came from an earlier build; the ``head`` that was trained on an earlier
     one is ``"kept"``, ``"dropped"``, since it does not fit the new embeddings or another was named,
-    or there was ``"none"``. ``uses_head`` names the head in use."""
+    or there was ``"none"``. ``uses_head`` names the head in use. Of changes by hand it undid
+    ``added_gone`` items that were added and are gone, and ``gone_back`` that were replaced or
+    removed and are back."""
 
     items: int
+    pictures: int
     dropped: int
     repaired: int
     failed: int
@@ -82,6 +88,8 @@ class BuildSummary:
     reused: int
     head: str = "none"
     uses_head: str = NO_HEAD
+    added_gone: int = 0
+    gone_back: int = 0
     failures: tuple[tuple[str, str], ...] = ()
 
 
@@ -125,8 +133,8 @@ def build_index(
 
 @dataclass
 class _Build:
-    """One build. Of each item it knows the digest of its picture (``digests``), where its embedding
-    is (``origin``) and in which row there (``row``)."""
+    """One build. Of each picture, a row of the catalogue's items, it knows the digest
+    (``digests``), where its embedding is (``origin``) and in which row there (``row``)."""
 
     catalogue: Catalogue
     embedder: Embedder
@@ -149,6 +157,7 @@ class _Build:
             self.embedder.dimension + self.head_dimension,
         )
         self.had_head = False
+        self.edited: Index | None = None
         self.old = self._usable_old_index()
         digests = [] if self.old is None else self.old.items["digest"].tolist()
         self.old_rows = {digest: row for row, digest in enumerate(digests)}
@@ -164,6 +173,7 @@ class _Build:
         try:
             old = Index(load_index_data(self.folder))
             self.had_head = old.head is not None and is_trained_here(old.head)
+            self.edited = old
             if self.embedder.of_head is None:
                 old.require(self.embedder.selection.identity, old.manifest.head_network)
             else:
@@ -206,9 +216,14 @@ class _Build:
             raise BuildError(f"None of the catalogue's pictures could be used: {example}")
         self._write(rows)
         self.checkpoint.discard()
+        added_gone, gone_back = 0, 0
+        if self.edited is not None:
+            built = self.catalogue.items["id"].iloc[rows]
+            added_gone, gone_back = undone(self.edited.manifest.edits, self.edited.items, built)
         report, kept = self.catalogue.report, self.head is not None and is_trained_here(self.head)
         return BuildSummary(
-            items=len(rows),
+            items=self._count(rows),
+            pictures=len(rows),
             dropped=sum(report.dropped.values()),
             repaired=sum(report.repaired.values()),
             failed=self.failed,
@@ -218,9 +233,9 @@ class _Build:
             images_per_second=round(embedded / seconds, 1) if embedded else 0.0,
             reused=len(rows) - embedded,
             head="kept" if kept else "dropped" if self.had_head else "none",
-            uses_head=NO_HEAD
-            if self.head is None
-            else str(self.head.record.get("name", "trained")),
+            uses_head=str(self.head.record.get("name", "trained")) if self.head else NO_HEAD,
+            added_gone=added_gone,
+            gone_back=gone_back,
             failures=tuple(self._failures_by_id()),
         )
 
@@ -272,7 +287,7 @@ class _Build:
     def _load(self, item: int) -> Image.Image | None:
         name = str(self.images[item])
         data = self.catalogue.store.read(name, self.limits.max_bytes)
-        self.digests[item] = hashlib.blake2b(data, digest_size=16).hexdigest()
+        self.digests[item] = picture_digest(data)
         if self._place(item) is not None:
             return None
         return self.embedder.open(data, name=name, limits=self.limits)
@@ -295,7 +310,7 @@ class _Build:
             self.folder,
             blocks(),
             self._items(rows),
-            self._manifest(len(rows), pca.dimension if pca else self.embedder.dimension),
+            self._manifest(rows, pca.dimension if pca else self.embedder.dimension),
             pca=pca,
             head=self.head,
             before=self.old,
@@ -309,7 +324,11 @@ class _Build:
         items.insert(3, "digest", pd.Series(self.digests, items.index, "str"))
         return items if len(rows) == len(items) else items.iloc[rows].reset_index(drop=True)
 
-    def _manifest(self, items: int, dimension: int) -> Manifest:
+    def _count(self, rows: np.ndarray) -> int:
+        """How many different items some rows of the catalogue are pictures of."""
+        return int(self.catalogue.items["id"].iloc[rows].nunique())
+
+    def _manifest(self, rows: np.ndarray, dimension: int) -> Manifest:
         selection, report = self.embedder.selection, self.catalogue.report
         return Manifest(
             identity=selection.identity,
@@ -321,7 +340,8 @@ class _Build:
             ),
             counts=Counts(
                 rows=report.rows,
-                items=items,
+                items=self._count(rows),
+                pictures=len(rows),
                 repaired=sum(report.repaired.values()),
                 dropped=sum(report.dropped.values()),
                 failed=self.failed,
@@ -338,7 +358,9 @@ class _Build:
         old, known = len(self.old), self.old.calibration
         same_head = same_heads(self.head, self.old.head)
         if known is not None and same_head and abs(len(index) - old) <= CALIBRATION_OUTGROWN * old:
-            return known
+            kinds = kind_column(index.items)
+            if kinds is not None and kinds.column == known.column:
+                return known
         return calibrate(index, previous=known)
 
     def _pca(self, rows: np.ndarray) -> PCA | None:

@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from fitting_room.catalogue.kind_column import kind_column
 from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.features import Features
 from fitting_room.index.calibration import COLOUR_WEIGHTS, KNOTS, Calibration, Curve
@@ -21,8 +22,6 @@ from fitting_room.index.index import Index
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.index.vectors import release
 
-#: Columns that say what kind of thing an item is, the first that a catalogue has counts.
-KIND_COLUMNS = ("articleType", "class", "subCategory", "masterCategory", "category", "type")
 #: Items that are queries, results taken of each, the fewest results that say anything, and queries
 #: between which memory is given back.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
@@ -58,12 +57,12 @@ def calibrate(
 ) -> Calibration | None:
     """Search an index for a sample of its own items, each as if it were not in it, and for
     ``photographs``; without any, what is known of photographs from ``previous`` stays. Items that
-    the head was trained on are no queries, which would flatter it. ``None`` where the catalogue
-    says nothing about kinds, or too little."""
-    column = next((c for c in KIND_COLUMNS if c in index.filter_columns), None)
+    the head was trained on are no queries, which would flatter it. ``None`` where no column of the
+    catalogue says what kind of thing an item is (:func:`kind_column`), or too little."""
+    column = kind_column(index.items)
     if column is None:
         return None
-    kinds = _kinds(index.items[column])
+    kinds = pd.factorize(column.kinds)[0]
     rows = np.flatnonzero(_unseen_by_head(index) & (kinds >= 0))
     if len(np.unique(kinds[rows])) < 2 or len(rows) * RESULTS < LEAST_ANSWERS:
         return None
@@ -72,7 +71,7 @@ def calibrate(
     plain, trained = _measure(index, partial(_of_items, index, rows, kinds))
     if not plain:
         return None
-    result = Calibration(column, len(rows), plain, trained, chance=_chance(index, generator))
+    result = Calibration(column.column, len(rows), plain, trained, chance=_chance(index, generator))
     if len(photographs) >= LEAST_PHOTOGRAPHS:
         street, of_head = _measure(index, partial(_of_photographs, index, photographs))
     elif index.head is not None and (scale := index.head.record.get(PHOTOGRAPH_SCALE)):
@@ -152,16 +151,11 @@ def fit_curve(similarity: np.ndarray, right: np.ndarray) -> Curve:
     return Curve(tuple(points.tolist()), tuple(rising.tolist()))
 
 
-def _kinds(column: pd.Series) -> np.ndarray:
-    """Numbers for the values of a column, ``(N,)``, -1 where it says nothing."""
-    numbers, values = pd.factorize(column)
-    return np.where(np.append(values.astype(str) == "", False)[numbers], -1, numbers)
-
-
 def _chance(index: Index, generator: np.random.Generator) -> float:
     first, second = generator.integers(len(index), size=(2, 2_000))
     cosines = np.einsum("nd,nd->n", index.vectors[first], index.vectors[second])
-    return round(float(np.quantile(cosines[first != second], UNLIKE)), 4)
+    different = index.item_numbers(first) != index.item_numbers(second)
+    return round(float(np.quantile(cosines[different], UNLIKE)), 4)
 
 
 def _unseen_by_head(index: Index) -> np.ndarray:
@@ -196,7 +190,7 @@ def _of_items(
     index: Index, rows: np.ndarray, kinds: np.ndarray, options: SimilarityOptions
 ) -> _Results:
     """The results nearest to some items, and some drawn at random for where nothing is near, but
-    none with the same picture."""
+    neither the items themselves, by whichever picture, nor any with the same picture."""
     pictures, _ = pd.factorize(index.items["digest"])
     drawn = np.random.default_rng(0).choice(len(index), min(RESULTS, len(index)), replace=False)
     not_drawn = np.ones(len(index), bool)
@@ -207,6 +201,7 @@ def _of_items(
         results = _search(index, queries, count, options, exclude)
         for row, hits in zip(rows, results, strict=True):
             others = pictures[hits.rows] != pictures[row]
+            others &= index.item_numbers(hits.rows) != index.item_numbers(row)
             similarity.append(hits.similarities[others])
             right.append(kinds[hits.rows[others]] == kinds[row])
     return np.concatenate(similarity), np.concatenate(right)

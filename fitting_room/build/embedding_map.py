@@ -56,11 +56,17 @@ def basis_of(identity: Mapping[str, Any], checksums: Mapping[str, str]) -> str:
 
 
 def draw(
-    rows: Matrix, digests: pd.Series | None, basis: str, before: Index | None, listener: Listener
+    rows: Matrix,
+    digests: pd.Series | None,
+    basis: str,
+    before: Index | None,
+    listener: Listener,
+    same: np.ndarray | None = None,
 ) -> Map:
     """The map of items with these unit rows, ``(N, D)``, and picture ``digests``, ``(N,)``, if they
     are known. While the map of ``before``, an earlier index, has the same ``basis`` and shows
-    mostly the same items, its points stay and new ones are placed among them."""
+    mostly the same items, its points stay and new ones are placed among them. The first rows are
+    known to be the rows ``same``, int64 ``(n,)``, of it."""
     known = None if before is None else before.items.get("digest")
     record = None if before is None else before.manifest.map
     if before is None or before.map is None or record is None or digests is None or known is None:
@@ -73,6 +79,8 @@ def draw(
     row_of = dict(zip(known, range(len(known)), strict=True))
     positions = np.zeros((len(rows), 2), np.float32)
     positions[kept] = before.map[[row_of[digest] for digest in digests[kept]]]
+    if same is not None:  # also where items share a picture and have places of their own
+        positions[: len(same)] = before.map[same]
     new, landmarks = np.flatnonzero(~kept), _sample(np.flatnonzero(kept))
     if len(new):
         stage = Stage("Adding to the map", len(new), "item", listener)

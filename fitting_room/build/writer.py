@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+from pyarrow import ArrowException
 
 from fitting_room.build import embedding_map
 from fitting_room.build.adaptation import adapted
 from fitting_room.build.calibrate import Photograph, calibrate
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.index import manifest as names
+from fitting_room.index.added import ADDED, remove_unused
 from fitting_room.index.ann import (
     ANN_INDEX,
     MISSING,
@@ -82,6 +84,7 @@ def write_index(
     head: Head | None = None,
     ann: bool | None = None,
     before: Index | None = None,
+    kept: np.ndarray | None = None,
     measure: Callable[[Index], Calibration | None] = calibrate,
     listener: Listener = ignore,
 ) -> None:
@@ -89,8 +92,10 @@ def write_index(
     their order, with the rows of the network that ``head`` brings if ``manifest`` names one;
     ``ann`` says whether to make what finds candidates, by default in large catalogues. What
     ``before``, the index that is replaced, learned and laid out is taken over where it fits;
-    ``measure`` calibrates the new one. Raises ``ValueError`` for too few rows,
-    :class:`IndexUnusable` where something else is there."""
+    ``measure`` calibrates the new one. Where the first items are rows of ``before`` as they are,
+    with the same head, ``kept`` are those rows, int64 ``(n,)``, and nothing is computed of them
+    again. Raises ``ValueError`` for too few rows, :class:`IndexUnusable` where something else is
+    there."""
     if before is None:
         with suppress(IndexUnusable):
             before = Index.open(folder)
@@ -112,7 +117,7 @@ def write_index(
         data = IndexData(
             folder, version, manifest, vectors, descriptors, items, pca, head_vectors=head_vectors
         )
-        _finish(data, head, learned, before, measure, listener)
+        _finish(data, head, learned, before, measure, listener, kept)
 
 
 def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph] = ()) -> None:
@@ -153,13 +158,15 @@ def _finish(
     before: Index | None,
     measure: Callable[[Index], Calibration | None],
     listener: Listener,
+    kept: np.ndarray | None = None,
 ) -> None:
     """Add head, map, calibration and manifest to a version, and make it the current one."""
     version = data.version
     if head is not None:
-        head = _write_adapted(data, head)
+        head = _write_adapted(data, head, 0 if kept is None else len(kept))
         data = replace(data, head=head)
-        _write_trained(data, head, learned)
+        known = None if before is None or kept is None else before.trained
+        _write_trained(data, head, learned, known, np.arange(0) if kept is None else kept)
     manifest = replace(
         data.manifest,
         build=uuid.uuid4().hex,
@@ -170,8 +177,10 @@ def _finish(
     data = replace(data, manifest=manifest, trained=trained, ann=ann)
     checksums = {name: entry.sha256 for name, entry in manifest.files.items()}
     basis = embedding_map.basis_of(manifest.identity, checksums)
+    if kept is not None and before is not None and before.manifest.map is not None:
+        basis = before.manifest.map["basis"]  # of what is kept, which a new label moves nowhere
     rows = data.vectors if trained is None else trained
-    drawn = embedding_map.draw(rows, data.items.get("digest"), basis, before, listener)
+    drawn = embedding_map.draw(rows, data.items.get("digest"), basis, before, listener, kept)
     np.save(version / names.MAP, np.asarray(drawn.positions, np.float32))
     calibration = measure(Index(data))
     manifest = replace(
@@ -190,7 +199,7 @@ def _write_rows(
 ) -> tuple[Matrix, np.ndarray, Matrix | None]:
     """Write the vectors, the descriptors, and the vectors of the network that the head brings;
     returns them, mapped."""
-    count, storage = manifest.counts.items, manifest.storage
+    count, storage = manifest.counts.embedded, manifest.storage
     of_vectors = version / names.VECTORS, storage, (count, manifest.dimension)
     of_descriptors = version / names.DESCRIPTORS, np.uint8, (count, DESCRIPTOR_LENGTH)
     vectors, descriptors = mapped_rows(*of_vectors, new_array), new_array(*of_descriptors)
@@ -207,30 +216,42 @@ def _write_rows(
         row += len(block.vectors)
         release(vectors, descriptors, head_vectors)
     if row != count:
-        raise ValueError(f"{row} rows for {count} items")
+        raise ValueError(f"{row} rows for {count} pictures")
     del vectors, descriptors, head_vectors  # which writes what is not written yet
     of_head_network = open_head_vectors(version, manifest, head)
     return mapped_rows(*of_vectors), mapped_array(*of_descriptors), of_head_network
 
 
-def _write_adapted(data: IndexData, head: Head) -> Head:
-    """Write a head that knows the labels of the items; returns it as queries will find it."""
+def _write_adapted(data: IndexData, head: Head, first: int) -> Head:
+    """Write a head that knows the labels of the items from the ``first`` one on; returns it as
+    queries will find it."""
     index, path = Index(data), data.version / names.HEAD_FILE
 
     def project(rows: slice) -> np.ndarray:
+        rows = slice(first + rows.start, first + rows.stop)
         return head.project(index.embeddings_for(head, rows), data.descriptors[rows])
 
-    adapted(head, data.items, project).save(path)
+    adapted(head, data.items.iloc[first:], project).save(path)
     return Head.load(path)
 
 
-def _write_trained(data: IndexData, head: Head, learned: Ann | None) -> None:
-    """Write what a head makes of the items, with an inverted file if they have one."""
+def _write_trained(
+    data: IndexData, head: Head, learned: Ann | None, known: Matrix | None, kept: np.ndarray
+) -> None:
+    """Write what a head makes of the items, with an inverted file if they have one. Of the first
+    ones it is ``known``, in the rows ``kept``."""
     version, count = data.version, len(data.items)
     index = Index(data)
     shape = (count, head.dimension)
     trained = mapped_rows(version / names.TRAINED, data.manifest.storage, shape, new_array)
-    for start in range(0, count, ROWS_AT_ONCE):
+    first = 0
+    if known is not None:
+        first = len(kept)
+        for start in range(0, first, ROWS_AT_ONCE):
+            rows = slice(start, min(start + ROWS_AT_ONCE, first))
+            trained[rows] = known[kept[rows]]
+            release(trained, known)
+    for start in range(first, count, ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, count))
         trained[rows] = head.project_items(
             index.embeddings_for(head, rows), data.descriptors[rows], data.items.iloc[rows]
@@ -295,9 +316,11 @@ def require_replaceable(folder: Path) -> None:
     # What file managers leave in any folder they show is nobody's work.
     present = {name for name in present if not name.startswith(".") and name != "Thumbs.db"}
     others = present - names.FILES - OLD_FILES - {names.MANIFEST, CURRENT}
+    others = {name for name in others if name != ADDED or not (folder / name).is_dir()}
     others = {name for name in others if not VERSION_NAME.fullmatch(name)}
-    # A manifest alone is that of some web app rather than ours.
-    if others or present in ({names.MANIFEST}, {CURRENT}) or not folder.is_dir():
+    # A manifest alone is that of some web app rather than ours, and anybody may add things.
+    alone = present - {ADDED} in ({names.MANIFEST}, {CURRENT}) or present == {ADDED}
+    if others or alone or not folder.is_dir():
         named = ", ".join(sorted(others or present)[:3])
         raise IndexUnusable(
             f"{folder}: there is something else than an index ({named}). Name another place."
@@ -332,6 +355,9 @@ def remove_leftovers(folder: Path) -> None:
             _remove_files(path)
             with suppress(OSError):
                 path.rmdir()
+    with suppress(OSError, ValueError, ArrowException):  # of a damaged table all of them stay
+        images = pd.read_parquet(current / names.ITEMS, columns=["image"])["image"]
+        remove_unused(folder, images)
 
 
 def _remove_files(folder: Path) -> None:

@@ -1,104 +1,53 @@
-"""A catalogue on disk -> :class:`Catalogue`: a clean table of items with a picture each, and a
-report of what was repaired or dropped on the way, and why.
+"""A shop's table and pictures, in whatever form they are -> :class:`Catalogue`: a clean table of
+items with a picture or several each, and a report of what was repaired, left out and why.
 
-Three forms are read: a folder with ``styles.csv`` and ``images/`` (or ``images.zip``), a zip
-archive of the same, and a folder (or archive) of class folders without a csv.
+What is found and how: :mod:`fitting_room.catalogue.loading`. docs/catalogues.md shows each form.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import lzma
 import posixpath
-import zipfile
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from fitting_room.catalogue.image_store import FolderStore, ImageStore, ZipStore
-from fitting_room.catalogue.readers import SourceTable, read_class_folders, read_csv
-from fitting_room.catalogue.schema import RESERVED_COLUMNS, UNDECODED, as_windows_1252
+from fitting_room.catalogue import stores
+from fitting_room.catalogue.loading import CatalogueReader, Found
+from fitting_room.catalogue.matching import column_named
+from fitting_room.catalogue.picture_names import without_ending
+from fitting_room.catalogue.place import CatalogueError, open_place
+from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
+from fitting_room.catalogue.report import UNLISTED, CatalogueReport, name_some
+from fitting_room.catalogue.schema import RESERVED_COLUMNS, UNDECODED, name_columns
+from fitting_room.catalogue.stores import ImageStore, StoreError, is_unread_name
+from fitting_room.catalogue.tables import Rows
 
-CSV_NAME = "styles.csv"
-MAX_CSV_BYTES = 4 * 2**30
+__all__ = ["OTHER_FORMAT", "Catalogue", "CatalogueError", "load_catalogue", "open_store"]
 
-#: What zipfile and its unpackers raise on damaged archives (``RuntimeError``: encrypted ones), and
-#: the csv module on damaged tables.
-_DAMAGE = (
-    OSError, RuntimeError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error,
-    lzma.LZMAError, csv.Error,
-)  # fmt: skip
-
-_Key = Callable[[str], str]
-
-
-class CatalogueError(Exception):
-    """A catalogue that cannot be read at all; the text says what is wrong and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueReport:
-    """What became of the rows of a catalogue.
-
-    ``rows`` came in, ``items`` are left. ``repaired`` and ``dropped`` count rows by reason,
-    ``examples`` names a few rows for each of these reasons. ``empty`` counts the items without a
-    value in a column (they are kept: a picture is all that a search needs), ``unlisted`` the
-    pictures without a row, and ``unread`` those of kinds that are not read, by the ending of their
-    names.
-    """
-
-    rows: int
-    items: int
-    repaired: dict[str, int] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    empty: dict[str, int] = field(default_factory=dict)
-    unlisted: int = 0
-    unread: dict[str, int] = field(default_factory=dict)
-
-    def in_words(self) -> str:
-        lines = [f"{self.rows:,} rows read, {self.items:,} items kept"]
-        for verb, counts in (("repaired", self.repaired), ("dropped", self.dropped)):
-            for reason, count in counts.items():
-                named = ", ".join(self.examples[reason])
-                lines.append(f"  {verb} {count:,}: {reason} (e.g. {named})")
-        if self.empty:
-            cells = ", ".join(f"{column} {count:,}" for column, count in self.empty.items())
-            lines.append(f"  kept with an empty cell: {cells}")
-        if self.unlisted:
-            lines.append(f"  {self.unlisted:,} pictures without a row were left out")
-        for ending, count in self.unread.items():
-            named = ", ".join(self.examples[ending])
-            lines.append(
-                f"  {count:,} {ending} left out: such pictures are not read (e.g. {named})"
-            )
-        return "\n".join(lines)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+OTHER_FORMAT = "the same picture as another of that name, in another format"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """Items with a picture each.
+    """Items with one or several pictures each.
 
-    ``items`` has the columns ``id`` (unique text), ``image`` (the picture's name in ``store``),
-    ``signature`` (changes when the picture's file does) and the attributes of the source, as text,
-    missing where the source says nothing. ``location`` is what was opened.
+    ``items`` has a row for each picture, with the columns ``id`` (text; rows of one item share
+    it), ``image`` (the picture's name in ``store``), ``signature`` (changes when the picture's
+    file does) and the attributes of the source, as text, missing where the source says nothing.
+    ``location`` is what was opened.
     """
 
-    location: Path
+    location: str
     store: ImageStore
     items: pd.DataFrame
     report: CatalogueReport
 
     def __len__(self) -> int:
+        """How many pictures there are."""
         return len(self.items)
 
     @property
@@ -115,178 +64,124 @@ class Catalogue:
         return digest.hexdigest()
 
 
-def load_catalogue(location: str | Path) -> Catalogue:
-    """Open a catalogue of any of the three forms.
+def load_catalogue(location: str | Path, reading: ReadingOptions = DEFAULT_READING) -> Catalogue:
+    """Open a catalogue of any form: a folder, an archive, a table beside its pictures or with them
+    in it, or an address of one of these.
 
     Raises :class:`CatalogueError` when there is none at ``location`` or it cannot be read.
     """
-    try:
-        location = Path(location).expanduser()
-        catalogue = _load(location)
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home folder for `~name`
-        raise CatalogueError(f"{location}: cannot be read ({error}).") from error
+    place = open_place(location, reading)
+    reader = CatalogueReader(
+        place.store,
+        place.location,
+        place.listing.files,
+        place.pictures,
+        place.reading,
+        place.embedded,
+        place.listing.passed_over,
+    )
+    catalogue = _catalogue(reader, reader.find())
     report = catalogue.report
     if report.items == 0:
         reason = "no rows" if report.unlisted else "no pictures found"
-        reason = report.in_words() if report.rows else reason
+        if report.rows or report.passed_over or report.unread:
+            reason = f"{reason}: {report.in_words()}"
         raise CatalogueError(
-            f"{catalogue.location}: no usable item ({reason}). Expected {CSV_NAME} beside images/ "
-            "with one picture per id, or folders of pictures."
+            f"{catalogue.location}: no usable item ({reason}). Expected is a table beside its "
+            "pictures, which it names in some column, or folders of pictures."
         )
     return catalogue
-
-
-def _load(location: Path) -> Catalogue:
-    if location.is_dir():
-        return _from_folder(location)
-    if location.name == CSV_NAME and location.is_file():
-        raise CatalogueError(f"{location}: give the folder that holds this table, not the table.")
-    if not location.is_file():
-        raise CatalogueError(f"{location}: no such catalogue. Give a folder or a .zip file.")
-    store = _open_zip(location)
-    names = [n for n in store.archive.namelist() if posixpath.basename(n) == CSV_NAME]
-    if not names:
-        return _from_class_folders(location, store)
-    member = min(names, key=lambda name: (name.count("/"), name))  # the outermost one
-    size = store.archive.getinfo(member).file_size
-    table = _read_csv(lambda: store.archive.open(member), location / member, size)
-    return _from_table(location, store, table, posixpath.dirname(member))
 
 
 def open_store(location: str | Path) -> ImageStore:
     """The pictures of the catalogue at ``location``, without reading its table.
 
-    Raises :class:`CatalogueError` as :func:`load_catalogue` does.
+    Raises :class:`CatalogueError` when they are not there any more, or lie elsewhere where nobody
+    has allowed to ask (:mod:`fitting_room.catalogue.stores.places`).
     """
-    location = Path(location)
-    if location.is_dir():
-        return _folder_store(location)
-    if location.is_file():
-        return _open_zip(location)
-    raise CatalogueError(f"{location}: the catalogue is not there any more.")
-
-
-def _folder_store(location: Path) -> ImageStore:
-    packed = location / "images.zip"
-    return _open_zip(packed) if packed.is_file() else FolderStore(location)
-
-
-def _from_folder(location: Path) -> Catalogue:
-    store = _folder_store(location)
-    path = location / CSV_NAME
-    if not path.is_file():
-        return _from_class_folders(location, store)
-    if not path.resolve().is_relative_to(location.resolve()):
-        raise CatalogueError(f"{path}: this link leads outside the catalogue.")
-    table = _read_csv(lambda: path.open("rb"), path, path.stat().st_size)
-    return _from_table(location, store, table)
-
-
-def _open_zip(location: Path) -> ZipStore:
+    if not stores.is_address(location) and not Path(location).exists():
+        raise CatalogueError(f"{location}: the catalogue is not there any more.")
     try:
-        return ZipStore(location)
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise CatalogueError(
-            f"{location}: this is not a complete zip archive ({error}). Download it again."
-        ) from error
+        return stores.open_store(location)
+    except StoreError as error:
+        raise CatalogueError(str(error)) from error
 
 
-def _read_csv(open_file: Callable[[], Any], name: Path, size: int) -> SourceTable:
-    if size > MAX_CSV_BYTES:
-        raise CatalogueError(f"{name}: larger than {MAX_CSV_BYTES / 2**30:.0f} GiB.")
+def _catalogue(reader: CatalogueReader, found: Found) -> Catalogue:
+    items = found.items.table
+    if reader.reading.name_column:
+        items = _named_by(items, reader.reading.name_column)
+    signatures = map(reader.pictures.get, items["image"].tolist())
+    items.insert(2, "signature", pd.Series(signatures, items.index, dtype="str"))
+    report = _report(reader, found, items)
+    return Catalogue(reader.location, reader.store, items, report)
+
+
+def _named_by(items: pd.DataFrame, wanted: str) -> pd.DataFrame:
+    """Items whose name is the one of the column that the user named."""
+    columns = [c for c in items.columns if c not in RESERVED_COLUMNS]
     try:
-        with open_file() as file:
-            return read_csv(file)
-    except _DAMAGE as error:
-        raise CatalogueError(f"{name}: cannot be read ({error}).") from error
+        column = column_named(columns, wanted)
     except ValueError as error:
-        raise CatalogueError(f"{name}: {error}") from error
+        raise CatalogueError(str(error)) from error
+    ranked = {c: f"{c} (not the name)" for c in name_columns(columns) if c != column}
+    return items.rename(columns=ranked | {column: "name"})
 
 
-def _from_table(location: Path, store: ImageStore, table: SourceTable, base: str = "") -> Catalogue:
-    """The items of a table in the folder ``base``, each with the picture that its id names."""
-    prefix = base and base + "/"
-    pictures = {n: s for n, s in store.pictures() if n.startswith(prefix)}
-    # Of the folder `images` beside the table if there is one, else of all.
-    inside = {n: s for n, s in pictures.items() if n.startswith(prefix + "images/")}
-    return _join(location, store, table, inside or pictures, posixpath.basename)
-
-
-def _from_class_folders(location: Path, store: ImageStore) -> Catalogue:
-    pictures = dict(store.pictures())
-    return _join(location, store, read_class_folders(pictures), pictures, str)
-
-
-def _join(
-    location: Path, store: ImageStore, table: SourceTable, pictures: dict[str, str], key: _Key
-) -> Catalogue:
-    """The usable rows of a table, each with its picture: the one of ``pictures`` (names and
-    signatures) whose ``key``, less its suffix, is the row's id."""
-    ids = table.cells["id"]
-    # An id is looked up and never joined to a path, so no id can lead anywhere.
-    by_id = _pictures_by_id(pictures, key)
-    images = pd.Series(map(by_id.get, ids.tolist()), dtype="str")
-    reasons = _reasons_to_drop(table, images)
-    kept = (reasons == "").to_numpy(bool)
-    dropped = {str(r): rows.index for r, rows in reasons[~kept].groupby(reasons, sort=False)}
-    repaired = {r: [row for row in rows if kept[row]] for r, rows in table.repaired.items()}
-    items = table.cells[kept].reset_index(drop=True)
-    items.insert(1, "image", images[kept].array)
-    items.insert(2, "signature", pd.Series(map(pictures.get, images[kept].tolist()), dtype="str"))
-    unread, named = _unread(store)
-    report = CatalogueReport(
-        rows=len(ids),
-        items=len(items),
-        repaired={reason: len(rows) for reason, rows in repaired.items() if rows},
-        dropped={reason: len(rows) for reason, rows in dropped.items()},
-        examples={
-            reason: ids.iloc[rows[:5]].str[:60].tolist()
-            for reason, rows in (repaired | dropped).items()
-            if len(rows)
-        }
-        | named,
-        empty={str(c): int(count) for c, count in items.isna().sum().items() if count},
-        unlisted=len(by_id) - len(items),
-        unread=unread,
+def _report(reader: CatalogueReader, found: Found, items: pd.DataFrame) -> CatalogueReport:
+    rows = found.items
+    kept = _kept(rows.dropped, len(rows.ids))
+    repaired = {r: [row for row in of if kept[row]] for r, of in found.source.repaired.items()}
+    others, unlisted = _left_over(reader.pictures, items["image"])
+    passed = {reason: list(names) for reason, names in reader.passed_over.items()}
+    if others:
+        passed[OTHER_FORMAT] = others
+    unread: dict[str, list[str]] = defaultdict(list)
+    for name in filter(is_unread_name, reader.names):
+        unread[posixpath.splitext(name)[1].lower()].append(name)
+    by_reason: dict[str, Rows] = {
+        "repaired": {reason: of for reason, of in repaired.items() if of},
+        "merged": rows.merged,
+        "dropped": rows.dropped,
+    }
+    tables: dict[str, list[str]] = defaultdict(list)
+    for name, reason in found.tables_not_read.items():
+        tables[reason].append(name)
+    examples = {
+        reason: rows.ids.iloc[of[:10]].tolist()
+        for of_kind in by_reason.values()
+        for reason, of in of_kind.items()
+    }
+    first = ~items["id"].duplicated()
+    return CatalogueReport(
+        rows=len(rows.ids),
+        items=int(first.sum()),
+        pictures=len(items),
+        read_as=found.read_as,
+        **{kind: {reason: len(of) for reason, of in d.items()} for kind, d in by_reason.items()},
+        examples=name_some(examples | {UNLISTED: unlisted} | passed | unread | tables),
+        empty={str(c): int(n) for c, n in items[first].isna().sum().items() if n},
+        unlisted=len(unlisted),
+        unread={ending: len(names) for ending, names in sorted(unread.items())},
+        passed_over={reason: len(names) for reason, names in passed.items()},
+        tables_not_read={reason: len(names) for reason, names in tables.items()},
     )
-    return Catalogue(location.resolve(), store, items, report)
 
 
-def _unread(store: ImageStore) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """How many pictures of kinds that are not read there are, and a few of their names, both by the
-    ending of the names."""
-    counts: Counter[str] = Counter()
-    named: dict[str, list[str]] = {}
-    for name in store.unread():
-        ending = posixpath.splitext(name)[1].lower()
-        counts[ending] += 1
-        if len(examples := named.setdefault(ending, [])) < 5:
-            examples.append(as_windows_1252(name)[:60])
-    return dict(sorted(counts.items())), named
+def _kept(dropped: Rows, count: int) -> list[bool]:
+    kept = [True] * count
+    for rows in dropped.values():
+        for row in rows:
+            kept[row] = False
+    return kept
 
 
-def _reasons_to_drop(table: SourceTable, images: pd.Series) -> pd.Series:
-    """Why each row cannot be used, "" where it can. ``images`` has the picture of each row."""
-    ids = table.cells["id"]
-    reasons = pd.Series("", ids.index)
-    for reason, rows in table.unusable.items():
-        reasons.iloc[rows] = reason
-    well_formed = reasons == ""
-    reasons[well_formed & images.isna()] = "no picture"
-    reasons[well_formed & (ids == "")] = "no id"
-    reasons[(reasons == "") & ids.where(reasons == "").duplicated()] = "the id occurs before"
-    return reasons
-
-
-def _pictures_by_id(names: Iterable[str], key: _Key) -> dict[str, str]:
-    """Picture names by what ``key`` makes of them, less the suffix. Of several with one id it is
-    the one nearest to the top, and among those the first by name."""
-    by_id: dict[str, str] = {}
-    for name in names:
-        if UNDECODED.search(name):
-            continue
-        item = posixpath.splitext(key(name))[0]
-        other = by_id.setdefault(item, name)
-        if other is not name and (name.count("/"), name) < (other.count("/"), other):
-            by_id[item] = name
-    return by_id
+def _left_over(pictures: Collection[str], used: pd.Series) -> tuple[list[str], list[str]]:
+    """Pictures that no item has: those that an item has in another format, and the others."""
+    taken = set(used)
+    left = sorted(n for n in pictures if n not in taken and not UNDECODED.search(n))
+    if not left:
+        return [], []
+    formats = {without_ending(name) for name in taken}
+    others = [name for name in left if without_ending(name) in formats]
+    return others, [name for name in left if without_ending(name) not in formats]

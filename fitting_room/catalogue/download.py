@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from fitting_room.catalogue.catalogue import CSV_NAME
-
+#: The table of such a data set.
+CSV_NAME = "styles.csv"
 #: Name -> the data set's handle on Kaggle.
 DATASETS = {"fashion-product-images-small": "paramaggarwal/fashion-product-images-small"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from fitting_room.catalogue.image_store import ImageStore, is_picture_name
 from fitting_room.catalogue.label_mapping import LabelMappingError, read_lists, reason_of
+from fitting_room.catalogue.stores import ImageStore, is_container_name, is_picture_name
 
 #: Column that the words are of where nobody named another.
 COLOUR_COLUMN = "baseColour"
@@ -45,7 +45,8 @@ class PhotographColours:
     def _words(
         self, store: ImageStore, name: str, endings: Mapping[str, frozenset[str] | None]
     ) -> frozenset[str]:
-        place = "/".join([*store.location.parts[-MOST_PARTS:], name])
+        name = _below_archives(name)
+        place = "/".join([*PurePath(store.location).parts[-MOST_PARTS:], name])
         for ending in _endings(place):
             if ending in self.words:
                 return self.words[ending]
@@ -58,6 +59,13 @@ class PhotographColours:
                     "with different colours. Give its folders the names that they have there."
                 )
         return frozenset()
+
+
+def _below_archives(name: str) -> str:
+    """A picture's name in the innermost archive that it lies in."""
+    parts = name.split("/")
+    archives = [place for place, part in enumerate(parts[:-1], 1) if is_container_name(part)]
+    return "/".join(parts[max(archives, default=0) :])
 
 
 def _endings(name: str) -> Iterator[str]:

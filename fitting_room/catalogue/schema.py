@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 MAX_COLUMNS = 200
 
-#: Columns that carry an item's name, the best first. As the last column of a csv such a one may
-#: hold commas that nobody quoted.
-NAME_COLUMNS = ("productDisplayName", "name", "title", "description")
+#: Columns that carry an item's name, the best first, in any case and with or without separators.
+#: As the last column of a csv such a one may hold commas that nobody quoted.
+NAME_COLUMNS = (
+    "productDisplayName", "name", "title", "prod_name", "item_name", "product_name",
+    "display_name", "product_title", "caption", "text", "description",
+)  # fmt: skip
 #: Columns of ``Catalogue.items`` that are the catalogue's own and not attributes of the items.
 RESERVED_COLUMNS = ("id", "image", "signature")
 
@@ -22,6 +25,29 @@ NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"
 
 #: What decoding with ``surrogateescape`` leaves of a byte that is not UTF-8.
 UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+def plain_column(column: str) -> str:
+    """A column's name as it is compared with others: letters and digits, in lower case."""
+    return re.sub(r"[\W_]+", "", str(column)).casefold()
+
+
+def columns_like(wanted: Sequence[str], columns: Iterable[str]) -> list[str]:
+    """Those of ``columns`` that are called like one of ``wanted``, in any case and with or without
+    separators, in the order of ``wanted``."""
+    order = {plain_column(name): place for place, name in enumerate(wanted)}
+    alike = [column for column in columns if plain_column(column) in order]
+    return sorted(alike, key=lambda column: order[plain_column(column)])
+
+
+def name_columns(columns: Iterable[str]) -> list[str]:
+    """Those of ``columns`` that carry an item's name, the best first."""
+    return columns_like(NAME_COLUMNS, columns)
+
+
+def name_column(columns: Iterable[str]) -> str | None:
+    """The one of ``columns`` that carries an item's name best, or ``None``."""
+    return next(iter(name_columns(columns)), None)
 
 
 def as_windows_1252(text: str) -> str:

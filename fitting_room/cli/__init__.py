@@ -1,4 +1,5 @@
-"""The command line: ``fitting-room build | search | train | evaluate | info | fetch | serve``.
+"""The command line: ``fitting-room build | add | remove | search | train | evaluate | info`` and
+``fetch | serve``.
 
 Exit status: 0 when a command did its work (``search``: for at least one picture), 2 for wrong
 usage, 130 when stopped with Ctrl-C, 1 otherwise. Errors go to stderr, without a traceback.
@@ -13,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fitting_room.build.builder import BuildError
+from fitting_room.build.edit import EditError
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.download import DownloadError
 from fitting_room.catalogue.label_mapping import LabelMappingError
 from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build, complain
+from fitting_room.cli.fetching import fetch
 from fitting_room.cli.parser import make_parser
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
@@ -33,7 +36,8 @@ from fitting_room.settings import Settings, SettingsError
 #: Errors whose text is for people: of arguments, and of everything else.
 USAGE_ERRORS = (FilterError, OptionError, ReductionError, SettingsError, UsageError)
 FAILURES = (
-    BackboneError, BuildError, CatalogueError, EngineError, EvaluationError, DownloadError,
+    BackboneError, BuildError, CatalogueError, DownloadError, EditError, EngineError,
+    EvaluationError,
     HeadError, IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
 )  # fmt: skip
 
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         kept = " What is done is kept: the same command goes on from there."
-        complain("stopped." + (kept if options.run is build else ""))
+        complain("stopped." + (kept if options.run in (build, fetch) else ""))
         return INTERRUPTED
     except BrokenPipeError:  # `fitting-room search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

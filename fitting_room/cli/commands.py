@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,19 +20,22 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from fitting_room.build.writer import write_head
-from fitting_room.catalogue import download
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
+from fitting_room.catalogue.reading_options import ReadingOptions
 from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
+from fitting_room.index.added import broken_pictures
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
+    count_in_words,
     describe_index,
     learned_from,
     validation_of,
 )
+from fitting_room.index.edits import undone_in_words
 from fitting_room.index.head import FASHION, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
@@ -46,7 +49,7 @@ from fitting_room.util.progress import Listener, Progress
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 #: Rejected pictures that are named one by one.
 REJECTED_NAMED = 20
-T = TypeVar("T", SimilarityOptions, TrainingOptions)
+T = TypeVar("T", ReadingOptions, SimilarityOptions, TrainingOptions)
 
 
 class UsageError(ValueError):
@@ -60,6 +63,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         fitting_room = FittingRoom.build(
             options.catalogue,
             options.index,
+            reading=_values_of(ReadingOptions, options),
             input_size=options.input_size,
             head=options.head,
             pca=options.pca,
@@ -80,15 +84,18 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
             "What was trained before does not fit this index any more and is gone. Train again "
             f"with: fitting-room train {options.catalogue} --index {options.index}"
         )
-    _say_rejected(summary.failures, ": see fitting-room info")
+    if undone := undone_in_words(summary.added_gone, summary.gone_back):
+        say(undone)
+    say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
         print(json.dumps({k: v for k, v in asdict(summary).items() if k != "failures"}))
     else:
         print(*_rows_in_words(description), sep="\n")
         if description.trained is not None:
             print(f"trained     {description.trained}")
+        items = count_in_words(fitting_room.index)
         print(
-            f"{summary.items:,} items in {options.index} after {summary.seconds:.1f} s: "
+            f"{items} in {options.index} after {summary.seconds:.1f} s: "
             f"{summary.reused:,} reused, {summary.failed:,} failed, "
             f"{summary.images_per_second:.0f} pictures/s embedded"
         )
@@ -99,7 +106,7 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     """Print the most similar items of an index for each picture, best first. Of a folder, every
     picture in it and below is taken."""
     fitting_room = FittingRoom.open(options.index, settings)
-    pictures, similarity = _pictures(options.pictures), _values_of(SimilarityOptions, options)
+    pictures, similarity = pictures_in(options.pictures), _values_of(SimilarityOptions, options)
     where = _where(options)
     fitting_room.index.mask(where)  # an unknown column is said before any picture is opened
     status, picture = FAILURE, None
@@ -116,7 +123,8 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
         if not matches:
             conditions = " ".join(map("=".join, options.where))
             complain(f"{picture}: no item passes the filter {conditions}")
-        _print_matches(picture, matches, as_json=options.json)
+        others = {m.id: list(map(fitting_room.path, m.pictures)) for m in matches if m.pictures}
+        _print_matches(picture, matches, others, as_json=options.json)
     if picture is None:
         complain("no pictures found in " + ", ".join(map(str, options.pictures)))
     return status
@@ -136,7 +144,12 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(str(error)) from error
     with terminal_progress() as progress:
         summary = train(
-            options.catalogue, options.index, training, settings=settings, listener=progress
+            options.catalogue,
+            options.index,
+            training,
+            reading=_values_of(ReadingOptions, options),
+            settings=settings,
+            listener=progress,
         )
     if summary.skipped:
         say(f"{summary.skipped:,} photographs could not be used.")
@@ -188,7 +201,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
             copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
     for remark in report.remarks(evaluation):
         say(remark)
-    _say_rejected(evaluation.rejected)
+    say_rejected(evaluation.rejected)
     if options.report:
         report.write_report(options.report, fitting_room, queries, evaluation, copies)
         say(f"The worst queries are in {options.report}.")
@@ -219,10 +232,10 @@ def _queries(options: argparse.Namespace) -> Queries:
     if options.colours:
         column = options.colour_column or COLOUR_COLUMN
         colours = read_photograph_colours(options.colours, column)
-    return load_queries(options.queries, mapping, colours)
+    return load_queries(options.queries, mapping, colours, _values_of(ReadingOptions, options))
 
 
-def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+def info(options: argparse.Namespace, settings: Settings) -> int:
     """Say what an index holds, what made it and what was left out, and check its files against
     their checksums."""
     index = Index.open(options.index)
@@ -232,14 +245,10 @@ def info(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG00
         print(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
     else:
         print(*_in_words(describe_index(index)), sep="\n")
-    return 0
-
-
-def fetch(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
-    """Download a public catalogue."""
-    folder = download.download(options.name, options.to)
-    print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
-    return 0
+    broken = broken_pictures(index.folder, index.items, settings.limits.max_bytes)
+    for item in broken[:REJECTED_NAMED]:
+        complain(f"the added picture of {item} is missing or damaged. Add it again with --replace.")
+    return FAILURE if broken else 0
 
 
 def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
@@ -277,7 +286,7 @@ def _where(options: argparse.Namespace) -> dict[str, list[str]]:
     return {column: [v for c, v in options.where if c == column] for column, _ in options.where}
 
 
-def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
+def pictures_in(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             files = [p for p in sorted(path.rglob("*")) if p.is_file()]
@@ -292,9 +301,16 @@ def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
 # --- output -----------------------------------------------------------------------------------
 
 
-def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> None:
+def _print_matches(
+    path: Path, matches: Sequence[Match], others: Mapping[str, list[str]], *, as_json: bool
+) -> None:
+    """``others`` are the paths of the other pictures of items that have any, by id."""
     if as_json:
-        rows = [{"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)} for m in matches]
+        rows = [
+            {"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)}
+            | ({"pictures": others[m.id]} if m.id in others else {})
+            for m in matches
+        ]
         print(json.dumps({"query": str(path), "matches": rows}), flush=True)
         return
     print(path)
@@ -304,7 +320,7 @@ def _print_matches(path: Path, matches: Sequence[Match], *, as_json: bool) -> No
 
 def _in_words(index: IndexDescription) -> Iterator[str]:
     yield index.items
-    for label in ("network", "embeddings", "searched", "trained", "built"):
+    for label in ("network", "embeddings", "searched", "trained", "built", "changed"):
         if (text := getattr(index, label)) is not None:
             yield f"{label:11} {text}"
     yield from _validation_in_words(index.validation)
@@ -320,6 +336,7 @@ def _in_words(index: IndexDescription) -> Iterator[str]:
 def _rows_in_words(index: IndexDescription) -> Iterator[str]:
     """What became of the catalogue's rows."""
     yield f"catalogue   {index.rows:,} rows read"
+    yield from (f"  {sentence}" for sentence in index.read_as)
     for outcome, count, ids in index.outcomes:
         yield f"  {count:,} {outcome}" + (f" (e.g. {', '.join(ids)})" if ids else "")
     if index.empty:
@@ -362,7 +379,7 @@ def terminal_progress() -> Iterator[Listener]:
         yield show
 
 
-def _say_rejected(rejected: Sequence[tuple[str, str]], hint: str = "") -> None:
+def say_rejected(rejected: Sequence[tuple[str, str]], hint: str = "") -> None:
     for name, reason in rejected[:REJECTED_NAMED]:
         say(f"Skipped {name}: {reason}")
     if len(rejected) > REJECTED_NAMED:

@@ -13,7 +13,8 @@ from fitting_room import __version__
 from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
-from fitting_room.cli import commands
+from fitting_room.catalogue.reading_options import NO_TABLE
+from fitting_room.cli import commands, editing, fetching
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.evaluation.evaluate import RESULTS
@@ -36,17 +37,27 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    shared, querying = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    shared, querying, reading = (argparse.ArgumentParser(add_help=False) for _ in range(3))
     shared.add_argument("--index", type=Path, required=True, help="folder of the index")
     shared.add_argument("--json", action="store_true", help="print JSON")
     _add_query_options(querying.add_argument)
+    _add_reading_options(reading.add_argument)
+    taught = [shared, reading]
     for run, name, text, add_arguments, parents in (
-        (commands.build, "build", "make or update an index", _add_build, [shared]),
+        (commands.build, "build", "make or update an index", _add_build, taught),
+        (editing.add, "add", "add pictures to an index", _add_add, [shared]),
+        (editing.remove, "remove", "remove items from an index", _add_remove, [shared]),
         (commands.search, "search", "find similar items", _add_search, [shared, querying]),
-        (commands.train_head, "train", "teach an index its labels", _add_train, [shared]),
-        (commands.evaluate, "evaluate", "measure matches", _add_evaluate, [shared, querying]),
+        (commands.train_head, "train", "teach an index its labels", _add_train, [shared, reading]),
+        (
+            commands.evaluate,
+            "evaluate",
+            "measure matches",
+            _add_evaluate,
+            [shared, querying, reading],
+        ),
         (commands.info, "info", "describe and check an index", None, [shared]),
-        (commands.fetch, "fetch", "download a public catalogue", _add_fetch, []),
+        (fetching.fetch, "fetch", "download a catalogue", _add_fetch, []),
         (commands.serve, "serve", "open the page", _add_serve, []),
     ):
         command = subparsers.add_parser(name, help=text, description=run.__doc__, parents=parents)
@@ -68,8 +79,16 @@ def _add_query_options(add: Add) -> None:
         "and without what was trained (%(default)s)")  # fmt: skip
 
 
+def _add_reading_options(add: Add) -> None:
+    add("--table", metavar="FILE",
+        help=f"its table, or {NO_TABLE} (the one that finds most pictures)")  # fmt: skip
+    add("--id-column", metavar="COLUMN", help="its column of ids")
+    add("--image-column", metavar="COLUMN", help="its column that names the pictures")
+    add("--name-column", metavar="COLUMN", help="its column of the items' names")
+
+
 def _add_build(add: Add) -> None:
-    add("catalogue", type=Path, help="a catalogue: folder, .zip or folder of class folders")
+    add("catalogue", help="a catalogue: a folder, an archive, a table, or an address of one")
     add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
     add("--head", metavar="NAME|FILE",
@@ -81,6 +100,22 @@ def _add_build(add: Add) -> None:
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
 
 
+def _add_add(add: Add) -> None:
+    add("pictures", nargs="+", type=Path, metavar="PICTURE")
+    add("--id", action="append",
+        help="id of a picture's item, once for each picture; the same one twice: two pictures of "
+        "one item (the file's name without its ending)")  # fmt: skip
+    add("--set", action="append", type=_condition, default=[], metavar="COLUMN=VALUE",
+        help="what is said of all of them; repeat for more columns")  # fmt: skip
+    add("--replace", action="store_true", help="put them in place of items that are there")
+    add("--weights", metavar="FILE", help="local weights that made the index")
+
+
+def _add_remove(add: Add) -> None:
+    add("ids", nargs="+", metavar="ID")
+    add("--ignore-missing", action="store_true", help="go on where an item is not there")
+
+
 def _add_search(add: Add) -> None:
     add("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
     add("-n", type=_positive, default=12, help="matches for each picture (%(default)s)")
@@ -89,7 +124,7 @@ def _add_search(add: Add) -> None:
 def _add_train(add: Add) -> None:
     usual = TrainingOptions()
     columns = f"columns to learn ({','.join(usual.columns)})"
-    add("catalogue", type=Path, nargs="?", help="the catalogue of the index")
+    add("catalogue", nargs="?", help="the catalogue of the index")
     add("--columns", default=usual.columns, help=columns, **_COLUMNS)
     add("--holdout", help="keep back items whose id is a multiple of N", **_COUNT)
     add("--photographs", type=Path, metavar="DIR", help="class folders of photographs to add")
@@ -136,8 +171,17 @@ def _add_evaluate(add: Add) -> None:
 
 
 def _add_fetch(add: Add) -> None:
-    add("name", choices=sorted(DATASETS), help="which one")
-    add("--to", type=Path, default=Path("data"), help="parent folder (%(default)s)")
+    named = " or ".join(sorted(DATASETS))
+    add("source", type=_source, metavar="NAME|TABLE",
+        help=f"{named}, or a table with the addresses of pictures")  # fmt: skip
+    add("--to", type=Path, metavar="DIR",
+        help="parent folder of a public catalogue (data), the folder of a table (data/TABLE)",
+        )  # fmt: skip
+    add("--url-column", metavar="COLUMN", help="column of the addresses (found by its content)")
+    add("--private", action="store_true",
+        help="also ask addresses of this machine and its own network")  # fmt: skip
+    add("--ignore-robots", action="store_true",
+        help="also take pictures that their server asks programs to leave alone")  # fmt: skip
 
 
 def _add_serve(add: Add) -> None:
@@ -159,6 +203,16 @@ def _number(kind: type[N], least: N, most: N, name: str, text: str) -> N:
 _positive = partial(_number, int, 1, 10**18, "a whole number above 0")
 _whole = partial(_number, int, 0, 10**18, "a whole number from 0 on")
 _share = partial(_number, float, 0.0, 1.0, "a number from 0 to 1")
+
+
+def _source(text: str) -> str | Path:
+    if text in DATASETS:
+        return text
+    if (path := Path(text)).is_file():
+        return path
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is neither a public catalogue ({', '.join(DATASETS)}) nor a file"
+    )
 
 
 def _input_size(text: str) -> tuple[int, int]:

@@ -67,8 +67,8 @@ def detect_copies(
     seed: int = 0,
     listener: Listener = ignore,
 ) -> CopyDetection:
-    """Change the pictures of ``count`` items of the gallery, drawn at even distances through the
-    catalogue, and see how often each finds its item, or one with the very same picture.
+    """Change ``count`` pictures of the gallery, drawn at even distances through the catalogue, and
+    see how often each finds its item, by any of its pictures, or one with the very same picture.
 
     ``where`` and ``holdout`` narrow the gallery as in
     :func:`fitting_room.evaluation.evaluate.evaluate`. Raises :class:`EvaluationError` when there is
@@ -106,10 +106,10 @@ def _recall(
     rejected: dict[int, str],
 ) -> np.ndarray:
     """Whether each copy finds its original first, and among the first k, float ``(2, C)``."""
-    digests = picture_digests(fitting_room.index).to_numpy()
+    index, digests = fitting_room.index, picture_digests(fitting_room.index).to_numpy()
 
     def load(row: int) -> Image.Image:
-        image = str(fitting_room.index.items["image"].iat[row])
+        image = str(index.items["image"].iat[row])
         original = fitting_room.open_picture(fitting_room.picture(image), image)
         return fitting_room.open_picture(change(original))
 
@@ -117,6 +117,7 @@ def _recall(
     for batch in embedded(fitting_room, rows, load, stage, rejected):
         for (row, _), hits in zip(batch, search([one for _, one in batch]), strict=True):
             same = digests[hits.rows] == digests[row]
+            same |= index.item_numbers(hits.rows) == index.item_numbers(row)
             recall.append((same[0], same.any()))
     if not recall:
         place = fitting_room.catalogue_location

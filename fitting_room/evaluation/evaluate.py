@@ -56,7 +56,8 @@ def evaluate(
     ``columns`` are judged, each and all together; ``where`` narrows the gallery. With ``holdout``
     the queries are the items of :func:`fitting_room.catalogue.catalogue.held_out`, and those take
     no part in the gallery although the index holds them. Without it, a query's own picture is not
-    among its results: neither the item itself nor byte-identical copies of it.
+    among its results: neither the item itself, by any of its pictures, nor others that have a
+    byte-identical copy of the query.
 
     Raises :class:`EvaluationError` when there is nothing to evaluate, :class:`OptionError` for
     columns that are not there, and ``FilterError``.
@@ -83,6 +84,8 @@ class EvaluationRun:
         check_k(self.k)
         index = self.index = self.fitting_room.index
         self.gallery = gallery_mask(index, self.where, self.holdout)
+        self._gallery_once = np.zeros(len(index), bool)
+        self._gallery_once[index.once(np.flatnonzero(self.gallery))] = True
         self.relevance = find_relevance(index, self.queries, self.columns)
         self._rows, self._unlabelled = self._choose_queries()
         self._head = index.head if index.uses_head(self.options) else None
@@ -97,7 +100,7 @@ class EvaluationRun:
         return Evaluation(
             settings=self._settings(),
             queries=len(answers.query),
-            gallery=int(self.gallery.sum()),
+            gallery=int(self._gallery_once.sum()),
             unlabelled=self._unlabelled,
             identical=0 if self.holdout is None else sum(same),
             rejected=tuple((self._name(row), reason) for row, reason in rejected.items()),
@@ -138,7 +141,7 @@ class EvaluationRun:
         with_digest = self.index.items.groupby(self._index_digests, sort=False).indices
         for batch in embedded(self.fitting_room, self._rows, self._load, stage, rejected):
             same = [np.asarray(with_digest.get(self._digests[row], ()), int) for row, _ in batch]
-            same = [rows[self.gallery[rows]] for rows in same]
+            same = [self.index.once(rows[self.gallery[rows]]) for rows in same]
             left_out = same if self.holdout is None else [rows[:0] for rows in same]
             hits = self.index.search(
                 [features for _, features in batch],
@@ -149,7 +152,7 @@ class EvaluationRun:
             )
             query += [row for row, _ in batch]
             same_picture += same
-            results += [_first(*pair, self.k) for pair in zip(hits, left_out, strict=True)]
+            results += [self._first(*pair) for pair in zip(hits, left_out, strict=True)]
         if not query:
             row, reason = next(iter(rejected.items()))
             raise EvaluationError(
@@ -162,6 +165,16 @@ class EvaluationRun:
             for name, one in self.relevance.items()
         }
         return Answers(np.array(query), rows, similarities, labelled, right, same_picture), rejected
+
+    def _first(self, hits: Hits, left_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first k hits of items other than those of the rows ``left_out``, filled up with -1
+        and 0."""
+        items, k = self.index.item_numbers, self.k
+        kept = np.flatnonzero(~np.isin(items(hits.rows), items(left_out)))[:k]
+        rows, similarities = np.full(k, -1, np.int64), np.zeros(k, np.float32)
+        rows[: len(kept)] = hits.rows[kept]
+        similarities[: len(kept)] = hits.similarities[kept]
+        return rows, similarities
 
     def _name(self, row: int) -> str:
         return str(self.queries.items["image"].iat[row])
@@ -176,7 +189,7 @@ class EvaluationRun:
         places = np.flatnonzero(answers.labelled[name])
         right, query = answers.right[name][places], answers.query[places]
         codes = relevance.queries[query]
-        relevant = relevance.count(self.gallery)[codes]
+        relevant = relevance.count(self._gallery_once)[codes]
         if self.holdout is None:
             relevant -= [
                 np.count_nonzero(relevance.is_right(row, answers.same_picture[place]))
@@ -194,9 +207,10 @@ class EvaluationRun:
         """Whether the head in use was trained on any item whose own picture is a query."""
         if self._head is None or not is_trained_here(self._head):
             return False  # of what was learned elsewhere no list is kept
-        digests = self._index_digests.set_axis(self.index.items["id"].astype(str))
+        known = set(zip(self.index.items["id"].astype(str), self._index_digests, strict=True))
         ids = self.queries.items["id"].iloc[queries].astype(str)
-        own = ids[digests.reindex(ids).to_numpy() == [self._digests[row] for row in queries]]
+        pairs = zip(ids, (self._digests[row] for row in queries), strict=True)
+        own = ids[[pair in known for pair in pairs]]
         kept_back = self._head.record.get("holdout")
         if type(kept_back) is int and kept_back > 0:
             own = own[~held_out(own, kept_back)]
@@ -280,15 +294,6 @@ def embedded(
         stage.advance()
     if batch:
         yield batch
-
-
-def _first(hits: Hits, left_out: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first k hits that are not left out, filled up with -1 and 0."""
-    kept = np.flatnonzero(~np.isin(hits.rows, left_out))[:k]
-    rows, similarities = np.full(k, -1, np.int64), np.zeros(k, np.float32)
-    rows[: len(kept)] = hits.rows[kept]
-    similarities[: len(kept)] = hits.similarities[kept]
-    return rows, similarities
 
 
 def _classes(

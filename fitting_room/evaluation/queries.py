@@ -3,21 +3,21 @@ labels, and for photographs a mapping of their classes, and the colours that the
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from fitting_room.catalogue import image_store
-from fitting_room.catalogue.catalogue import CSV_NAME, load_catalogue
-from fitting_room.catalogue.image_store import FolderStore, ImageStore
+from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.label_mapping import LabelMapping
 from fitting_room.catalogue.photograph_colours import PhotographColours
-from fitting_room.catalogue.readers import read_csv
+from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.catalogue.schema import RESERVED_COLUMNS
+from fitting_room.catalogue.stores import FolderStore, ImageStore, is_picture_name, is_plain_name
+from fitting_room.catalogue.tables import TableError, columns_of, read_table
 
 #: The column of class folders, which is what a mapping answers.
 CLASS = "class"
@@ -42,7 +42,7 @@ class Queries:
     those of each row, empty where none are known.
     """
 
-    location: Path
+    location: str
     store: ImageStore
     items: pd.DataFrame
     mapping: LabelMapping | None = None
@@ -62,19 +62,21 @@ def load_queries(
     location: str | Path,
     mapping: LabelMapping | None = None,
     colours: PhotographColours | None = None,
+    reading: ReadingOptions = DEFAULT_READING,
 ) -> Queries:
-    """Queries from a catalogue of any form, or from a csv of pictures and expected labels.
+    """Queries from a catalogue of any form, read as ``reading`` says, or from a csv of pictures
+    and expected labels.
 
     One column of such a csv is ``picture`` or ``path``, relative to the csv's folder and never
     outside it. ``colours`` go with a mapping. Raises :class:`QueriesError`, ``CatalogueError`` for
     a catalogue that cannot be read, and ``LabelMappingError`` for colours that do not fit it.
     """
-    location = Path(location)
-    if location.suffix.lower() == ".csv" and location.name != CSV_NAME and location.is_file():
-        store = FolderStore(location.parent)
-        queries = Queries(location.resolve(), store, _read_table(location, store), mapping)
+    if (table := _query_table(location)) is not None:
+        place, data = table
+        store = FolderStore(place.parent)
+        queries = Queries(str(place.resolve()), store, _read_table(place, data, store), mapping)
     else:
-        catalogue = load_catalogue(location)
+        catalogue = load_catalogue(location, reading)
         queries = Queries(catalogue.location, catalogue.store, catalogue.items, mapping)
     if mapping is not None:
         _check_mapping(queries, mapping)
@@ -109,20 +111,46 @@ def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:
         )
 
 
-def _read_table(location: Path, store: FolderStore) -> pd.DataFrame:
+def _query_table(location: str | Path) -> tuple[Path, bytes] | None:
+    """A csv that names pictures in a column called so, and what is in it, or ``None`` for anything
+    else. Raises :class:`QueriesError`."""
+    path = Path(location)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_TABLE_BYTES + 1)
+        columns = columns_of(partial(io.BytesIO, data), path.name)
+    except OSError as error:
+        raise QueriesError(f"{path}: cannot be read: {error}") from error
+    except TableError:
+        return None  # of no use as a catalogue either, which says why
+    return (path, data) if _picture_column(columns) is not None else None
+
+
+def _picture_column(columns: Sequence[str]) -> str | None:
+    return next((column for column in columns if column.lower() in PICTURE_COLUMNS), None)
+
+
+def _read_table(location: Path, data: bytes, store: FolderStore) -> pd.DataFrame:
     """Pictures and labels of a csv. Unlike a catalogue, which is a shop's, it is refused for
     anything that would have to be repaired or left out."""
+    if len(data) > MAX_TABLE_BYTES:
+        raise QueriesError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
     try:
-        with location.open("rb") as file:
-            data = file.read(MAX_TABLE_BYTES + 1)
-        if len(data) > MAX_TABLE_BYTES:
-            raise QueriesError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
-        table = read_csv(io.BytesIO(data), keys=PICTURE_COLUMNS)
-    except (OSError, csv.Error, ValueError) as error:
+        table = read_table(partial(io.BytesIO, data), location.name)
+    except TableError as error:
         raise QueriesError(f"{location}: cannot be read: {error}") from error
-    items = table.cells
-    if len(items.columns) == 1:
+    column = _picture_column(list(table.cells.columns))
+    labels = [c for c in table.cells.columns if c != column]
+    if column is None or not labels:
         raise QueriesError(f"{location}: no expected labels beside the pictures. Add columns.")
+    if taken := [label for label in labels if label in RESERVED_COLUMNS]:
+        raise QueriesError(
+            f"{location}: the column name `{taken[0]}` is reserved. Rename that column."
+        )
+    items = table.cells[[column, *labels]].rename(columns={column: "id"})
+    items["id"] = items["id"].fillna("")
     if len(items) == 0:
         raise QueriesError(f"{location}: no pictures are named.")
     if len(items) > MAX_TABLE_ROWS:
@@ -134,12 +162,12 @@ def _read_table(location: Path, store: FolderStore) -> pd.DataFrame:
         )
     for row, name in enumerate(items["id"], 1):
         where = f"{location}: row {row} below the header: {name!r:.100}"
-        if not image_store.is_plain_name(name) or not store.is_inside(store.location / name):
+        if not is_plain_name(name) or not store.is_inside(location.parent / name):
             raise QueriesError(
                 f"{where} leads out of the table's folder. Name pictures in the folder of the "
                 "table or below, with / between the parts."
             )
-        if not image_store.is_picture_name(name):
+        if not is_picture_name(name):
             raise QueriesError(f"{where} is no picture's name.")
     items.insert(1, "image", items["id"])
     return items

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fitting_room.catalogue.image_store import ImageStore
-from fitting_room.catalogue.schema import NAME_COLUMNS
+from fitting_room.catalogue.schema import name_columns
+from fitting_room.catalogue.stores import ImageStore
 from fitting_room.evaluation.metrics import precision_at_k
 from fitting_room.evaluation.queries import CLASS, Queries
 from fitting_room.evaluation.results import (
@@ -29,6 +29,7 @@ from fitting_room.evaluation.results import (
 )
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
+from fitting_room.index.added import is_added
 from fitting_room.util.files import write_atomically
 
 #: Queries that a page shows, and results of each at most.
@@ -225,11 +226,14 @@ def _card(
     fitting_room: FittingRoom, store: ImageStore, item: pd.Series, labels: Sequence[str]
 ) -> dict[str, Any]:
     """A name, labels, and the picture as a small JPEG in base64 or ``None``."""
-    names = [item[column] for column in (*NAME_COLUMNS, "id") if column in item.index]
+    names = [item[column] for column in (*name_columns(item.index), "id")]
     card = {"name": next(str(name) for name in names if not pd.isna(name)), "labels": labels}
     image = str(item["image"])
     try:
-        data = store.read(image, fitting_room.limits.max_bytes)
+        if is_added(image):  # by hand: the catalogue does not have it
+            data = fitting_room.picture(image)
+        else:
+            data = store.read(image, fitting_room.limits.max_bytes)
         picture = fitting_room.open_picture(data, image)
     except ImageRejected:
         return {**card, "picture": None}

@@ -55,7 +55,8 @@ class Answers:
     int64 ``(A, k)`` rows of the index, best first, -1 where the gallery had no more;
     ``similarities`` float32 ``(A, k)``. By column, ``labelled`` bool ``(A,)`` says which queries
     have a label there, and ``right`` bool ``(A, k)`` which of their results are right.
-    ``same_picture`` are, of each query, the rows of the gallery with its very picture."""
+    ``same_picture`` are, of each query, the rows of the gallery with its very picture, one of
+    each item."""
 
     query: np.ndarray
     rows: np.ndarray

@@ -16,6 +16,8 @@ import numpy as np
 COLOUR_WEIGHTS = (0.0, 0.12, 0.25, 0.5, 0.75, 1.0)
 #: Points that a curve is kept in.
 KNOTS = 24
+#: What a shopper reads where a match is the query's own picture, whatever was measured.
+SAME_PICTURE = "The same picture"
 
 
 @dataclass(frozen=True, slots=True)

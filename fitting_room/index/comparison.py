@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,17 @@ from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import scoring
 from fitting_room.index.data import IndexData
 from fitting_room.index.head import Head
+from fitting_room.index.item_pictures import ItemPictures
 from fitting_room.index.scoring import JaccardTerm, ScoreTerm, SimilarityOptions, Terms
 from fitting_room.index.vectors import Matrix, release
 
 #: Of each query the embeddings of its views, float32 ``(V, D)``.
 Views = Sequence[np.ndarray]
 
+#: A picture is the same as another, byte for byte or saved again, where the cosines of embeddings
+#: and of colours are at least these, and light and dark differ by no more on average. Of 2,500
+#: products no two others are; with embeddings and light alone some lipsticks are.
+SAME_EMBEDDING, SAME_HISTOGRAM, SAME_LIGHT = 0.99, 0.99, 0.01
 #: What makes an item the very picture of a query: its likeness, and how far that is ahead of the
 #: next one's, unless it is all but 1; and the weight of silhouettes in it. Chosen by copy
 #: detection: docs/decisions/024-a-packaged-head.md.
@@ -44,7 +50,44 @@ class Comparison:
         self._scales: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
+        """How many pictures there are: rows of the arrays."""
         return len(self.vectors)
+
+    @cached_property
+    def item_pictures(self) -> ItemPictures | None:
+        """Which pictures belong to one item, or ``None`` where every item has one picture."""
+        return ItemPictures.of(self.items["id"])
+
+    @property
+    def items_of_rows(self) -> np.ndarray | None:
+        """The number of each row's item, int32 ``(N,)``, in the order of the items' first rows, or
+        ``None`` where every item has one picture: then they are the numbers of the rows."""
+        return None if self.item_pictures is None else self.item_pictures.items
+
+    @property
+    def item_count(self) -> int:
+        """How many different items there are."""
+        return len(self) if self.item_pictures is None else self.item_pictures.count
+
+    @property
+    def first_rows(self) -> np.ndarray:
+        """The row of each item's first picture, int64 ``(item_count,)``, ascending."""
+        return np.arange(len(self)) if self.item_pictures is None else self.item_pictures.first_rows
+
+    def item_numbers(self, rows: Any) -> np.ndarray:
+        """The numbers of the items of some rows: equal for pictures of one item."""
+        items = self.items_of_rows
+        return np.asarray(rows if items is None else items[rows])
+
+    def rows_of_item(self, row: int) -> np.ndarray:
+        """The rows of all pictures of the item that the picture in ``row`` is of, ascending."""
+        if self.item_pictures is None:
+            return np.array([row])
+        return self.item_pictures.rows_of(int(self.item_pictures.items[row]))
+
+    def once(self, rows: np.ndarray) -> np.ndarray:
+        """Of some rows the first of each item, in their order."""
+        return rows if self.item_pictures is None else rows[self.item_pictures.once(rows)]
 
     @property
     def dimension(self) -> int:
@@ -124,8 +167,26 @@ class Comparison:
         if exact:
             return order[:exact]
         best = order[:1]
-        alone = len(order) == 1 or likeness[order[0]] - likeness[order[1]] >= LEAST_AHEAD
+        # Another picture of the same item is no rival.
+        items = self.item_numbers(np.asarray(rows)[order])
+        rivals = order[items != items[:1]]
+        alone = len(rivals) == 0 or likeness[order[0]] - likeness[rivals[0]] >= LEAST_AHEAD
         return best if alone and likeness[best] >= LEAST_OF_COPY else best[:0]
+
+    def same_pictures(self, query: Features, rows: np.ndarray) -> np.ndarray:
+        """Which of some rows hold the query's own picture, bool ``(len(rows),)``: the same file, or
+        the same picture saved again, but not one that was changed."""
+        wanted, of_items = query.descriptors, self.descriptors[rows]
+        if not wanted.any():  # nothing is known of it
+            return np.zeros(len(rows), bool)
+        own = normalise(self._own(query).mean(axis=0)[None])[0]
+        near = np.asarray(self.vectors[rows], np.float32) @ own >= SAME_EMBEDDING
+        colours = scoring.unit_bytes(of_items[:, COLOURS])
+        near &= colours @ scoring.unit_bytes(wanted[None, COLOURS])[0] >= SAME_HISTOGRAM
+        layouts = (of[..., LAYOUT].astype(np.float32) / 255 for of in (of_items, wanted))
+        near &= np.abs(np.subtract(*layouts)).mean(axis=1) <= SAME_LIGHT
+        # A photograph is seen in several cuts, and a catalogue's picture in one.
+        return np.asarray(near | (of_items == wanted).all(axis=1))
 
     def _own(self, query: Features) -> np.ndarray:
         return query.embeddings if isinstance(query, _Stored) else self._reduced(query.embeddings)

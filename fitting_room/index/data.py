@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
@@ -41,9 +42,10 @@ class IndexData:
 
     ``vectors`` is float32 ``(N, D)`` with unit rows, or stored shorter and float32 as soon as rows
     are taken out, ``descriptors`` uint8 ``(N, DESCRIPTOR_LENGTH)``, ``items`` the table of ``N``
-    items, ``trained`` float32 ``(N, E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)``
-    their places on a map. ``head_vectors``, ``(N, H)``, are embeddings of the network that the head
-    brings, where that is not the index's own.
+    pictures of items, of which those of one item have the same ``id``, ``trained`` float32 ``(N,
+    E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)`` their places on a map.
+    ``head_vectors``, ``(N, H)``, are embeddings of the network that the head brings, where that is
+    not the index's own.
     """
 
     folder: Path
@@ -107,7 +109,7 @@ def _load(folder: Path, version: Path) -> IndexData:
     manifest = names.read_manifest(folder, version / names.MANIFEST)
     for name, entry in manifest.files.items():
         check_file(folder, version / name, entry, in_full=name in _SMALL)
-    files, count, dimension = manifest.files, manifest.counts.items, manifest.dimension
+    files, count, dimension = manifest.files, manifest.counts.embedded, manifest.dimension
     of_descriptors = (count, DESCRIPTOR_LENGTH)
     try:
         head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
@@ -123,7 +125,7 @@ def _load(folder: Path, version: Path) -> IndexData:
             manifest=manifest,
             vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
             descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
-            items=_read_items(version / names.ITEMS, count),
+            items=_read_items(version / names.ITEMS, count, manifest.counts.items),
             pca=pca,
             head=head,
             trained=trained,
@@ -151,7 +153,7 @@ def open_head_vectors(version: Path, manifest: Manifest, head: Head | None) -> M
     """The embeddings of the network that the head brings, mapped, where it brings one."""
     if manifest.head_network is None or head is None:
         return None
-    shape = (manifest.counts.items, head.input_dimension)
+    shape = (manifest.counts.embedded, head.input_dimension)
     return mapped_rows(version / names.HEAD_VECTORS, manifest.storage, shape)
 
 
@@ -159,7 +161,7 @@ def open_derived(
     version: Path, manifest: Manifest, head: Head | None
 ) -> tuple[Matrix | None, Ann | None]:
     """What an index's head makes of its items, mapped, and what finds candidates in it."""
-    count, dimension = manifest.counts.items, manifest.dimension
+    count, dimension = manifest.counts.embedded, manifest.dimension
     trained, ann, width = None, None, None if head is None else head.dimension
     if width is not None:
         trained = mapped_rows(version / names.TRAINED, manifest.storage, (count, width))
@@ -168,15 +170,20 @@ def open_derived(
     return trained, ann
 
 
-def _read_items(path: Path, count: int) -> pd.DataFrame:
-    """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` items."""
+def _read_items(path: Path, count: int, different: int) -> pd.DataFrame:
+    """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` pictures of
+    so many ``different`` items."""
     try:
         with pq.ParquetFile(path) as file:
             columns = file.schema_arrow.names
             if file.metadata.num_rows != count or not {"id", "image"} <= set(columns):
                 raise ValueError(f"{path.name} does not hold the items of the manifest")
             # In one piece: to take some rows of many pieces, Arrow copies all of them first.
-            items: pd.DataFrame = file.read().combine_chunks().to_pandas()
+            table = file.read().combine_chunks()
+            if pc.count_distinct(table["id"], mode="all").as_py() != different:
+                raise ValueError(f"{path.name} does not hold the items of the manifest")
+            items: pd.DataFrame = table.to_pandas()
+            del table
     except pa.ArrowException as error:
         raise ValueError(f"{path.name}: {error}") from error
     if len(items) != count or list(items.columns) != columns:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fitting_room.catalogue.report import UNLISTED
+from fitting_room.index.edits import edits_in_words
 from fitting_room.index.head import Head, is_trained_here
 from fitting_room.index.index import Index
 
 #: Ids that are named as examples of what became of rows.
-EXAMPLES = 5
+EXAMPLES = 10
 #: Precision@4 in a column (or ``all``), 0 to 1, before the training, where known, and after it.
 Validation = tuple[str, float | None, float]
 
@@ -24,8 +26,10 @@ class IndexDescription:
     """An index in words.
 
     ``outcomes`` says what became of the catalogue's rows that were repaired or left out, how many
-    they are, and some of their ids; ``empty`` counts items without a value by column. ``failures``
+    they are, and some of their ids; ``read_as`` how the catalogue was read; ``empty`` counts items
+    without a value by column. ``failures``
     are the first of the ``failed`` items whose picture could not be used, by id, with the reason.
+    ``changed`` says what was changed by hand since the catalogue was read, if anything was.
     """
 
     items: str
@@ -38,10 +42,12 @@ class IndexDescription:
     built: str
     rows: int
     outcomes: tuple[tuple[str, int, tuple[str, ...]], ...]
+    read_as: tuple[str, ...]
     empty: dict[str, int]
     failed: int
     failures: tuple[tuple[str, str], ...]
     advice: str | None
+    changed: str | None
 
 
 def describe_index(index: Index, title: str | None = None) -> IndexDescription:
@@ -53,7 +59,7 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
     reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
     size = sum(entry.bytes for entry in manifest.files.values())
     return IndexDescription(
-        items=f"{len(index):,} items of {manifest.catalogue.location}",
+        items=f"{count_in_words(index)} of {manifest.catalogue.location}",
         network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
         f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
         embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
@@ -64,11 +70,19 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
         built=f"{manifest.created.replace('T', ' ')[:16]} (UTC), {size / 2**20:.1f} MiB",
         rows=counts.rows,
         outcomes=tuple(_outcomes(report)),
+        read_as=tuple(_sentences(report)),
         empty=_counts(report.get("empty")),
         failed=counts.failed,
         failures=tuple((str(f.get("id")), str(f.get("reason"))) for f in manifest.failures),
         advice=manifest.advice,
+        changed=edits_in_words(manifest.edits),
     )
+
+
+def count_in_words(index: Index) -> str:
+    """How many items an index has, and how many pictures of them where those are more."""
+    text = f"{index.item_count:,} items"
+    return text if index.item_pictures is None else f"{text} with {len(index):,} pictures"
 
 
 def validation_of(figures: object) -> tuple[Validation, ...]:
@@ -96,13 +110,22 @@ def _trained(head: Head, network: Mapping[str, Any] | None) -> str:
 
 def _outcomes(report: Mapping[str, Any]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     examples = _mapping(report.get("examples"))
-    for outcome, key in (("repaired", "repaired"), ("left out", "dropped")):
+    for outcome, key in (
+        ("repaired", "repaired"), ("merged", "merged"), ("left out", "dropped"),
+        ("left out", "passed_over"), ("tables not read", "tables_not_read"),
+    ):  # fmt: skip
         for reason, count in _counts(report.get(key)).items():
             yield f"{outcome}: {reason}", count, _examples(examples.get(reason))
     for ending, count in _counts(report.get("unread")).items():
         yield f"left out: {ending}, which is not read", count, _examples(examples.get(ending))
     if unlisted := _count(report.get("unlisted")):
-        yield "pictures without a row", unlisted, ()
+        yield UNLISTED, unlisted, _examples(examples.get(UNLISTED))
+
+
+def _sentences(report: Mapping[str, Any]) -> Iterator[str]:
+    """How the catalogue was read."""
+    said = report.get("read_as")
+    yield from (str(text) for text in (said if isinstance(said, list) else [])[:EXAMPLES])
 
 
 def _examples(named: object) -> tuple[str, ...]:

@@ -83,13 +83,13 @@ class Index(Comparison):
         positives: int | None = None,
         exact: bool = False,
     ) -> list[Hits]:
-        """The ``n`` most similar items for each query, or all that are left; of equally similar
-        ones the earlier first, and with a head first of all what is the query's very picture
-        (:meth:`copies_among`), with the similarity of the best. All are compared, or in a large
-        catalogue candidates, unless ``exact``.
+        """The ``n`` most similar items for each query, or all that are left, each once, by the row
+        of its best picture; of equally similar ones the earlier first, and with a head first of all
+        what is the query's very picture (:meth:`copies_among`), with the similarity of the best.
+        All are compared, or in a large catalogue candidates, unless ``exact``.
 
         ``queries`` are features, or embeddings float32 ``(Q, D0)``, before the index's PCA, of
-        pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks items to leave out.
+        pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks rows to leave out.
         With ``positives`` all queries are one: that many are wanted, the others are not
         (:func:`fitting_room.index.scoring.combine_queries`).
 
@@ -98,8 +98,34 @@ class Index(Comparison):
         """
         if n < 1:
             raise ValueError("n must be at least 1")
+        if isinstance(queries, np.ndarray):
+            queries = np.atleast_2d(queries)
+        if self.item_pictures is None or len(queries) == 0:
+            return self._pictures(queries, n, where, options, exclude, positives, exact)
+
+        def search(places: list[int], count: int) -> list[Hits]:
+            some = queries
+            if positives is None and isinstance(queries, np.ndarray):
+                some = queries[places]
+            elif positives is None:
+                some = [queries[place] for place in places]
+            return self._pictures(some, count, where, options, exclude, positives, exact)
+
+        return self.item_pictures.best(search, len(queries) if positives is None else 1, n)
+
+    def _pictures(
+        self,
+        queries: Sequence[Features] | np.ndarray,
+        n: int,
+        where: Where | None,
+        options: SimilarityOptions,
+        exclude: np.ndarray | None,
+        positives: int | None,
+        exact: bool,
+    ) -> list[Hits]:
+        """:meth:`search` for the most similar pictures, whichever items they are of."""
         if self.uses_head(options) and positives is None and not isinstance(queries, np.ndarray):
-            some = max(n, COPY_AMONG)
+            some = max(n, self._copy_among)
             found = self._ranked(queries, some, where, options, exclude, positives, exact)
             pairs = zip(queries, found, strict=True)
             return [self._copy_first(*pair)[:n] for pair in pairs]
@@ -109,7 +135,11 @@ class Index(Comparison):
         """Hits with the very picture of the query before all others, if it is among the first."""
         if len(hits) == 0:
             return hits
-        return hits.with_first(self.copies_among(query, hits.rows[:COPY_AMONG]))
+        return hits.with_first(self.copies_among(query, hits.rows[: self._copy_among]))
+
+    @property
+    def _copy_among(self) -> int:
+        return COPY_AMONG * (1 if self.item_pictures is None else self.item_pictures.factor)
 
     def _ranked(
         self,

@@ -72,8 +72,9 @@ class CatalogueRecord:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """``rows`` came in, of which ``failed`` had no usable picture; ``items`` are left, of which so
-    many have a ``plain_background``."""
+    """``rows`` came in; of the pictures of items ``failed`` could not be used; ``items`` are left,
+    with so many ``pictures``, of which so many have a ``plain_background``. Where ``pictures`` is
+    ``None``, as in older indexes, every item has one."""
 
     rows: int
     items: int
@@ -81,13 +82,31 @@ class Counts:
     dropped: int = 0
     failed: int = 0
     plain_background: int = 0
+    pictures: int | None = None
+
+    @property
+    def embedded(self) -> int:
+        """How many pictures there are: rows of an index's arrays."""
+        return self.items if self.pictures is None else self.pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """How many items were ``added``, ``replaced`` and ``removed`` by hand since the catalogue was
+    read. ``gone`` has the first ids of the catalogue's own items that were replaced or removed."""
+
+    added: int
+    replaced: int
+    removed: int
+    gone: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a builder knows of an index, and from ``build`` on what the writer adds. ``identity`` is
     the network's; ``pca``, ``head``, ``calibration`` and ``map`` are plain values. Where the head
-    brings a network of its own, ``head_network`` is that one's identity."""
+    brings a network of its own, ``head_network`` is that one's identity. ``edits`` says what was
+    changed by hand since the catalogue was read (:mod:`fitting_room.index.edits`)."""
 
     identity: dict[str, Any]
     chosen_because: str
@@ -104,6 +123,7 @@ class Manifest:
     head_network: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
     map: dict[str, Any] | None = None
+    edits: Edits | None = None
     files: dict[str, FileEntry] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -137,6 +157,8 @@ class Manifest:
             _refuse("head_network", "null where there is no head", self.head_network)
         for failure in self.failures:
             _read(dict, failure, "each of failures")
+        for item in () if self.edits is None else self.edits.gone:
+            _read(str, item, "each of edits.gone")
         for key, kind in {"basis": str, "laid_out": int, "changed": int}.items():
             if self.map is not None:
                 _read(kind, self.map.get(key), f"map.{key}")
@@ -144,6 +166,12 @@ class Manifest:
         for name, count in (("counts.items", self.counts.items), ("map.laid_out", laid_out)):
             if count == 0:
                 _refuse(name, "a positive whole number", 0)
+        if self.counts.embedded < self.counts.items:
+            _refuse("counts.pictures", "no less than counts.items", self.counts.pictures)
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Raise ``ValueError`` unless the names of the files go with the other fields."""
         if other := sorted(set(self.files) - FILES):
             _refuse("a name in files", "that of one of an index's files", other[0])
         named = set(self.files)
@@ -207,6 +235,8 @@ def _read(kind: Any, value: Any, name: str) -> Any:
     if optional and value is None:
         return None
     kind = get_args(kind)[0] if optional else kind
+    if is_dataclass(kind):
+        return _read(kind, value, name)
     plain = get_origin(kind) or kind
     if not isinstance(value, plain) or type(value) is bool or (plain is int and value < 0):
         _refuse(name, _WORDS[plain] + (" or null" if optional else ""), value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,27 +44,30 @@ class TrainingSet:
 
 
 def training_set_from(catalogue: Catalogue, index: Index, options: TrainingOptions) -> TrainingSet:
-    """The catalogue's labels joined to the index's items by id. Raises :class:`TrainingError`
-    when too few items are in both, or there is nothing to learn."""
+    """The catalogue's labels joined to the index's pictures by the ids of their items, so that
+    pictures of one item have the same labels. Raises :class:`TrainingError` when too few items are
+    in both, or there is nothing to learn."""
     in_both = index.items["id"].isin(catalogue.items["id"]).to_numpy(bool)
     if in_both.mean() < MIN_IN_CATALOGUE:
         raise TrainingError(
-            f"{index.folder}: of its {len(index):,} items only {int(in_both.sum()):,} are in "
+            f"{index.folder}: of its {index.item_count:,} items only "
+            f"{_items_at(in_both, index):,} are in "
             f"{catalogue.location}. Build the index from that catalogue first: fitting-room build "
             f"{catalogue.location} --index {index.folder}"
         )
     columns = _columns_to_learn(catalogue, options)
-    table = catalogue.items.set_index("id")[columns].reindex(index.items["id"])
+    labelled = catalogue.items.drop_duplicates("id").set_index("id")
+    table = labelled[columns].reindex(index.items["id"])
     taking_part = in_both & table.notna().any(axis=1).to_numpy()
     if options.holdout is not None:
         taking_part &= ~held_out(index.items["id"], options.holdout)
     labels = _labels(table[taking_part])
-    if not labels or taking_part.sum() < MIN_ITEMS:
+    if not labels or _items_at(taking_part, index) < MIN_ITEMS:
         raise TrainingError(
             f"{catalogue.location}: nothing to learn. At least {MIN_ITEMS} items with labels are "
             f"needed, of at least two kinds, in one of the columns {', '.join(columns)}."
         )
-    train, validation = _split(np.flatnonzero(taking_part), index.items, options.seed)
+    train, validation = _split(np.flatnonzero(taking_part), index, options.seed)
     codes = {column: places_of(table[column], labels[column]) for column in labels}
     return TrainingSet(labels, codes, table[list(labels)], train, validation)
 
@@ -92,14 +95,37 @@ def _labels(table: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     return {column: values for column, values in labels.items() if len(values) > 1}
 
 
-def _split(rows: np.ndarray, items: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from, and rows to validate on. A picture that several items share is on one
-    side only: it would find itself."""
-    groups, digests = pd.factorize(items["digest"].iloc[rows])
-    count = max(1, round(VALIDATION_FRACTION * len(digests)))
+def _items_at(rows: np.ndarray, index: Index) -> int:
+    """Of how many items some rows, bool ``(N,)``, are."""
+    return len(index.once(np.flatnonzero(rows)))
+
+
+def _split(rows: np.ndarray, index: Index, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and rows to validate on. The pictures of an item, and a picture that
+    several items share, are on one side only: they would find themselves."""
+    groups, names = _apart(rows, index)
+    count = max(1, round(VALIDATION_FRACTION * len(names)))
     # By a hash rather than at random: a catalogue that grows mostly keeps its validation items.
-    hashes = [zlib.crc32(f"{seed} {digest}".encode()) for digest in digests]
+    hashes = [zlib.crc32(f"{seed} {name}".encode()) for name in names]
     validating = np.isin(groups, np.argsort(hashes, kind="stable")[:count])
     if validating.all():
         raise TrainingError("All items have the same picture: there is nothing to learn.")
     return rows[~validating], rows[validating]
+
+
+def _apart(rows: np.ndarray, index: Index) -> tuple[np.ndarray, Sequence[str]]:
+    """The number of the group of each row, and a name for each group. Rows of two groups are of
+    different items and hold different pictures."""
+    pictures, digests = pd.factorize(index.items["digest"].iloc[rows])
+    if index.items_of_rows is None:
+        return pictures, list(map(str, digests))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    items, _ = pd.factorize(index.items_of_rows[rows])
+    # A graph of pictures and items, with a link where a picture is of an item.
+    size = len(digests) + int(items.max()) + 1
+    links = coo_array((np.ones(len(rows), bool), (pictures, len(digests) + items)), (size, size))
+    groups = connected_components(links, directed=False)[1][pictures]
+    groups, first = pd.factorize(groups)[0], pd.Series(groups).drop_duplicates().index
+    return groups, index.items["id"].iloc[rows[first]].astype(str).tolist()

@@ -15,6 +15,7 @@ import numpy as np
 
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.index.head import FASHION, Head, head_named
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import training_set_from
@@ -52,10 +53,12 @@ def train(
     index: str | Path,
     options: TrainingOptions | None = None,
     *,
+    reading: ReadingOptions = DEFAULT_READING,
     settings: Settings | None = None,
     listener: Listener = ignore,
 ) -> TrainingSummary:
-    """Learn a head from ``catalogue``'s labels and give it to ``index``, which was built from it.
+    """Learn a head from the labels of ``catalogue``, read as ``reading`` says, and give it to
+    ``index``, which was built from it.
 
     Raises :class:`TrainingError`, ``CatalogueError``, ``IndexUnusable``, and ``BackboneError`` or
     ``EngineError`` where pictures must be embedded and the network cannot be had.
@@ -65,7 +68,7 @@ def train(
     started = time.perf_counter()
     options, settings = options or TrainingOptions(), settings or Settings.from_environment()
     check_options(options)
-    items, opened = load_catalogue(catalogue), Index.open(index)
+    items, opened = load_catalogue(catalogue, reading), Index.open(index)
     training_set = training_set_from(items, opened, options)  # before anything that takes long
     settings, finetuned = finetune(items, opened, training_set, options, settings, listener)
     if finetuned is not None:

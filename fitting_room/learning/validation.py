@@ -17,16 +17,21 @@ QUERIES_AT_ONCE = 512
 
 
 class Validator:
-    """Searches the training items with the validation items as queries. ``queries`` and
-    ``gallery`` are rows. Precisions are of the first four results: by column, of the queries that
-    have a label there, and of ``all`` the labels that a query has."""
+    """Searches the training items with the pictures of the validation items as queries. ``queries``
+    and ``gallery`` are rows; an item is found once, by its best picture. Precisions are of the
+    first four results: by column, of the queries that have a label there, and of ``all`` the labels
+    that a query has."""
 
     def __init__(self, index: Index, training_set: TrainingSet, seed: int) -> None:
         generator = np.random.default_rng(seed)
         self._index, self._training_set = index, training_set
         self.queries = np.sort(generator.permutation(training_set.validation)[:MAX_QUERIES])
         self.gallery = np.sort(generator.permutation(training_set.train)[:MAX_GALLERY])
-        self._count = min(RESULTS, len(self.gallery))
+        # Pictures of one item beside each other, to take the best of them.
+        items = index.item_numbers(self.gallery)
+        self.gallery = self.gallery[np.argsort(items, kind="stable")]
+        self._starts = np.unique(np.sort(items), return_index=True)[1]
+        self._count = min(RESULTS, len(self._starts))
 
     def untrained(self) -> dict[str, float]:
         """The precisions of the index without a head."""
@@ -46,8 +51,10 @@ class Validator:
         hits = []
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             scores = queries[start : start + QUERIES_AT_ONCE] @ gallery.T
+            if len(self._starts) < len(gallery):
+                scores = np.maximum.reduceat(scores, self._starts, axis=1)
             places = np.argpartition(-scores, self._count - 1, axis=1)[:, : self._count]
-            hits.append(self.gallery[places])
+            hits.append(self.gallery[self._starts[places]])
         return self._precisions(np.concatenate(hits))
 
     def _precisions(self, hits: np.ndarray) -> dict[str, float]:

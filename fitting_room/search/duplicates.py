@@ -28,7 +28,8 @@ ERROR = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of the index, in the catalogue's order; all are near-duplicates of ``first``.
+    """Rows of the index, one of each item, in the catalogue's order; all are near-duplicates of
+    ``first``.
     ``identical`` says that their pictures are the same files, to the byte."""
 
     first: int
@@ -41,18 +42,19 @@ class Group:
 
 def find(index: Index, listener: Listener = ignore) -> list[Group]:
     """Groups of items whose embeddings, colours and silhouettes agree as those of copies do (as in
-    :meth:`Index.near_duplicates`), the largest first. An item is in one group at most."""
+    :meth:`Index.near_duplicates`), the largest first. An item is in one group at most, by one of
+    its pictures; pictures of one item are no duplicates of each other."""
     duplicates = _pairs(index, listener)
     digests = index.items["digest"].to_numpy() if "digest" in index.items else None
     groups = []
-    grouped = np.zeros(len(index), bool)
+    grouped, items = np.zeros(index.item_count, bool), index.item_numbers(np.arange(len(index)))
     # The item with most duplicates comes first, so that a group forms around its middle.
     for row in sorted(duplicates, key=lambda row: (-len(duplicates[row]), row)):
-        others = [other for other in duplicates[row] if not grouped[other]]
-        if grouped[row] or not others:
+        others = [other for other in duplicates[row] if not grouped[items[other]]]
+        if grouped[items[row]] or not others:
             continue
-        rows = tuple(sorted([row, *others]))
-        grouped[list(rows)] = True
+        rows = tuple(sorted(index.once(np.array([row, *others])).tolist()))
+        grouped[items[list(rows)]] = True
         identical = digests is not None and len(set(digests[list(rows)])) == 1
         groups.append(Group(row, rows, identical))
     return sorted(groups, key=lambda group: (-len(group), group.rows[0]))
@@ -90,6 +92,8 @@ def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:
         for unit_rows, least in measures:
             similar = _cosines(unit_rows, one, other) >= least
             one, other = one[similar], other[similar]
+        different = index.item_numbers(one) != index.item_numbers(other)
+        one, other = one[different], other[different]
         for a, b in zip(one.tolist(), other.tolist(), strict=True):
             duplicates.setdefault(a, []).append(b)
             duplicates.setdefault(b, []).append(a)

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fitting_room.catalogue.schema import NAME_COLUMNS
+from fitting_room.catalogue.schema import columns_like, name_columns
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.imaging.trimming import content_box
 from fitting_room.index.head import Head
+from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
 
@@ -30,7 +31,10 @@ OVERLAY_SIZE = (480, 480)
 #: Items, drawn at random, whose similarity an item's is compared with.
 COMPARED_WITH = 2_000
 #: Columns that a sentence names first, how many at most, and the most values of such a column.
-NAMED_FIRST = ("articleType", "class", "baseColour", "gender", "usage", "season", "masterCategory")
+NAMED_FIRST = (
+    "articleType", "product_type_name", "product_type", "type", "class", "baseColour",
+    "colour_group_name", "colour", "color", "gender", "usage", "season", "masterCategory",
+)  # fmt: skip
 COLUMNS_NAMED, MOST_VALUES = 5, 200
 #: What a column is called in a sentence, where its own name is not how people speak.
 SPOKEN = {"articleType": "type", "class": "kind", "baseColour": "colour"}
@@ -72,22 +76,26 @@ def explain(
     *,
     features: Features | None = None,
     attributes: Mapping[str, str] | None = None,
+    row: int | None = None,
     trained: bool = True,
 ) -> Explanation:
-    """Explain the similarity of an upright RGB picture and the item of that id.
+    """Explain the similarity of an upright RGB picture and the item of that id, by the item's
+    picture in that ``row`` of the index, or the one that is most like the query.
 
     ``features`` are those of the picture, where they are known; ``attributes`` what the catalogue
     says of it, where it is an item itself; ``trained`` whether the head ranked the matches. Raises
     ``KeyError`` for an unknown item, ``ImageRejected`` when its picture cannot be read, and
     ``EngineError`` for a network that has no feature maps.
     """
-    row = searcher.row(item)
-    if row is None:
+    rows = searcher.rows(item)
+    if not rows:
         raise KeyError(item)
+    features = searcher.describe([query])[0] if features is None else features
+    if row not in rows:
+        row = _best_row(searcher.index, rows, features, SimilarityOptions(trained=trained))
     record = searcher.index.items.iloc[row]
     of_item = searcher.picture(str(record["image"]))
     images = (query, searcher.embedder.open(of_item, name=item, limits=searcher.limits))
-    features = searcher.describe([query])[0] if features is None else features
     shares, cosine = shares_of(*searcher.embedder.feature_maps(images))
     size = searcher.embedder.selection.backbone.input_size
     heats = [_heat(part, image, size) for part, image in zip(shares, images, strict=True)]
@@ -98,6 +106,11 @@ def explain(
     ]
     note = _note(searcher.index.pca is not None, head)
     return Explanation(heats[0], heats[1], cosine, " ".join(filter(None, sentences)), note)
+
+
+def _best_row(index: Index, rows: list[int], query: Features, options: SimilarityOptions) -> int:
+    """Of some rows of the index the one that is most like a query."""
+    return rows[int(index.similarities(query, np.array(rows), options=options).argmax())]
 
 
 def shares_of(query: np.ndarray, item: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], float]:
@@ -168,9 +181,9 @@ def _in_common(
 
 def _informative(searcher: Searcher) -> list[str]:
     """The columns that say most about a garment, the best first."""
-    order = {column: place for place, column in enumerate(NAMED_FIRST)}
-    columns = [c for c in searcher.attributes if c not in NAME_COLUMNS]
-    columns.sort(key=lambda c: order.get(c, len(order)))
+    names = name_columns(searcher.attributes)
+    first = columns_like(NAMED_FIRST, searcher.attributes)
+    columns = [*first, *(c for c in searcher.attributes if c not in (*first, *names))]
     items = searcher.index.items
     return [c for c in columns if 2 <= items[c].nunique() <= MOST_VALUES][:COLUMNS_NAMED]
 
@@ -207,7 +220,8 @@ def _closeness(searcher: Searcher, row: int, features: Features, *, trained: boo
     index = searcher.index
     count = min(COMPARED_WITH, len(index))
     drawn = np.random.default_rng(0).choice(len(index), count, replace=False)
-    rows = np.concatenate([[row], drawn[drawn != row]])
+    others = drawn[index.item_numbers(drawn) != index.item_numbers(row)]
+    rows = np.concatenate([[row], others])
     if len(rows) < 2:
         return ""
     percents = []

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.index.calibration import describe_share
+from fitting_room.catalogue.schema import name_column
+from fitting_room.index.calibration import SAME_PICTURE, describe_share
 from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
@@ -57,8 +57,9 @@ def safe_csv(rows: Iterable[Sequence[object]]) -> str:
 
 def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
     """Ranked matches as a csv: rank, id, name, similarity, expected precision (empty where not
-    measured), the ids of near-duplicates, then the catalogue's ``columns``, its names aside."""
-    columns = [column for column in columns if column not in ("id", *NAME_COLUMNS)]
+    measured), the ids of near-duplicates, then the catalogue's ``columns``, that of its names
+    aside."""
+    columns = [column for column in columns if column not in ("id", name_column(columns))]
     rows: list[tuple[object, ...]] = [
         ("rank", "id", "name", "similarity", "expected_precision", "alike", *columns)
     ]
@@ -99,11 +100,12 @@ def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str
 
 def detail_of(match: Match) -> str:
     """What a sheet says below a match's name: how good it is, and its id."""
-    how = (
-        f"{match.similarity:.2f}"
-        if match.expected_precision is None
-        else describe_share(match.expected_precision)
-    )
+    if match.same_picture:
+        how = SAME_PICTURE
+    elif match.expected_precision is None:
+        how = f"{match.similarity:.2f}"
+    else:
+        how = describe_share(match.expected_precision)
     return f"{how} · {match.id}"
 
 

@@ -14,11 +14,12 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.catalogue import CatalogueError, open_store
-from fitting_room.catalogue.image_store import ImageStore
-from fitting_room.catalogue.schema import NAME_COLUMNS
+from fitting_room.catalogue.schema import name_columns
+from fitting_room.catalogue.stores import ImageStore
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
+from fitting_room.index.added import added_path, is_added, read_added
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.util.aliases import old_attribute, old_keywords
@@ -29,18 +30,24 @@ Picture = str | Path | bytes | Image.Image
 LEAST_EXPECTED_PRECISION = 0.35
 #: To fill a folded page, at most this many times as many hits as matches are searched for.
 MOST_FOLDED = 32
+#: Other pictures of an item that a match names at most.
+MOST_PICTURES = 20
 P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An item of the catalogue, its ``row`` in the index, and its similarity to the query, -1 to 1.
+    """An item of the catalogue, the ``row`` of its best picture in the index, and the similarity of
+    that to the query, -1 to 1.
 
-    ``path`` is the picture's place on disk, ``image`` its name within the catalogue;
-    ``attributes`` are the catalogue's columns that have a value for the item, in their order.
+    ``path`` is the picture's place on disk, ``image`` its name within the catalogue, or among the
+    pictures that were added to the index by hand; ``pictures`` are the names of the item's other
+    pictures (:data:`MOST_PICTURES` at most), ``attributes`` the catalogue's columns that have a
+    value for the item, in their order.
     ``expected_precision`` is how often items of this similarity were of the query's kind, 0 to 1,
     as measured on the catalogue itself (:mod:`fitting_room.index.calibration`), or ``None`` where
     it was not measured. ``others`` are the ids of the near-duplicates folded into this item.
+    ``same_picture`` says that the picture is the query's own.
     """
 
     id: str
@@ -51,13 +58,15 @@ class Match:
     attributes: dict[str, str]
     expected_precision: float | None = None
     others: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    same_picture: bool = False
 
     worth = old_attribute("worth", "expected_precision")
 
     @property
     def name(self) -> str:
         """The item's name for people, or its id where the catalogue has no names."""
-        return next((self.attributes[c] for c in NAME_COLUMNS if c in self.attributes), self.id)
+        return next((self.attributes[c] for c in name_columns(self.attributes)), self.id)
 
 
 class Searcher:
@@ -120,7 +129,8 @@ class Searcher:
         negatives: Sequence[Features] = (),
         without: Collection[str] = (),
     ) -> list[Match]:
-        """The ``n`` items most similar to a picture, or to its features or embedding, best first.
+        """The ``n`` items most similar to a picture, or to its features or embedding, best first,
+        each by its best picture.
 
         Several features are one query, for items similar to all of them and unlike ``negatives``;
         its matches have no expected precision. ``where`` narrows the catalogue: ``{"gender":
@@ -133,7 +143,7 @@ class Searcher:
         positives = None
         if not isinstance(queries, np.ndarray) and (negatives or len(queries) > 1):
             positives, queries = len(queries), [*queries, *negatives]
-        excluded = [row for item in without if (row := self.row(item)) is not None]
+        excluded = [row for item in without for row in self.rows(item)]
         exclude = np.isin(np.arange(len(self.index)), excluded) if excluded else None
 
         def top(count: int) -> Hits:
@@ -143,7 +153,11 @@ class Searcher:
 
         hits, others = _folded(self.index, top, n) if fold else (top(n), None)
         measured = options if positives is None else None
-        return self.matches(hits, measured, plain_background=plain_background, others=others)
+        matches = self.matches(hits, measured, plain_background=plain_background, others=others)
+        if isinstance(queries, np.ndarray) or positives is not None:
+            return matches
+        same = self.index.same_pictures(queries[0], hits.rows).tolist()
+        return [replace(m, same_picture=s) if s else m for m, s in zip(matches, same, strict=True)]
 
     @old_keywords
     def search_many(
@@ -181,7 +195,8 @@ class Searcher:
         for place, (row, record) in enumerate(zip(hits.rows.tolist(), records, strict=True)):
             similarity, image = float(hits.similarities[place]), str(record["image"])
             attributes = {c: str(record[c]) for c in columns if not pd.isna(record[c])}
-            match = Match(str(record["id"]), row, similarity, self._path(image), image, attributes)
+            match = Match(str(record["id"]), row, similarity, self.path(image), image, attributes)
+            match = replace(match, pictures=self._other_pictures(row))
             if options is not None:
                 precision = self.index.expected_precision(
                     similarity, options, plain_background=plain_background
@@ -193,11 +208,17 @@ class Searcher:
         return matches
 
     def row(self, item: str) -> int | None:
-        """The row of the index that holds the item of that id, or ``None``."""
+        """The row of the index that holds the first picture of the item of that id, or ``None``."""
         return self._rows.get(item)
 
+    def rows(self, item: str) -> list[int]:
+        """The rows of the index that hold the pictures of the item of that id, ascending."""
+        row = self.row(item)
+        return [] if row is None else self.index.rows_of_item(row).tolist()
+
     def item(self, item: str) -> Match | None:
-        """The item of that id as a match of itself, or ``None`` where there is none."""
+        """The item of that id as a match of itself, by its first picture; ``None`` where there is
+        none."""
         row = self.row(item)
         if row is None:
             return None
@@ -206,6 +227,8 @@ class Searcher:
     def is_out_of_catalogue(self, matches: Sequence[Match], query: Features | None = None) -> bool:
         """Whether nothing in the catalogue is close to the query of these matches: it is a
         photograph of something else, or even the best match's expected precision is low."""
+        if any(match.same_picture for match in matches):
+            return False
         if query is not None and self.index.is_out_of_catalogue(query, [m.row for m in matches]):
             return True
         measured = [m.expected_precision for m in matches if m.expected_precision is not None]
@@ -214,8 +237,9 @@ class Searcher:
     far = old_attribute("far", "is_out_of_catalogue")
 
     @property
-    def catalogue_location(self) -> Path:
-        return Path(self.index.manifest.catalogue.location)
+    def catalogue_location(self) -> str:
+        """The path or the address of what the index was built from."""
+        return self.index.manifest.catalogue.location
 
     @cached_property
     def store(self) -> ImageStore:
@@ -223,16 +247,18 @@ class Searcher:
         return open_store(self.catalogue_location)
 
     def picture(self, image: str) -> bytes:
-        """The bytes of the catalogue's picture of that name (a match's ``image``). Raises
-        ``ImageRejected`` when it cannot be read."""
+        """The bytes of the picture of that name (a match's ``image``). Raises ``ImageRejected``
+        when it cannot be read."""
+        if is_added(image):
+            return read_added(self.index.folder, image, self.limits.max_bytes)
         try:
             return self.store.read(image, self.limits.max_bytes)
         except CatalogueError as error:
             raise ImageRejected(str(error), name=image) from error
 
     def named(self, words: Sequence[str]) -> np.ndarray:
-        """Which items have all of these words in their name or their id, in either case; bool
-        ``(N,)``."""
+        """Which rows are of items that have all of these words in their name or their id, in either
+        case; bool ``(N,)``."""
         mask = np.ones(len(self.index), bool)
         for word in words:
             mask &= self._names.str.contains(word.casefold(), regex=False).to_numpy(dtype=bool)
@@ -240,7 +266,7 @@ class Searcher:
 
     def values(self, column: str) -> list[str]:
         """The different values of a column, the most frequent first. Raises ``KeyError``."""
-        return [str(value) for value in self.index.items[column].value_counts().index]
+        return [str(value) for value in self.items_once[column].value_counts().index]
 
     @property
     def attributes(self) -> list[str]:
@@ -248,12 +274,22 @@ class Searcher:
         return [column for column in self.index.filter_columns if column != "id"]
 
     @cached_property
+    def items_once(self) -> pd.DataFrame:
+        """The catalogue's table with one row an item, that of its first picture, in the order of
+        :attr:`Index.first_rows`."""
+        items = self.index.items
+        if self.index.item_pictures is None:
+            return items
+        return items.iloc[self.index.first_rows].reset_index(drop=True)
+
+    @cached_property
     def _rows(self) -> dict[str, int]:
-        return {str(item): row for row, item in enumerate(self.index.items["id"])}
+        firsts = self.index.first_rows.tolist()
+        return {str(item): row for item, row in zip(self.items_once["id"], firsts, strict=True)}
 
     @cached_property
     def _names(self) -> pd.Series[str]:
-        columns = [c for c in ("id", *NAME_COLUMNS) if c in self.index.items]
+        columns = ["id", *name_columns(self.attributes)]
         texts = self.index.items[columns].astype("string").fillna("")
         return texts.agg(" ".join, axis=1).str.casefold()
 
@@ -264,11 +300,22 @@ class Searcher:
             return self.describe([query])
         return [query] if isinstance(query, Features) else query
 
-    def _path(self, image: str) -> str:
+    def _other_pictures(self, row: int) -> tuple[str, ...]:
+        rows = self.index.rows_of_item(row)
+        if len(rows) == 1:
+            return ()
+        others = self.index.items["image"].iloc[rows[rows != row][:MOST_PICTURES]]
+        return tuple(dict.fromkeys(map(str, others)))
+
+    def path(self, image: str) -> str:
+        """Where on disk the catalogue's picture of that name is, or was."""
         try:
+            if is_added(image):
+                return str(added_path(self.index.folder, image))
             return self.store.path(image)
-        except CatalogueError:  # it is gone; where it was is still the best thing to say
-            return str(self.catalogue_location / image)
+        except (CatalogueError, ImageRejected):
+            # It is gone; where it was is still the best thing to say.
+            return f"{self.catalogue_location}/{image}"
 
 
 def _folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list[list[int]]]:

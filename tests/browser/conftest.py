@@ -94,6 +94,14 @@ def headed_address(headed_fitting_room: FittingRoom, settings: Settings) -> Iter
 
 
 @pytest.fixture(scope="session")
+def several_address(several_fitting_room: FittingRoom, settings: Settings) -> Iterator[str]:
+    """The page on a catalogue of items with three pictures each."""
+    index = several_fitting_room.index.folder
+    with serve(cache=settings.cache, backbone=settings.backbone, index=index) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running

@@ -46,7 +46,7 @@ def test_a_picture_dragged_in_finds_itself_first(visit: Visit, address: str):
     wait_for_matches(page)
     expect(cards(page)).to_have_count(12)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
-    expect(cards(page).first).to_contain_text("Very close")
+    expect(cards(page).first).to_contain_text("The same picture")
 
 
 def test_the_file_dialog_takes_a_phone_picture_upright(visit: Visit, address: str):

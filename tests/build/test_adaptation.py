@@ -39,7 +39,7 @@ def test_items_of_a_new_label_move_together() -> None:
 
 
 def test_a_catalogue_with_a_kind_of_its_own_is_drawn_by_that() -> None:
-    head = adapted_to(category=["a", "b", "a"], price=["1", "2", "3"])
+    head = adapted_to(category=["a", "b", "a"] * 2, price=["1", "2", "3"] * 2)
     assert head.columns == (*random_head().columns, "category")
     assert head.labels["category"] == ("a", "b")
     assert head.weights["category"] == 1.0
@@ -53,4 +53,8 @@ def test_what_says_nothing_is_no_label(values: list[str | None]) -> None:
 def test_a_column_of_names_is_no_column_of_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fitting_room.build.adaptation.MOST_LABELS", 2)
     assert MOST_LABELS > 2
-    assert adapted_to(category=["a", "b", "c"]).columns == random_head().columns
+    assert adapted_to(category=["a", "b", "c"] * 3).columns == random_head().columns
+    monkeypatch.undo()
+    assert adapted_to(category=["a", "b", "c"] * 3).columns != random_head().columns
+    assert adapted_to(category=["a", "b", "c", "d"]).columns == random_head().columns
+    assert adapted_to(type=["simple", "variable"] * 6).columns == random_head().columns

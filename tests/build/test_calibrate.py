@@ -10,13 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from fitting_room.build.calibrate import (
-    KIND_COLUMNS,
-    PHOTOGRAPH_SCALE,
-    calibrate,
-    fit_curve,
-    photograph_scale,
-)
+from fitting_room.build.calibrate import PHOTOGRAPH_SCALE, calibrate, fit_curve, photograph_scale
+from fitting_room.catalogue.kind_column import KIND_COLUMNS
+from fitting_room.catalogue.schema import columns_like
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import KNOTS
 from fitting_room.index.index import Index
@@ -74,7 +70,7 @@ def test_an_index_of_one_picture_has_none() -> None:
 
 def test_a_catalogue_without_kinds_has_none(demo_fitting_room: FittingRoom) -> None:
     index = demo_fitting_room.index
-    without = index.items.drop(columns=list(KIND_COLUMNS), errors="ignore")
+    without = index.items.drop(columns=columns_like(KIND_COLUMNS, index.items))
     assert calibrate(Index(replace(index.data, items=without))) is None
 
 

@@ -47,13 +47,16 @@ def load(tmp_path: Path) -> Load:
 def check_invariants(catalogue: Catalogue) -> None:
     """What is true of every catalogue that loads, however bad its source."""
     report, items = catalogue.report, catalogue.items
-    assert report.rows == report.items + sum(report.dropped.values())
-    assert report.items == len(items) == len(catalogue) > 0
-    assert items["id"].is_unique
+    left = sum(report.dropped.values()) + sum(report.merged.values())
+    assert report.rows == report.items + left
+    assert report.items == items["id"].nunique() > 0
+    assert report.pictures == len(items) == len(catalogue)
+    assert not items[["id", "image"]].duplicated().any()
     assert not items[["id", "image", "signature"]].isna().any().any()
-    assert set(items["image"]) <= set(dict(catalogue.store.pictures()))
-    assert report.items + report.unlisted <= len(dict(catalogue.store.pictures()))
-    for counts in (report.repaired, report.dropped):
+    pictures = set(dict(catalogue.store.listing().pictures()))
+    assert set(items["image"]) <= pictures
+    assert items["image"].nunique() + report.unlisted <= len(pictures)
+    for counts in (report.repaired, report.dropped, report.merged, report.passed_over):
         for reason, count in counts.items():
             assert 1 <= len(report.examples[reason]) <= count
     assert len(catalogue.fingerprint) == 64

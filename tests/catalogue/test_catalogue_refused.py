@@ -42,7 +42,7 @@ def failure(location: Path) -> str:
 
 
 def test_a_missing_location_is_refused_with_what_to_give(tmp_path: Path) -> None:
-    assert "folder or a .zip" in failure(tmp_path / "nowhere")
+    assert "Give a folder, an archive" in failure(tmp_path / "nowhere")
 
 
 def test_a_location_that_no_system_could_have_is_refused_too() -> None:
@@ -52,7 +52,7 @@ def test_a_location_that_no_system_could_have_is_refused_too() -> None:
 def test_an_empty_folder_is_refused_what_was_expected(tmp_path: Path) -> None:
     text = failure(tmp_path)
     assert "no pictures found" in text
-    assert "styles.csv" in text
+    assert "a table beside its pictures" in text
 
 
 def test_a_folder_without_pictures_is_refused_what_was_expected(tmp_path: Path) -> None:
@@ -86,8 +86,7 @@ def test_an_archive_without_pictures_is_refused(tmp_path: Path) -> None:
 
 def test_rows_without_any_picture_are_refused_as_such(tmp_path: Path) -> None:
     text = failure(make_shop(tmp_path / "catalogue", "id,name\n1,shirt\n2,dress\n", ids=[]))
-    assert "2 rows read" in text
-    assert "no picture" in text
+    assert "no pictures found beside this table of 2 rows" in text
 
 
 def test_a_table_without_rows_is_not_blamed_on_the_pictures(tmp_path: Path) -> None:
@@ -95,10 +94,28 @@ def test_a_table_without_rows_is_not_blamed_on_the_pictures(tmp_path: Path) -> N
     assert "no pictures found" not in text
 
 
-def test_the_table_itself_is_not_mistaken_for_a_broken_download(shop: Path) -> None:
-    text = failure(shop / "styles.csv")
-    assert "folder" in text
-    assert "Download it again" not in text
+def test_the_table_itself_is_its_catalogue(shop: Path) -> None:
+    assert load_catalogue(shop / "styles.csv").items.equals(load_catalogue(shop).items)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "kind"),
+    [
+        ("film.mp4", b"\0\0\0\x18ftypmp42", "a video"),
+        ("shop.pdf", b"%PDF-1.7\n", "a PDF"),
+        ("1.jpg", PICTURE, "a picture"),
+        ("shop.rar", b"Rar!\x1a\x07\x01\0", "a rar archive"),
+        ("index.html", b"<!DOCTYPE html><html>", "HTML"),
+        ("shop", b"just some words", "neither a table nor an archive"),
+    ],
+)
+def test_a_file_that_is_no_catalogue_is_called_what_it_is(
+    tmp_path: Path, name: str, start: bytes, kind: str
+) -> None:
+    (tmp_path / name).write_bytes(start)
+    text = failure(tmp_path / name)
+    assert kind in text
+    assert "again" not in text
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -131,7 +148,7 @@ def test_a_table_that_is_a_link_to_elsewhere_is_refused(shop: Path, tmp_path: Pa
         (shop / "styles.csv").symlink_to(tmp_path / "private.csv")
     except OSError:
         pytest.skip("this system lets no links be made")
-    assert "outside" in failure(shop)
+    assert "links that lead out" in failure(shop)
 
 
 @pytest.mark.parametrize("with_table", [True, False])
@@ -148,7 +165,7 @@ def test_a_folder_that_may_not_be_read_is_refused(
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 
-    monkeypatch.setattr("fitting_room.catalogue.image_store.os.scandir", refuse_images)
+    monkeypatch.setattr("fitting_room.catalogue.stores.folder.os.scandir", refuse_images)
     assert "Permission denied" in failure(shop)
 
 

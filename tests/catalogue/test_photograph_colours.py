@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fitting_room.catalogue.image_store import FolderStore
 from fitting_room.catalogue.label_mapping import LabelMappingError
 from fitting_room.catalogue.photograph_colours import PhotographColours, read_photograph_colours
+from fitting_room.catalogue.stores import FolderStore
 from tests.conftest import PROJECT
 
 #: Values of ``baseColour`` in the catalogue that the project's words were chosen from.

@@ -13,8 +13,9 @@ from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 from tests.conftest import COLOURS, picture_bytes
 
-COMMANDS = ["build", "search", "train", "evaluate", "info", "fetch", "serve"]
+COMMANDS = ["build", "add", "remove", "search", "train", "evaluate", "info", "fetch", "serve"]
 SUMMARY_KEYS = {
+    "pictures",
     "items",
     "dropped",
     "repaired",
@@ -26,6 +27,8 @@ SUMMARY_KEYS = {
     "reused",
     "head",
     "uses_head",
+    "added_gone",
+    "gone_back",
 }
 
 

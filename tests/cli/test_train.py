@@ -76,7 +76,7 @@ def test_train_passes_its_options_on(
     assert "2 photographs could not be used" in ran.err
     assert calls == [
         (
-            catalogue,
+            str(catalogue),
             copied,
             TrainingOptions(
                 columns=("gender", "baseColour"),
@@ -95,7 +95,7 @@ def test_train_passes_its_options_on(
     assert "7 items and 3 photographs" in words
     assert "0.750  (before: 0.500)" in words
     run("train", catalogue, "--index", copied)
-    assert calls[-1] == (catalogue, copied, TrainingOptions())
+    assert calls[-1] == (str(catalogue), copied, TrainingOptions())
 
 
 def test_train_that_cannot_be_done_says_why(

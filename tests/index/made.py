@@ -31,13 +31,15 @@ def table(count: int, **columns: Iterable[object]) -> pd.DataFrame:
     return pd.DataFrame(items | columns, dtype="str")
 
 
-def manifest_of(count: int, dimension: int, storage: str = "float32", **changes: Any) -> Manifest:
-    """What a builder hands on to the writer."""
+def manifest_of(
+    count: int, dimension: int, storage: str = "float32", items: int | None = None, **changes: Any
+) -> Manifest:
+    """What a builder hands on to the writer, of so many pictures, and items if they are fewer."""
     manifest = Manifest(
         identity=IDENTITY,
         chosen_because="a test",
         catalogue=CatalogueRecord("/nowhere", "f", {"rows": count, "items": count}),
-        counts=Counts(rows=count, items=count),
+        counts=Counts(rows=count, items=items or count, pictures=count),
         failures=[],
         dimension=dimension,
         storage=storage,
@@ -59,7 +61,7 @@ def write(
     folder: Path, vectors: np.ndarray, items: pd.DataFrame | None = None, **options: Any
 ) -> Index:
     items = table(len(vectors)) if items is None else items
-    manifest = manifest_of(len(items), vectors.shape[1])
+    manifest = manifest_of(len(items), vectors.shape[1], items=items["id"].nunique())
     blocks = with_descriptors(np.array_split(vectors, 3))
     write_index(folder, blocks, items, manifest, **options)
     return Index.open(folder)

@@ -68,7 +68,7 @@ def test_a_written_index_leaves_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_an_index_that_cannot_be_finished_leaves_the_old_one_and_nothing_else(made: Path) -> None:
-    with pytest.raises(ValueError, match="9 rows for 10 items"):
+    with pytest.raises(ValueError, match="9 rows for 10 pictures"):
         write(made, random_rows(2, 9, 5), table(10))
     assert [path.name for path in made.parent.iterdir()] == ["index"]
     assert len(Index.open(made)) == 12

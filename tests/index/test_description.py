@@ -16,7 +16,15 @@ class MadeIndex(SimpleNamespace):
     """What a description reads of an index."""
 
     def __len__(self) -> int:
+        return self.manifest.counts.embedded
+
+    @property
+    def item_count(self) -> int:
         return self.manifest.counts.items
+
+    @property
+    def item_pictures(self) -> bool | None:
+        return None if len(self) == self.item_count else True
 
 
 def description_of(
@@ -35,6 +43,10 @@ def description_of(
         head=None if record is None else head,
     )
     return describe_index(index, "ResNet50")  # type: ignore[arg-type]
+
+
+def test_pictures_are_counted_where_items_have_several() -> None:
+    assert description_of(items=950).items == "950 items with 1,200 pictures of /nowhere"
 
 
 def test_the_network_and_the_embeddings_are_described() -> None:
@@ -65,7 +77,7 @@ def test_rows_that_were_repaired_or_left_out_are_counted() -> None:
     assert description.rows == 1211
     assert description.outcomes == (
         ("repaired: unquoted comma", 2, ()),
-        ("left out: no picture", 7, ("0", "1", "2", "3", "4")),
+        ("left out: no picture", 7, ("0", "1", "2", "3", "4", "5", "6")),
         ("pictures without a row", 4, ()),
     )
     assert description.empty == {"season": 3}

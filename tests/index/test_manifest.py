@@ -62,7 +62,7 @@ def test_its_keys_are_those_that_scripts_read() -> None:
     values = MANIFEST.as_dict()
     assert set(values) == {
         "format", "format_version", "descriptors", "build", "created", "identity", "chosen_because",
-        "advice", "catalogue", "counts", "failures", "dimension", "storage", "pca", "head",
+        "advice", "catalogue", "counts", "edits", "failures", "dimension", "storage", "pca", "head",
         "head_network",
         "calibration", "map", "files",
     }  # fmt: skip

@@ -67,7 +67,7 @@ def make(
     pca: PCA | None = None,
 ) -> Index:
     items = table(len(vectors)) if items is None else items
-    manifest = manifest_of(*vectors.shape)
+    manifest = manifest_of(*vectors.shape, items=items["id"].nunique())
     write_index(folder, [Block(vectors, descriptors)], items, manifest, pca=pca, head=head)
     return Index.open(folder)
 

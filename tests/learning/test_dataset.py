@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.schema import held_out
 from fitting_room.index.index import Index
 from fitting_room.learning import dataset
 from fitting_room.learning.options import TrainingError, TrainingOptions
-from tests.learning.conftest import ITEMS, MadeUpShop
+from tests.learning.conftest import ITEMS, QUICK, MadeUpShop
 
 
 def test_the_validation_items_are_apart_and_share_no_picture(made_up: MadeUpShop) -> None:
@@ -107,3 +110,53 @@ def test_a_column_of_names_is_refused(made_up: MadeUpShop, monkeypatch: pytest.M
     monkeypatch.setattr(dataset, "MAX_LABELS", 3)
     with pytest.raises(TrainingError, match=r"baseColour.*too many"):
         made_up.training_set()
+
+
+# --- items with several pictures ----------------------------------------------------------------
+
+
+def several(made_up: MadeUpShop, pictures: int = 3) -> Index:
+    """The index with so many pictures an item: items 0, 3, 6 ..., each with its labels."""
+    index = Index.open(made_up.index_folder)
+    rows = np.arange(ITEMS)
+    index.items["id"] = (rows - rows % pictures).astype(str)
+    return index
+
+
+def test_pictures_of_an_item_have_its_labels_and_stay_together(made_up: MadeUpShop) -> None:
+    index = several(made_up)
+    training_set = made_up.training_set(index)
+    train, validation = set(training_set.train.tolist()), set(training_set.validation.tolist())
+    assert train | validation == set(range(ITEMS))
+    assert not {row // 3 for row in train} & {row // 3 for row in validation}
+    assert len(validation) == pytest.approx(ITEMS * dataset.VALIDATION_FRACTION, abs=3)
+    for codes in training_set.codes.values():
+        assert (codes.reshape(-1, 3) == codes[::3, None]).all()
+
+
+def test_items_that_share_a_picture_stay_together_with_all_their_pictures(
+    made_up: MadeUpShop,
+) -> None:
+    index = several(made_up)
+    # The last picture of each even item is the first one of the next.
+    digests = np.array([f"d{row}" for row in range(ITEMS)], object)
+    digests[2::6] = digests[3::6]
+    index.items["digest"] = digests
+    training_set = made_up.training_set(index)
+    train, validation = set(training_set.train.tolist()), set(training_set.validation.tolist())
+    assert validation
+    assert not {row // 6 for row in train} & {row // 6 for row in validation}
+
+
+def test_a_catalogue_with_a_row_for_each_picture_is_joined(made_up: MadeUpShop) -> None:
+    index, catalogue = several(made_up), load_catalogue(made_up.catalogue)
+    items = catalogue.items.assign(id=index.items["id"])
+    training_set = dataset.training_set_from(replace(catalogue, items=items), index, QUICK)
+    expected = items.drop_duplicates("id")["articleType"].repeat(3).tolist()
+    labels = np.array(training_set.labels["articleType"])
+    assert labels[training_set.codes["articleType"]].tolist() == expected
+
+
+def test_too_few_items_are_too_few_however_many_pictures_they_have(made_up: MadeUpShop) -> None:
+    with pytest.raises(TrainingError, match="At least 10 items"):
+        made_up.training_set(several(made_up, 30))

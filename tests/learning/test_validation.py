@@ -41,3 +41,22 @@ def test_precisions_count_results_with_the_labels_of_the_query(
     assert figures["all"] == pytest.approx(
         (same_kind & (same_colour | ~labelled[:, None])).mean(), abs=1e-4
     )
+
+
+def test_an_item_of_several_pictures_is_found_once(
+    made_up: MadeUpShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Index.open(made_up.index_folder)
+    numbers = np.arange(len(index)) // 3
+    index.items["id"] = [str(3 * number) for number in numbers]
+    training_set = made_up.training_set(index)
+    validator = Validator(index, training_set, 0)
+    head = made_up.fit(epochs=1)
+    found: list[np.ndarray] = []
+    monkeypatch.setattr(Validator, "_precisions", lambda _, hits: found.append(hits) or {})
+    validator.untrained()
+    validator.trained(head)
+    for hits in found:
+        assert hits.shape == (len(training_set.validation), 4)
+        assert set(hits.ravel()) <= set(training_set.train)
+        assert all(len(set(row)) == 4 for row in numbers[hits])

@@ -23,6 +23,37 @@ function button(action, card, className) {
   return made;
 }
 
+// Steps through the other pictures of an item in place. Each is fetched when it is shown, or is
+// likely to be next; until it is there, the browser keeps the one before.
+function stepper(card, image) {
+  const sources = [card.src, ...card.pictures];
+  let shown = 0;
+  const made = element("div", "fr-pictures");
+  const count = element("span", "fr-count");
+  count.setAttribute("aria-live", "polite");
+  const next = button({ name: "", label: "Next picture", icon: "chevron_right" }, card, "fr-round");
+  delete next.dataset.action;
+  const following = () => sources[(shown + 1) % sources.length];
+  const fetchNext = () => {
+    new Image().src = following();
+  };
+  const show = () => {
+    count.textContent = `${shown + 1}/${sources.length}`;
+    image.alt = shown ? `${card.name}, picture ${shown + 1} of ${sources.length}` : card.name;
+  };
+  next.addEventListener("click", () => {
+    image.src = following();
+    shown = (shown + 1) % sources.length;
+    show();
+    fetchNext();
+  });
+  next.addEventListener("pointerenter", fetchNext);
+  next.addEventListener("focus", fetchNext);
+  show();
+  made.append(count, next);
+  return made;
+}
+
 function picture(card, actions) {
   const frame = element("div", "fr-picture");
   const more = actions.find((action) => action.place === "picture");
@@ -34,8 +65,8 @@ function picture(card, actions) {
     link.dataset.action = more.name;
     link.setAttribute("aria-label", `${more.label}: ${card.name}`);
   }
+  const image = element("img");
   if (card.src) {
-    const image = element("img");
     image.alt = card.name;
     image.src = card.src;
     image.decoding = "async";
@@ -51,6 +82,7 @@ function picture(card, actions) {
     others.title = card.others.title;
     frame.append(others);
   }
+  if (card.src && card.pictures.length) frame.append(stepper(card, image));
   return frame;
 }
 

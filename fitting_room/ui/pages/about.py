@@ -47,7 +47,8 @@ def _figures(searcher: Searcher) -> None:
     index = searcher.index
     plain_background = index.manifest.counts.plain_background / max(1, len(index))
     figures = {
-        "Items": f"{len(index):,}",
+        "Items": f"{index.item_count:,}",
+        **({} if index.item_pictures is None else {"Pictures": f"{len(index):,}"}),
         "Columns": f"{len(searcher.attributes):,}",
         "Plain backgrounds": percent(plain_background, 1),
         "Numbers each": f"{index.dimension:,}",
@@ -63,6 +64,7 @@ def _network(description: IndexDescription) -> None:
         description.embeddings,
         f"searched: {description.searched}",
         f"built {description.built}",
+        *([] if description.changed is None else [f"changed {description.changed}"]),
     )
     st.caption(plain("; ".join(lines) + "."))
 
@@ -121,13 +123,17 @@ def _rows(searcher: Searcher, description: IndexDescription) -> None:
         ("Read", description.rows, ()),
         *description.outcomes,
         ("Without a usable picture", description.failed, ()),
-        ("In the index", len(searcher.index), ()),
+        ("In the index", searcher.index.item_count, ()),
     ]
+    if searcher.index.item_pictures is not None:
+        rows.append(("Their pictures", len(searcher.index), ()))
     table = {
         "Rows": [plain(f"{name[:1].upper()}{name[1:]}") for name, _, _ in rows],
         "Number": ["–" if number is None else f"{number:,}" for _, number, _ in rows],
         "For example": [plain(", ".join(ids)) for _, _, ids in rows],
     }
+    for sentence in description.read_as:
+        st.markdown(plain(sentence))
     st.table(table, hide_index=True)
     if description.empty:
         cells = ", ".join(f"{label(c).lower()} {n:,}" for c, n in description.empty.items())

@@ -17,6 +17,7 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.build import embedding_map
+from fitting_room.catalogue.schema import columns_like
 from fitting_room.imaging.decode import ImageRejected, open_image
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.searcher import Searcher
@@ -40,7 +41,10 @@ PALETTE = (
     "#8866cc", "#8d8d8d",
 )  # fmt: skip
 #: Columns that the points are coloured by at first, the first that a catalogue has.
-USUAL = ("masterCategory", "subCategory", "articleType", "class")
+USUAL = (
+    "masterCategory", "subCategory", "product_group_name", "index_group_name", "articleType",
+    "product_type_name", "product_type", "type", "category", "class",
+)  # fmt: skip
 #: Pictures of points that are sent at once, and their width and height.
 MAX_PREVIEWS, PREVIEW_SIZE, PREVIEWS_KEPT = 80, (96, 128), 2_048
 #: Kinds in the map in words.
@@ -68,7 +72,7 @@ def page() -> None:
     if marks["matches"]:
         words += " Rings are the matches of your query."
     words_side.caption(words + " Click a point to see what is like it.")
-    title = f"Map of {len(fitting_room.index):,} items"
+    title = f"Map of {len(places):,} items"
     if facet is not None:
         title += f", coloured by {label(column).lower()}"
     component("map")(
@@ -83,10 +87,10 @@ def page() -> None:
 
 def _pick(searcher: Searcher) -> None:
     """A point was clicked: its item becomes the query."""
-    row = sent("map", "pick")
-    if type(row) is int and 0 <= row < len(searcher.index):
+    point = sent("map", "pick")
+    if type(point) is int and 0 <= point < searcher.index.item_count:
         session = sessions.current()
-        session.ask(query_of_items([str(searcher.index.items["id"].iloc[row])]))
+        session.ask(query_of_items([str(searcher.items_once["id"].iloc[point])]))
         session.moved = True
 
 
@@ -94,14 +98,15 @@ def _pick(searcher: Searcher) -> None:
 def _previews(searcher: Searcher) -> None:
     """Pictures and names of the points that the map requests."""
     message = sent("previews", "request")
-    rows = message[:MAX_PREVIEWS] if isinstance(message, list) else []
-    rows = [row for row in rows if type(row) is int and 0 <= row < len(searcher.index)]
-    hits = Hits(np.array(rows, np.int64), np.zeros(len(rows), np.float32))
+    points = message[:MAX_PREVIEWS] if isinstance(message, list) else []
+    points = [p for p in points if type(p) is int and 0 <= p < searcher.index.item_count]
+    rows = searcher.index.first_rows[np.array(points, np.int64)]
+    hits = Hits(rows, np.zeros(len(rows), np.float32))
     matches = searcher.matches(hits, None)
     thumbnails = resources.thumbnails([match.image for match in matches])
     previews = [
-        {"row": match.row, "name": match.name, "src": _preview(thumbnail)}
-        for match, thumbnail in zip(matches, thumbnails, strict=True)
+        {"row": point, "name": match.name, "src": _preview(thumbnail)}
+        for point, match, thumbnail in zip(points, matches, thumbnails, strict=True)
     ]
     # A callback makes Streamlit draw the fragment anew when a request comes.
     component("previews")(
@@ -122,11 +127,11 @@ def _preview(thumbnail: bytes | None) -> str | None:
 
 
 def _places(searcher: Searcher) -> np.ndarray | None:
-    """Where the items stand: as the index says, or computed now where it is from before there were
-    maps."""
+    """Where the items stand, each by its first picture: as the index says, or computed now where it
+    is from before there were maps."""
     index, session = searcher.index, sessions.current()
     if index.map is not None:
-        return index.map
+        return index.map if index.item_pictures is None else index.map[index.first_rows]
     build = index.manifest.build
     if session.map_wanted != build:
         st.info(
@@ -138,9 +143,10 @@ def _places(searcher: Searcher) -> np.ndarray | None:
             return None
         session.map_wanted = build
     rows = index.vectors if index.trained is None else index.trained
-    return once.compute(
+    places = once.compute(
         "map", build, lambda listener: embedding_map.lay_out(rows, listener), "Drawing the map …"
     )
+    return places if index.item_pictures is None else places[index.first_rows]
 
 
 def _facet(searcher: Searcher) -> Facet | None:
@@ -150,7 +156,7 @@ def _facet(searcher: Searcher) -> Facet | None:
         return None
     session = sessions.current()
     if session.map_column not in facets:
-        session.map_column = next((c for c in USUAL if c in facets), next(iter(facets)))
+        session.map_column = next(iter(columns_like(USUAL, facets)), next(iter(facets)))
     widget = session.widget("map_column")
     return facets[st.selectbox("Colours show", list(facets), format_func=label, **widget)]
 
@@ -192,8 +198,8 @@ def _colours(values: Sequence[str]) -> list[str]:
 def _marks(
     searcher: Searcher, resolved: ResolvedQuery | None, places: np.ndarray
 ) -> dict[str, Any]:
-    """The query and its matches: rows of items, and for the visitor's own pictures the place among
-    their nearest items."""
+    """The query and its matches: points of items, and for the visitor's own pictures the place
+    among their nearest items."""
     if resolved is None:
         return {"query": [], "matches": [], "own": []}
     session = sessions.current()
@@ -206,14 +212,20 @@ def _marks(
         negatives=resolved.negatives,
         without=resolved.items,
     )
-    rows, own = [], []
+    points, rows, own = searcher.index.item_numbers, [], []
     for subject, picture in zip(resolved.query.subjects, resolved.pictures, strict=True):
         if subject.kind == ITEM:
             rows.append(searcher.row(subject.id))
         else:
             nearest = [m.row for m in searcher.search(picture.features, 5, options=options)]
-            own.append(_in_units(np.median(places[nearest], axis=0), places).tolist())
-    return {"query": rows, "matches": [match.row for match in matches], "own": own}
+            middle = np.median(places[points(nearest)], axis=0)
+            own.append(_in_units(middle, places).tolist())
+    found = np.array([match.row for match in matches], np.int64)
+    return {
+        "query": points(np.array(rows, np.int64)).tolist(),
+        "matches": points(found).tolist(),
+        "own": own,
+    }
 
 
 def _in_units(points: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -78,10 +78,21 @@ def open_dialog(searcher: Searcher, resolved: ResolvedQuery | None) -> None:
     session = sessions.current()
     name, item = session.action or ("", "")
     session.action = None
-    match = searcher.item(item)
+    match = _shown(searcher, item) if resolved is not None else None
+    match = match or searcher.item(item)
     for action in offered(resolved):
         if action.name == name and action.open is not None and match is not None:
             action.open(searcher, resolved, match)
+
+
+def _shown(searcher: Searcher, item: str) -> Match | None:
+    """The match of that item in the last searches of the visitor, which names its best picture."""
+    rows = searcher.rows(item)
+    for _, matches in reversed(sessions.current().searches.values()):
+        for match in matches:
+            if match.id == item and match.row in rows:
+                return match
+    return None
 
 
 def follow() -> None:

@@ -97,7 +97,9 @@ def filters(searcher: Searcher) -> dict[str, list[str]]:
     with st.popover(title, icon=":material/tune:", width="stretch", key="fr-filter"):
         remaining = facets.remaining(offered, session.where)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{remaining:,}** of {len(searcher.index):,} items", width="stretch")
+            st.markdown(
+                f"**{remaining:,}** of {searcher.index.item_count:,} items", width="stretch"
+            )
             clear_button("Clear all", "inside", disabled=not chosen)
         for facet in offered:
             _filter(facet, counts[facet.column])
@@ -172,10 +174,11 @@ def _take_off(column: str, value: str) -> None:
 
 
 def facets_of(searcher: Searcher) -> Sequence[Facet]:
-    """The columns that a visitor may filter by, numbered once for an index."""
+    """The columns that a visitor may filter by, numbered once for an index: one code an item, in
+    the order of ``index.first_rows``."""
     return _facets(searcher.index.manifest.build, searcher)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _facets(build: str, _searcher: Searcher) -> list[Facet]:  # noqa: ARG001
-    return facets.facets_of(_searcher.index.items, _searcher.attributes)
+    return facets.facets_of(_searcher.items_once, _searcher.attributes)

@@ -80,6 +80,7 @@ def _explanation(
         match.id,
         features=picture.features,
         attributes=None if item is None else item.attributes,
+        row=match.row,
         trained=sessions.current().trained,
     )
 

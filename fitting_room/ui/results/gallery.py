@@ -12,8 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from fitting_room.catalogue.schema import NAME_COLUMNS
-from fitting_room.index.calibration import describe_share
+from fitting_room.index.calibration import SAME_PICTURE, describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.components import component
@@ -22,14 +21,13 @@ from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import MAX_SUBJECTS, query_of_items
 from fitting_room.ui.query.session import CATALOGUE, QueryPicture
 from fitting_room.ui.query.subjects import ResolvedQuery
-from fitting_room.ui.results import card_actions, controls, share_dialog
+from fitting_room.ui.results import card_actions, card_text, controls, share_dialog
 from fitting_room.ui.shared import media, once, resources
 from fitting_room.ui.shared.text import percent
 
-#: What a card says below an item's name, where the catalogue has it; a catalogue with other
-#: columns shows its first ones.
-PREFERRED_ATTRIBUTES = ("articleType", "baseColour", "gender", "season", "usage", "class")
-ATTRIBUTES_ON_CARD = 4
+#: Other pictures of its item that a card can show, one of the first cards and a later one: each is
+#: reduced before the page is drawn.
+PICTURES_ON_CARD, FIRST_CARDS, PICTURES_LATER = 6, 12, 2
 #: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
@@ -78,10 +76,11 @@ def _catalogue(searcher: Searcher) -> None:
     words = session.find.split() if browsing else []
     mask = searcher.index.mask(where)
     if words:
-        rows = np.flatnonzero(mask & searcher.named(words))
+        rows = searcher.index.once(np.flatnonzero(mask & searcher.named(words)))
         title = f"{len(rows):,} found" if len(rows) else "Nothing found"
     else:
-        rows = np.random.default_rng(len(searcher.index)).permutation(np.flatnonzero(mask))
+        rows = searcher.index.once(np.flatnonzero(mask))
+        rows = np.random.default_rng(len(searcher.index)).permutation(rows)
         title = "The catalogue" if browsing else "A glance at the catalogue"
     st.header(title, anchor=False)
     if not len(rows):
@@ -235,22 +234,38 @@ def cards_of(
     matches: Sequence[Match], place: str, similarities: Sequence[dict[str, Any]] | None = None
 ) -> list[Card]:
     """What the page shows of matches; ``place`` is a name of the gallery's own on the page."""
-    thumbnails = resources.thumbnails([match.image for match in matches])
+    named = [
+        (match.image, *match.pictures[: PICTURES_ON_CARD if i < FIRST_CARDS else PICTURES_LATER])
+        for i, match in enumerate(matches)
+    ]
+    thumbnails = iter(resources.thumbnails([image for images in named for image in images]))
     return [
-        _card(match, f"{place}-{i}", thumbnails[i], similarities[i] if similarities else None)
+        _card(
+            match,
+            f"{place}-{i}",
+            [next(thumbnails) for _ in named[i]],
+            similarities[i] if similarities else None,
+        )
         for i, match in enumerate(matches)
     ]
 
 
 def _card(
-    match: Match, place: str, thumbnail: bytes | None, similarity: dict[str, Any] | None
+    match: Match, place: str, thumbnails: Sequence[bytes | None], similarity: dict[str, Any] | None
 ) -> Card:
+    """``thumbnails`` are of the item's best picture and of others; one that cannot be read is
+    ``None``."""
+    best, *others = (
+        None if thumbnail is None else media.address(thumbnail, f"card-{place}-{number}")
+        for number, thumbnail in enumerate(thumbnails)
+    )
     return {
         "id": match.id,
         "name": match.name,
-        "src": None if thumbnail is None else media.address(thumbnail, f"card-{place}"),
+        "src": best,
+        "pictures": [source for source in others if source is not None],
         "href": "./?" + urlencode(address.params_of(query_of_items([match.id])), doseq=True),
-        "text": " · ".join(_attributes(match)),
+        "text": " · ".join(card_text.attributes(match.attributes)),
         "others": _others(match),
         "similarity": similarity,
     }
@@ -264,8 +279,15 @@ def _others(match: Match) -> dict[str, str] | None:
 
 def similarity(match: Match, *, bare: bool) -> dict[str, Any]:
     """How good a match is: in words and by how often such a one was right where that was measured
-    on this catalogue, and otherwise, or where ``bare``, the similarity alone."""
+    on this catalogue, and otherwise, or where ``bare``, the similarity alone. The query's own
+    picture is called that."""
     precision = match.expected_precision
+    if match.same_picture:
+        return {
+            "amount": 1.0,
+            "text": SAME_PICTURE,
+            "title": "It is the picture that you search with",
+        }
     if precision is None or bare:
         return {
             "amount": max(0.0, match.similarity),
@@ -277,9 +299,3 @@ def similarity(match: Match, *, bare: bool) -> dict[str, Any]:
         "text": describe_share(precision),
         "title": f"Of items this similar, {percent(precision)} were of the same kind",
     }
-
-
-def _attributes(match: Match) -> list[str]:
-    preferred = [match.attributes[c] for c in PREFERRED_ATTRIBUTES if c in match.attributes]
-    others = [value for column, value in match.attributes.items() if column not in NAME_COLUMNS]
-    return (preferred or others)[:ATTRIBUTES_ON_CARD]

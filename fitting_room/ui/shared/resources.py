@@ -6,18 +6,23 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 from PIL import Image
 
 from fitting_room.build.builder import BuildError
 from fitting_room.catalogue.catalogue import CatalogueError
+from fitting_room.catalogue.place import location_of
 from fitting_room.embedding.backbones import get_backbone
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.index.data import current_version
+from fitting_room.index.description import count_in_words
 from fitting_room.index.head import HeadError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.searcher import Searcher
@@ -76,6 +81,9 @@ class Preparation:
         self.settings = settings
         self.progress: Progress | None = None
         self.result: Future[Shared] = Future()
+        self._newer: Shared | None = None
+        self._given_up: Path | None = None
+        self._lock = threading.Lock()
         threading.Thread(target=self._run, name="fitting-room", daemon=True).start()
 
     def _run(self) -> None:
@@ -98,7 +106,7 @@ class Preparation:
             return FittingRoom.open(settings.index_folder, settings)
         try:
             fitting_room = FittingRoom.open(settings.index_folder, settings)
-            if fitting_room.catalogue_location == catalogue.resolve():
+            if fitting_room.catalogue_location == location_of(catalogue):
                 return fitting_room
             _log.warning("%s holds another catalogue and is built anew", settings.index_folder)
         except IndexUnusable as error:
@@ -113,6 +121,27 @@ class Preparation:
 
     def _listen(self, progress: Progress) -> None:
         self.progress = progress
+
+    @property
+    def shared(self) -> Shared:
+        """What was prepared, or a newer version of the index that :meth:`refresh` has found."""
+        return self._newer or self.result.result()
+
+    def refresh(self) -> None:
+        """Open the version of the index that is on disk now, if that is another: items were added
+        or removed, or it was built again. One that cannot be opened, or that another network has
+        made, is left alone, and what was open stays."""
+        with self._lock:
+            now = self.shared.fitting_room
+            try:
+                version = current_version(now.index.folder)
+                if version in (now.index.data.version, self._given_up):
+                    return
+                self._newer = Shared(now.reopened())
+            except (IndexUnusable, OSError) as error:
+                _log.warning("the page keeps the version that it has opened: %s", error)
+                with suppress(IndexUnusable, OSError):
+                    self._given_up = current_version(now.index.folder)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2, hash_funcs={Settings: repr})
@@ -143,7 +172,8 @@ def fitting_room() -> FittingRoom:
             _prepare.clear()
             st.rerun()
         st.stop()
-    return preparation.result.result().fitting_room
+    preparation.refresh()
+    return preparation.shared.fitting_room
 
 
 def _wait_for(preparation: Preparation) -> None:
@@ -178,14 +208,14 @@ def _in_words(progress: Progress) -> str:
 def thumbnails(images: Sequence[str]) -> list[bytes | None]:
     """The catalogue's pictures of those names at a card's size, JPEGs made once; ``None`` where one
     cannot be read."""
-    make = _preparation().result.result().make_thumbnail
+    make = _preparation().shared.make_thumbnail
     return [_picture(make, image) for image in images]
 
 
 def preview(image: str) -> bytes | None:
     """The catalogue's picture of that name, upright and within :data:`PREVIEW_SIZE`, as a JPEG;
     ``None`` where it cannot be read."""
-    return _picture(_preparation().result.result().make_preview, image)
+    return _picture(_preparation().shared.make_preview, image)
 
 
 def _picture(make: Callable[[str], bytes], image: str) -> bytes | None:
@@ -200,9 +230,10 @@ def footer(searcher: Searcher) -> None:
     """At the page's foot: what is searched and which network does it; and where that is not the
     named default, why, and how to get it."""
     manifest = searcher.index.manifest
-    line = f"{len(searcher.index):,} items"
+    line = count_in_words(searcher.index)
     if failed := manifest.counts.failed:
-        line += f" ({failed:,} more have no usable picture)"
+        alone = searcher.index.item_pictures is None
+        line += f" ({failed:,} more {'have no usable picture' if alone else 'cannot be used'})"
     line += f". Pictures are compared by {get_backbone(searcher.index.identity['backbone']).title}"
     st.divider()
     if not manifest.advice:

@@ -28,7 +28,7 @@ def test_a_picture_of_the_catalogue_finds_itself_first(page: AppTest):
     upload(page, (DEMO / "images" / "10724.webp").read_bytes())
     assert headings(page) == ["Most like your picture"]
     assert ids(page)[0] == "10724"
-    assert cards(page)[0]["similarity"]["text"] == "Very close"
+    assert cards(page)[0]["similarity"]["text"] == "The same picture"
 
 
 def test_the_page_and_python_give_the_same_matches(page: AppTest, demo_fitting_room: FittingRoom):
