@@ -149,8 +149,8 @@ def _report(reader: CatalogueReader, found: Found, items: pd.DataFrame) -> Catal
         tables[reason].append(name)
     examples = {
         reason: rows.ids.iloc[of[:10]].tolist()
-        for of_kind in by_reason.values()
-        for reason, of in of_kind.items()
+        for kind in ("repaired", "dropped")
+        for reason, of in by_reason[kind].items()
     }
     first = ~items["id"].duplicated()
     return CatalogueReport(

@@ -54,6 +54,10 @@ def open_place(location: str | Path, reading: ReadingOptions) -> Place:
     try:
         if is_address(location):
             address = str(location)
+            folder, _, name = address.rpartition("/")
+            if is_table_name(name) and not is_container_name(name) and not _is_web(address):
+                # A bucket can be listed as a folder can, and a table names the pictures beside it.
+                address, reading = folder, replace(reading, table=reading.table or name)
             store = _mounted(open_store(address, allow=True))
             listing = _listing(store)
             remember_place(address)
@@ -72,6 +76,10 @@ def open_place(location: str | Path, reading: ReadingOptions) -> Place:
     raise CatalogueError(
         f"{location}: no such catalogue. Give a folder, an archive, a table or an address."
     )
+
+
+def _is_web(address: str) -> bool:
+    return address.lower().startswith(("http://", "https://"))
 
 
 def location_of(location: str | Path) -> str:
@@ -98,7 +106,8 @@ def _is_container(path: Path) -> bool:
         start = file.read(512)
     # Spreadsheets are zips too.
     return not is_table_name(path.name) and (
-        (start.startswith(b"PK\x03\x04") and _what(path) is None) or start[257:262] == b"ustar"
+        (start.startswith(b"PK\x03\x04") and _what(path) in (None, "a zip archive"))
+        or start[257:262] == b"ustar"
     )
 
 

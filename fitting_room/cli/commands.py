@@ -88,7 +88,8 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         say(undone)
     say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
-        print(json.dumps({k: v for k, v in asdict(summary).items() if k != "failures"}))
+        counted = {k: v for k, v in asdict(summary).items() if k != "failures"}
+        print(json.dumps({**counted, "report": fitting_room.index.manifest.catalogue.report}))
     else:
         print(*_rows_in_words(description), sep="\n")
         if description.trained is not None:

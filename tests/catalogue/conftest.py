@@ -56,7 +56,7 @@ def check_invariants(catalogue: Catalogue) -> None:
     pictures = set(dict(catalogue.store.listing().pictures()))
     assert set(items["image"]) <= pictures
     assert items["image"].nunique() + report.unlisted <= len(pictures)
-    for counts in (report.repaired, report.dropped, report.merged, report.passed_over):
+    for counts in (report.repaired, report.dropped, report.passed_over):
         for reason, count in counts.items():
             assert 1 <= len(report.examples[reason]) <= count
     assert len(catalogue.fingerprint) == 64

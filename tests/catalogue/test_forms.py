@@ -7,10 +7,13 @@ import io
 import json
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fitting_room.catalogue.catalogue import Catalogue, CatalogueError, load_catalogue
 from fitting_room.catalogue.place import BESIDE
@@ -151,6 +154,35 @@ def test_ids_that_became_numbers_with_decimals(tmp_path: Path) -> None:
     put(tmp_path, *(f"{n}.jpg" for n in NUMBERS))
     table(tmp_path, "x.csv", "id,name", "{n}.0,dress")
     assert list(pictures_of(load(tmp_path))) == IDS
+
+
+_NAME = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1)
+_CELL = st.one_of(st.sampled_from(["1", "2.jpg", "3", "images/1.jpg", "", "NA"]), st.text())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    header=st.lists(st.sampled_from(["id", "image", "sku", "name", "class"]) | _NAME, min_size=1),
+    rows=st.lists(st.lists(_CELL, max_size=5), max_size=8),
+    stems=st.lists(st.sampled_from(["1", "2", "3"]) | _NAME.filter(lambda n: len(n) < 20)),
+    name=st.sampled_from(["items.csv", "items.tsv", "items.txt", "metadata.jsonl"]),
+)
+def test_any_table_beside_any_pictures_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    header: list[str],
+    rows: list[list[str]],
+    stems: list[str],
+    name: str,
+) -> None:
+    folder = tmp_path_factory.mktemp("shop")
+    for stem in stems:
+        with suppress(OSError):  # a name that this system does not take
+            put(folder, f"images/{stem}.jpg")
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t" if name.endswith("tsv") else ",").writerows([header, *rows])
+    (folder / name).write_text(text.getvalue(), encoding="utf-8", errors="surrogatepass")
+    with suppress(CatalogueError):
+        load(folder)
 
 
 # --- data sets -------------------------------------------------------------------------------

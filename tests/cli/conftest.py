@@ -16,6 +16,7 @@ from tests.conftest import COLOURS, picture_bytes
 COMMANDS = ["build", "add", "remove", "search", "train", "evaluate", "info", "fetch", "serve"]
 SUMMARY_KEYS = {
     "pictures",
+    "report",
     "items",
     "dropped",
     "repaired",

@@ -3,6 +3,7 @@ items that look all but the same, to be reviewed."""
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 import numpy as np
@@ -101,8 +102,8 @@ def _calibration(searcher: Searcher) -> None:
         return
     st.markdown(
         plain(
-            f"Measured on {calibration.queries:,} of the catalogue's own items: how often a match "
-            f"was of the same {label(calibration.column).lower()}. The words on the cards come "
+            f"Measured on {calibration.queries:,} of the catalogue's own pictures: how often a "
+            f"match was of the same {label(calibration.column).lower()}. The words on the cards come "
             "from it."
         )
     )
@@ -133,7 +134,7 @@ def _rows(searcher: Searcher, description: IndexDescription) -> None:
         "For example": [plain(", ".join(ids)) for _, _, ids in rows],
     }
     for sentence in description.read_as:
-        st.markdown(plain(sentence))
+        st.markdown(plain(re.sub("`([^`]*)`", "“\\1”", sentence)))
     st.table(table, hide_index=True)
     if description.empty:
         cells = ", ".join(f"{label(c).lower()} {n:,}" for c, n in description.empty.items())
