@@ -57,31 +57,6 @@ def as_windows_1252(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 
-def check_columns(header: list[str], keys: Sequence[str] = ("id",)) -> list[str]:
-    """The columns that a table's header names, with the one of ``keys`` called ``id``.
-
-    Raises ``ValueError`` when there is no such column or the names cannot be used.
-    """
-    if not any(name.lower() in keys for name in header):
-        named = " or ".join(f"`{key}`" for key in keys)
-        raise ValueError(f"the first line names no column {named}. Name the columns there.")
-    columns = ["id" if name.lower() in keys else name for name in header]
-    if taken := [n for n in header if n in RESERVED_COLUMNS and n not in keys]:
-        raise ValueError(f"the column name `{taken[0]}` is reserved. Rename that column.")
-    if len(columns) > MAX_COLUMNS or len(set(columns)) < len(columns) or "" in columns:
-        raise ValueError(f"the first line must name up to {MAX_COLUMNS} different columns.")
-    return columns
-
-
-def clean_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Text without blanks around it, the ids first, and attributes missing that say nothing."""
-    cleaned = {}
-    for column in ["id", *table.columns.drop("id")]:
-        text = table[column].str.strip()
-        cleaned[column] = text if column == "id" else text.mask(text.isin(NOT_AVAILABLE))
-    return pd.DataFrame(cleaned)
-
-
 def held_out(ids: pd.Series, every: int) -> np.ndarray:
     """Which items a fixed protocol keeps back from everything that is learned, bool ``(N,)``: those
     whose id is a multiple of ``every``, or whose id's CRC-32 is where it is no whole number."""

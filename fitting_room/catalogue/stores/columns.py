@@ -100,13 +100,6 @@ class ColumnStore(Container):
             raise no_such_file(self.path(name))
         return self._list()[1]
 
-    def picture_names(self) -> dict[str, list[list[str]]]:
-        """The same column by column, by the names of the columns."""
-        names: dict[str, list[list[str]]] = {}
-        for column, prefix in zip(self.picture_columns, self._prefixes, strict=True):
-            names[column] = [[n for n in row if n.startswith(prefix)] for row in self.rows()]
-        return names
-
     def _list(self) -> tuple[Listing, list[list[str]]]:
         with self._lock:
             if self._listed is None:

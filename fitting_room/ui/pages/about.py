@@ -103,8 +103,8 @@ def _calibration(searcher: Searcher) -> None:
     st.markdown(
         plain(
             f"Measured on {calibration.queries:,} of the catalogue's own pictures: how often a "
-            f"match was of the same {label(calibration.column).lower()}. The words on the cards come "
-            "from it."
+            f"match was of the same {label(calibration.column).lower()}. The words on the cards "
+            "come from it."
         )
     )
     marks = (0.5, 0.6, 0.7, 0.8, 0.9)
