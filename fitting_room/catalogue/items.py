@@ -22,9 +22,13 @@ from fitting_room.catalogue.schema import RESERVED_COLUMNS
 from fitting_room.catalogue.source_tables import MatchedTable
 from fitting_room.catalogue.tables import Rows, SourceTable
 
+#: Characters of an id at most, and of a cell, which is cut: what a spreadsheet's cell can hold.
+LONGEST_ID, LONGEST_CELL = 500, 32_767
 #: Pictures that one item has at most; what is more is counted as left out.
 MOST_PICTURES = 200
 
+LONG_ID = f"an id of more than {LONGEST_ID} characters"
+LONG_CELL = f"a cell of more than {LONGEST_CELL:,} characters, which was cut"
 NO_PICTURE, NO_ID, OCCURS = "no picture", "no id", "the id occurs before"
 MORE_OF_ITEM = "more rows of an item above"
 
@@ -78,6 +82,8 @@ def make_items(
     usable = reasons == ""
     # Without a column of ids, it is the picture that gives a row its id.
     reasons[usable & (ids == "").to_numpy(bool)] = NO_PICTURE if choice.ids is None else NO_ID
+    usable = reasons == ""
+    reasons[usable & (ids.str.len() > LONGEST_ID).to_numpy(bool)] = LONG_ID
     usable = reasons == ""
     numbers, first = _grouped(ids, usable)
     of_item = claims
@@ -191,6 +197,22 @@ def _table(
     names = [name for of in of_item for name in of]
     table.insert(1, "image", pd.Series(names, dtype="str"))
     return table.astype({"id": "str"})
+
+
+def cut_cells(source: SourceTable) -> SourceTable:
+    """A table whose cells have a length that an index and a page can bear; what was cut counts as
+    repaired."""
+    cut: dict[str, pd.Series] = {}
+    rows: set[int] = set()
+    for column in source.cells.columns:
+        long = (source.cells[column].str.len() > LONGEST_CELL).to_numpy(bool)
+        if long.any():
+            cut[column] = source.cells[column].str.slice(0, LONGEST_CELL)
+            rows |= set(np.flatnonzero(long).tolist())
+    if not cut:
+        return source
+    cells, repaired = source.cells.assign(**cut), {**source.repaired, LONG_CELL: sorted(rows)}
+    return SourceTable(cells, repaired, source.unusable, source.notes)
 
 
 def _used(cells: pd.DataFrame, choice: Choice) -> list[str]:

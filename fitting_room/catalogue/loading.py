@@ -13,7 +13,7 @@ import pandas as pd
 from fitting_room.catalogue import layouts
 from fitting_room.catalogue.addresses import url_column
 from fitting_room.catalogue.folders import classes_of, read_folders
-from fitting_room.catalogue.items import Items, claimed, make_items
+from fitting_room.catalogue.items import Items, claimed, cut_cells, make_items
 from fitting_room.catalogue.matching import (
     NAMED,
     Choice,
@@ -116,7 +116,7 @@ class CatalogueReader:
         names, choice = matched.group.names, matched.choice
         pictures = self.scopes.below("")
         claims = claimed(matched)
-        source = matched.source
+        source = cut_cells(matched.source)
         if choice.ids is None:
             source = _with_classes(source, claims)
         scope = matched.parts[0][1] if len(matched.parts) == 1 else pictures
@@ -134,6 +134,7 @@ class CatalogueReader:
             raise TableError(f"{names[0]}: its rows and its pictures are not as many")
         ids = id_column(source.cells, self.reading, claims)
         choice = Choice("", NAMED, len(claims), len(claims), ids)
+        source = cut_cells(source)
         items = make_items(source, claims, choice, PictureNames(()))
         where = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} like it"
         shown = f"ids by the column `{ids}`" if ids else "ids by the pictures' names"

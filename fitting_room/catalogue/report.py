@@ -80,7 +80,10 @@ UNLISTED = "pictures without a row"
 def name_some(of: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
     """The first few of each kind, cut to a length that a line has room for."""
     return {
-        what: [as_windows_1252(name)[:LENGTH] for name, _ in zip(names, range(NAMED), strict=False)]
+        what: [
+            " ".join(as_windows_1252(name[:LENGTH]).split())
+            for name, _ in zip(names, range(NAMED), strict=False)
+        ]
         for what, names in of.items()
         if names
     }

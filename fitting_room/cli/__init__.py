@@ -18,8 +18,9 @@ from fitting_room.build.edit import EditError
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.download import DownloadError
 from fitting_room.catalogue.label_mapping import LabelMappingError
-from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build, complain
+from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build
 from fitting_room.cli.fetching import fetch
+from fitting_room.cli.output import complain
 from fitting_room.cli.parser import make_parser
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError

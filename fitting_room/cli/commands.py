@@ -23,6 +23,7 @@ from fitting_room.build.writer import write_head
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
 from fitting_room.catalogue.reading_options import ReadingOptions
+from fitting_room.cli.output import complain, say, show
 from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
@@ -47,6 +48,8 @@ from fitting_room.util.aliases import with_old_keys
 from fitting_room.util.progress import Listener, Progress
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+#: Characters of a name that are printed.
+LONGEST_NAME = 200
 #: Rejected pictures that are named one by one.
 REJECTED_NAMED = 20
 T = TypeVar("T", ReadingOptions, SimilarityOptions, TrainingOptions)
@@ -89,13 +92,13 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
     say_rejected(summary.failures, ": see fitting-room info")
     if options.json:
         counted = {k: v for k, v in asdict(summary).items() if k != "failures"}
-        print(json.dumps({**counted, "report": fitting_room.index.manifest.catalogue.report}))
+        show(json.dumps({**counted, "report": fitting_room.index.manifest.catalogue.report}))
     else:
-        print(*_rows_in_words(description), sep="\n")
+        show(*_rows_in_words(description))
         if description.trained is not None:
-            print(f"trained     {description.trained}")
+            show(f"trained     {description.trained}")
         items = count_in_words(fitting_room.index)
-        print(
+        show(
             f"{items} in {options.index} after {summary.seconds:.1f} s: "
             f"{summary.reused:,} reused, {summary.failed:,} failed, "
             f"{summary.images_per_second:.0f} pictures/s embedded"
@@ -115,7 +118,7 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
         if isinstance(features, ImageRejected):
             complain(f"{picture}: {features.reason}")
             if options.json:
-                print(json.dumps({"query": str(picture), "error": features.reason}), flush=True)
+                show(json.dumps({"query": str(picture), "error": features.reason}))
             continue
         if features.note:
             say(f"{picture}: {features.note}")
@@ -155,16 +158,16 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
     if summary.skipped:
         say(f"{summary.skipped:,} photographs could not be used.")
     if options.json:
-        print(json.dumps(asdict(summary)))
+        show(json.dumps(asdict(summary)))
         return 0
     best = f"epoch {summary.best_epoch} of {summary.epochs} was the best"
     if summary.best_epoch == 0:
         best = f"none of {summary.epochs} epochs was better than the head that it started from"
-    print(
+    show(
         f"Learned from {learned_from(summary.items, summary.photographs)} in "
         f"{summary.seconds:.1f} s; {best}. {options.index} uses it from now on."
     )
-    print(*_validation_in_words(validation_of(summary.validation)), sep="\n")
+    show(*_validation_in_words(validation_of(summary.validation)))
     return 0
 
 
@@ -178,7 +181,7 @@ def _remove_head(options: argparse.Namespace) -> int:
         text = "what was learned here is gone."
         if packaged is not None:
             text += f" The packaged head, {FASHION}, is in use again."
-    print(json.dumps({"removed": had_one}) if options.json else f"{options.index}: {text}")
+    show(json.dumps({"removed": had_one}) if options.json else f"{options.index}: {text}")
     return 0
 
 
@@ -207,9 +210,9 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         report.write_report(options.report, fitting_room, queries, evaluation, copies)
         say(f"The worst queries are in {options.report}.")
     if options.json:
-        print(json.dumps({**evaluation.as_dict(), "copies": copies and copies.as_dict()}))
+        show(json.dumps({**evaluation.as_dict(), "copies": copies and copies.as_dict()}))
     else:
-        print(report.as_text(evaluation, copies))
+        show(report.as_text(evaluation, copies))
     return 0
 
 
@@ -243,9 +246,9 @@ def info(options: argparse.Namespace, settings: Settings) -> int:
     index.verify()
     if options.json:
         manifest = index.manifest.as_dict()
-        print(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
+        show(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
     else:
-        print(*_in_words(describe_index(index)), sep="\n")
+        show(*_in_words(describe_index(index)))
     broken = broken_pictures(index.folder, index.items, settings.limits.max_bytes)
     for item in broken[:REJECTED_NAMED]:
         complain(f"the added picture of {item} is missing or damaged. Add it again with --replace.")
@@ -312,11 +315,16 @@ def _print_matches(
             | ({"pictures": others[m.id]} if m.id in others else {})
             for m in matches
         ]
-        print(json.dumps({"query": str(path), "matches": rows}), flush=True)
+        show(json.dumps({"query": str(path), "matches": rows}))
         return
-    print(path)
+    show(path)
     for rank, match in enumerate(matches, 1):
-        print(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {match.name}")
+        show(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {_in_line(match.name)}")
+
+
+def _in_line(name: str) -> str:
+    """A name in one line, which may have any length."""
+    return " ".join(name[:LONGEST_NAME].split())
 
 
 def _in_words(index: IndexDescription) -> Iterator[str]:
@@ -385,13 +393,3 @@ def say_rejected(rejected: Sequence[tuple[str, str]], hint: str = "") -> None:
         say(f"Skipped {name}: {reason}")
     if len(rejected) > REJECTED_NAMED:
         say(f"... and {len(rejected) - REJECTED_NAMED:,} more{hint}.")
-
-
-def say(text: str) -> None:
-    """Print a remark that is not part of the result."""
-    print(text, file=sys.stderr)
-
-
-def complain(text: str) -> None:
-    """Print an error."""
-    say(f"fitting-room: {text}")

@@ -11,12 +11,11 @@ from fitting_room.build.edit import EditSummary, remove_items
 from fitting_room.cli.commands import (
     FAILURE,
     UsageError,
-    complain,
     pictures_in,
-    say,
     say_rejected,
     terminal_progress,
 )
+from fitting_room.cli.output import complain, say, show
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 
@@ -64,10 +63,10 @@ def remove(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG
 
 def _print(edit: EditSummary, index: Path, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(edit)))
+        show(json.dumps(asdict(edit)))
         return
     counts = (edit.added, "added"), (edit.replaced, "replaced"), (edit.removed, "removed")
     done = ", ".join(f"{len(ids):,} {verb}" for ids, verb in counts if ids) or "nothing changed"
-    print(f"{edit.items:,} items in {index} after {edit.seconds:.1f} s: {done}")
+    show(f"{edit.items:,} items in {index} after {edit.seconds:.1f} s: {done}")
     if edit.added or edit.replaced or edit.removed:
         say(LAST_WORD)

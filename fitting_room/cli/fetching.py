@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fitting_room.catalogue.download import download
 from fitting_room.catalogue.fetching import FAILED, FetchReport, fetch_table
-from fitting_room.cli.commands import FAILURE, UsageError, say, terminal_progress
+from fitting_room.cli.commands import FAILURE, UsageError, terminal_progress
+from fitting_room.cli.output import say, show
 from fitting_room.settings import Settings
 
 DATA = Path("data")
@@ -37,7 +38,7 @@ def fetch(options: argparse.Namespace, settings: Settings) -> int:
         folder = report.folder
         if report.came + report.there == 0:
             return FAILURE
-    print(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
+    show(f"{folder}\nNow: fitting-room build {folder} --index cache/{folder.name}")
     return 0
 
 

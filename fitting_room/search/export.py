@@ -16,6 +16,8 @@ from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: What separates cells in one country or another. The parts between keep their separators apart.
+_SEPARATOR = re.compile("([,;|\t\r\n])")
 _SIGNED_NUMBER = re.compile(r"[+-](\d+\.?\d*|\.\d+)", re.ASCII)
 #: Names that Windows keeps for devices, whatever their ending (Microsoft, "Naming Files").
 _DEVICE = re.compile("con|prn|aux|nul|(com|lpt)[0-9¹²³]")
@@ -40,12 +42,21 @@ class Shown:
 
 
 def safe_cell(value: object) -> str:
-    """A cell's text. One that a spreadsheet would take for a formula gets an apostrophe before it,
-    which makes it plain text there; numbers stay numbers."""
+    """A cell's text. Where a spreadsheet would take it for a formula, or what follows a separator
+    in it (a comma separates cells in one country, a semicolon in another), an apostrophe makes
+    plain text of it; numbers stay numbers."""
     text = str(value)
-    if not text.startswith(_FORMULA) or _SIGNED_NUMBER.fullmatch(text):
+    if _SIGNED_NUMBER.fullmatch(text):
         return text
-    return "'" + text
+    first, *rest = _SEPARATOR.split(text)
+    # Of the others every second one is a separator.
+    parts = [part if place % 2 == 0 else _safe_part(part) for place, part in enumerate(rest)]
+    return "'" * text.startswith(_FORMULA) + first + "".join(parts)
+
+
+def _safe_part(text: str) -> str:
+    is_number = _SIGNED_NUMBER.fullmatch(text.strip())
+    return "'" + text if text.lstrip(' "').startswith(_FORMULA) and not is_number else text
 
 
 def safe_csv(rows: Iterable[Sequence[object]]) -> str:

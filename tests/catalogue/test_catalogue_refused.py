@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue, open_store
+from fitting_room.catalogue.items import LONG_CELL, LONG_ID, LONGEST_CELL
 from fitting_room.imaging.decode import ImageRejected
 from tests.catalogue.conftest import (
     FORMS,
@@ -129,6 +130,29 @@ def test_a_damaged_table_in_an_archive_is_refused(tmp_path: Path, method: int) -
     data[2_000:2_200] = b"\xff" * 200
     path.write_bytes(data)
     assert "styles.csv" in failure(path)
+
+
+def test_a_table_that_unpacks_to_far_too_much_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "catalogue.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("styles.csv", b"id,name\n" + b"1,shirt\n" * 10_000_000)
+        archive.writestr("images/1.jpg", PICTURE)
+    assert path.stat().st_size < 2**20
+    text = failure(path)
+    assert "styles.csv" in text and "times its size" in text
+
+
+@pytest.mark.parametrize("cell", ["x" * 40_000, "é" * 40_000])
+def test_a_very_long_cell_is_cut_and_counted(tmp_path: Path, cell: str) -> None:
+    shop = make_shop(tmp_path / "catalogue", f"id,name,text\n1,dress,{cell}\n2,shirt,short\n")
+    catalogue = load_catalogue(shop)
+    assert catalogue.items["text"].str.len().tolist() == [LONGEST_CELL, 5]
+    assert catalogue.report.repaired == {LONG_CELL: 1}
+
+
+def test_an_id_of_any_length_is_dropped(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "catalogue", f"id,image\n{'x' * 600},1.jpg\n2,2.jpg\n")
+    assert load_catalogue(shop).report.dropped == {LONG_ID: 1}
 
 
 def test_an_encrypted_table_in_an_archive_is_refused(tmp_path: Path) -> None:

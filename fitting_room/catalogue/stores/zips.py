@@ -42,6 +42,10 @@ _ZIP_ERRORS = (
 )  # fmt: skip
 
 
+#: How many times its packed size a file that is opened may have, beyond what is given in any case.
+MAX_PACKED, FREE_BYTES = 250, 64 * 2**20
+
+
 class ZipStore(Container):
     """Files in a zip archive, read in place: nothing of it is ever unpacked to disk.
 
@@ -133,6 +137,12 @@ class ZipStore(Container):
 
     def open(self, name: str) -> BinaryIO:
         info = self._entry(name)
+        if info.file_size > max(FREE_BYTES, MAX_PACKED * info.compress_size):
+            raise StoreError(
+                f"It unpacks to more than {MAX_PACKED} times its size. Unpack the archive and give "
+                "the folder.",
+                name=self.path(name),
+            )
         try:
             with_errors_in_words = _Member(self.archive.open(info), self.path(name))
         except _ZIP_ERRORS as error:

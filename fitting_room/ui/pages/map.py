@@ -30,7 +30,7 @@ from fitting_room.ui.results import card_actions, controls
 from fitting_room.ui.results.facets import Facet
 from fitting_room.ui.results.swatches import colour_of
 from fitting_room.ui.shared import media, once, resources
-from fitting_room.ui.shared.text import label
+from fitting_room.ui.shared.text import label, plain
 
 #: Values of a column that have a colour of their own; the others share the last one.
 COLOURED = 9
@@ -259,9 +259,9 @@ def _kinds(build: str, column: str, _places: np.ndarray, _facet: Facet) -> dict[
         where.append(_region(float(across), float(down)))
         distances = np.square(middles - middle).sum(axis=1)
         nearest = [other for other in np.argsort(distances, kind="stable") if other != code][:2]
-        beside.append(", ".join(_facet.values[other] for other in nearest))
+        beside.append(plain(", ".join(_facet.values[other] for other in nearest)))
     return {
-        label(column): list(_facet.values[: len(shown)]),
+        plain(label(column)): list(map(plain, _facet.values[: len(shown)])),
         "Items": [f"{count:,}" for count in _facet.counts(None).values()][: len(shown)],
         "Where": where,
         "Beside": beside,

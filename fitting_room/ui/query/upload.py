@@ -18,7 +18,7 @@ from fitting_room.ui.query import subjects
 from fitting_room.ui.query.address import MAX_LETTERS
 from fitting_room.ui.query.session import CAMERA, CATALOGUE, UPLOAD, UPLOADED, WEBCAM, Upload
 from fitting_room.ui.shared import media
-from fitting_room.ui.shared.text import title_of
+from fitting_room.ui.shared.text import plain, title_of
 
 MAX_SAMPLES = 9
 SAMPLE_SIZE = (180, 240)
@@ -137,7 +137,7 @@ def samples() -> None:
             with st.container(key=f"fr-sample-{number}"):
                 address = media.address(preview, f"sample-{number}")
                 st.html(f'<div class="fr-sample"><img src="{address}" alt=""></div>')
-                label = f"Try: {title_of(path)}"
+                label = f"Try: {plain(title_of(path))}"
                 st.button(label, key=f"sample-{number}", on_click=_take_sample, args=(path,))
 
 

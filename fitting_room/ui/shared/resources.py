@@ -28,6 +28,7 @@ from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings, SettingsError
 from fitting_room.ui.shared import media
+from fitting_room.ui.shared.text import plain
 from fitting_room.util.progress import Progress
 from fitting_room.util.threads import limit_blas_threads
 
@@ -240,7 +241,7 @@ def footer(searcher: Searcher) -> None:
         st.caption(line + ".")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
-        st.caption(f"{line}, because {manifest.chosen_because}.", width="content")
+        st.caption(f"{line}, because {plain(manifest.chosen_because)}.", width="content")
         with st.popover("How to get ResNet50", type="tertiary"):
             st.markdown(
                 "ResNet50 is the network this page is meant for. Its weights are downloaded when "

@@ -5,10 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+#: What makes a link of an address that nobody marked as one, or an icon of its name, also where the
+#: signs are escaped (GitHub's Markdown, "Autolinks"): cut in two by a character that is not seen.
+_ADDRESS = re.compile(
+    r"(?<=:)(?=//|[\w+-])|(?<=www)(?=\.)|(?=@)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)", re.I
+)
+_UNSEEN = "\N{WORD JOINER}"
+
 
 def plain(text: str) -> str:
     """Any text as Markdown that shows just that text."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:" else c for c in text)
+    text = _ADDRESS.sub(_UNSEEN, text)
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:&=" else c for c in text)
 
 
 def shorten(name: str, most: int = 26) -> str:

@@ -17,6 +17,13 @@ def test_any_text_is_shown_as_it_is():
     assert text.plain("*bold* [x](y)") == r"\*bold\* \[x\]\(y\)"
 
 
+def test_no_stranger_makes_a_link_or_an_icon():
+    for word in ("http://x.example", "www.x.example", "a@x.example", ":material/close:", ":smile:"):
+        shown = text.plain(word).replace("\\", "")
+        assert shown != word
+        assert shown.replace("\N{WORD JOINER}", "") == word
+
+
 def test_long_names_are_shortened_and_strangers_words_quoted():
     assert text.shorten("short.jpg") == "short.jpg"
     assert text.shorten("a" * 30 + ".jpg", 11) == "aaaaa…a.jpg"
