@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 INDEX ?= cache/fashion
+POINTS ?= 1000
+SEED ?= 1
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -17,6 +19,10 @@ test: ## every test, as the gate runs them
 test-fast: ## every test but the browser's and those on the real catalogue
 	pytest -m "not browser and not real"
 
+torture: ## a thousand kills, stops and full disks at chosen moments, and long sequences of changes
+	python -m tests.build.torture --points $(POINTS) --seed $(SEED)
+	python -m tests.build.sequences --examples 400 --steps 8 --random
+
 bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 	python benchmarks/precision.py
 	python benchmarks/grounds.py
@@ -28,4 +34,4 @@ bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 screenshots: ## the pictures of README.md, taken anew
 	python scripts/make_screenshots.py
 
-.PHONY: help check test test-fast bench screenshots
+.PHONY: help check test test-fast torture bench screenshots

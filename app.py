@@ -1,15 +1,12 @@
-"""The page: ``streamlit run app.py``."""
+"""The page: ``streamlit run app.py``. The same file is the server and what it draws."""
 
 import streamlit as st
 
-from fitting_room.ui import navigation, theme
-from fitting_room.ui.shared import resources
+from fitting_room.ui import page
+from fitting_room.ui.serving import server
 
-st.set_page_config(page_title="Fitting Room", page_icon=":material/styler:", layout="wide")
-theme.apply()
-
-page = navigation.chosen()
-theme.masthead()
-fitting_room = resources.fitting_room()
-page.run()
-resources.footer(fitting_room)
+if server.is_drawing():
+    page.draw()
+else:
+    server.configure()
+    app = st.App(__file__, middleware=server.middleware(), lifespan=server.lifespan)

@@ -10,12 +10,15 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Match
 from fitting_room.settings import Settings
 from fitting_room.util.aliases import OLD_CLASSES, warn_renamed
+from fitting_room.util.quiet import report_nothing
 
 __all__ = [
     "CatalogueError", "Features", "FittingRoom", "ImageRejected", "Match", "Settings",
     "SimilarityOptions", "load_catalogue", "open_image",
 ]  # fmt: skip
 __version__ = "0.2.0"
+
+report_nothing()
 
 
 def __getattr__(name: str) -> Any:

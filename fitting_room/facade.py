@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from fitting_room.build.builder import BuildSummary, build_index
+from fitting_room.build.builder import build_index
 from fitting_room.build.edit import EditSummary, add_items, remove_items
+from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.embedding.backbones import Selection, select, select_again
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import BackboneError
-from fitting_room.index.data import load_index_data
 from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.salvage import sound_head
 from fitting_room.index.vectors import FLOAT32
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.settings import Settings
@@ -165,10 +166,9 @@ def _head(name: str | None, folder: Path, selection: Selection) -> Head | None:
     if name is not None:
         return head_named(name)
     with suppress(IndexUnusable):
-        old = Index(load_index_data(folder))
-        kept = old.head is not None and is_trained_here(old.head)
-        if kept and old.identity == selection.identity:
-            return old.head
+        manifest, head = sound_head(folder)  # it outlives damage to other files
+        if head is not None and is_trained_here(head) and manifest.identity == selection.identity:
+            return head
     return head_named(FASHION)
 
 

@@ -72,6 +72,14 @@ class Settings:
     #: Beginnings of addresses, with blanks between, that an index built elsewhere may name for its
     #: pictures (:mod:`fitting_room.catalogue.stores.places`).
     places: str = ""
+    #: Names, with blanks between, by which visitors may reach the page, besides this machine's own
+    #: and the address that it listens on: ``shop.example *.shop.example``.
+    hosts: str = ""
+    #: Sites, with blanks between, that may show the page in a frame: ``https://shop.example``.
+    frame_ancestors: str = ""
+    #: Seconds after which the data of a visitor who has left are forgotten. Until then a broken
+    #: connection finds the visit as it was.
+    forget_after: float = 60
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -114,7 +122,8 @@ class Settings:
             return self.index
         catalogue = self.catalogue or DEMO
         if isinstance(catalogue, Path):
-            catalogue = catalogue.resolve()
+            with suppress(OSError, RuntimeError):  # a link that leads back to itself: told later
+                catalogue = catalogue.resolve()
         digest = hashlib.sha256(os.fsencode(catalogue)).hexdigest()[:8]
         name = re.sub(r"[^\w.-]", "-", PurePath(catalogue).stem)
         return self.cache / f"{name or 'catalogue'}-{digest}"

@@ -198,7 +198,7 @@ def settle(page: Page) -> None:
 
 def shoot(page: Page, path: Path, *, pointing: bool = False) -> None:
     settle(page)
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.wait_for_function("() => [...document.images].every(image => image.complete)")
     if not pointing:
         page.mouse.move(0, 0)
     save(page.screenshot(animations="disabled"), path)

@@ -29,6 +29,7 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.settings import Settings
 from fitting_room.util.files import sha256_of
 from tests.conftest import COLOURS, DEMO, DEMO_ITEMS, SAMPLES, colour_embedder, picture_bytes
+from tests.index.made import manifest_values
 
 
 def open_index(folder: Path, embedder: Embedder) -> FittingRoom:
@@ -381,7 +382,7 @@ def test_a_hostile_picture_name_in_an_index_is_not_read(
     items = pd.read_parquet(version / ITEMS)
     items.loc[0, "image"] = name
     items.to_parquet(version / ITEMS, index=False)
-    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    manifest = manifest_values(version / MANIFEST)
     size, sha256 = (version / ITEMS).stat().st_size, sha256_of(version / ITEMS)
     manifest["files"][ITEMS] = {"bytes": size, "sha256": sha256}
     (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")

@@ -24,9 +24,12 @@ SETTINGS = {
     "download_timeout": ("2.5", 2.5),
     "max_megabytes": ("100", 100.0),
     "max_megapixels": ("1e1", 10.0),
+    "hosts": ("shop.example *.shop.example", "shop.example *.shop.example"),
+    "frame_ancestors": ("https://shop.example", "https://shop.example"),
+    "forget_after": ("90", 90.0),
     "places": ("s3://bucket https://shop.example", "s3://bucket https://shop.example"),
 }
-NUMBERS = ["download_timeout", "max_megabytes", "max_megapixels"]
+NUMBERS = ["download_timeout", "forget_after", "max_megabytes", "max_megapixels"]
 
 
 def variable(setting: str) -> str:
@@ -176,3 +179,10 @@ def test_no_catalogue_has_its_index_among_the_converted_networks() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().backbone = "other"  # type: ignore[misc]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_catalogue_behind_a_loop_of_links_still_has_a_name(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    folder = Settings(catalogue=tmp_path / "loop", cache=tmp_path).index_folder
+    assert folder.name.startswith("loop-")

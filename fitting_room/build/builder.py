@@ -7,7 +7,6 @@ next.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,14 +18,10 @@ from filelock import Timeout
 from PIL import Image
 
 from fitting_room.build.calibrate import calibrate
-from fitting_room.build.checkpoint import Checkpoint
-from fitting_room.build.writer import (
-    Block,
-    build_lock,
-    remove_leftovers,
-    require_replaceable,
-    write_index,
-)
+from fitting_room.build.checkpoint import Checkpoint, remove_old_checkpoint
+from fitting_room.build.place import locked, make_parent, resolved
+from fitting_room.build.summary import BuildSummary
+from fitting_room.build.writer import Block, remove_leftovers, require_replaceable, write_index
 from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.catalogue.kind_column import kind_column
 from fitting_room.embedding.embedder import Embedder
@@ -34,7 +29,6 @@ from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.index.added import picture_digest
 from fitting_room.index.calibration import Calibration
-from fitting_room.index.data import load_index_data
 from fitting_room.index.edits import undone
 from fitting_room.index.head import NO_HEAD, Head, is_trained_here, same_heads
 from fitting_room.index.index import Index
@@ -45,8 +39,9 @@ from fitting_room.index.manifest import (
     IndexUnusable,
     Manifest,
 )
+from fitting_room.index.salvage import salvage
 from fitting_room.index.vectors import FLOAT32, PCA, STORAGES, Matrix, ReductionError, release
-from fitting_room.util.aliases import OLD_CHECKPOINT
+from fitting_room.util.files import beside
 from fitting_room.util.progress import Listener, Stage, ignore
 
 #: Embeddings that a PCA is learned from at most. Until there were so many, it is learned anew once
@@ -66,33 +61,6 @@ class BuildError(Exception):
     """An index cannot be built; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildSummary:
-    """What a build did: the index has so many ``items``, with so many ``pictures``. ``failures``
-    names the first of the ``failed`` pictures by the ids of their items, and why;
-    ``reused`` embeddings came from an earlier build; the ``head`` that was trained on an earlier
-    one is ``"kept"``, ``"dropped"``, since it does not fit the new embeddings or another was named,
-    or there was ``"none"``. ``uses_head`` names the head in use. Of changes by hand it undid
-    ``added_gone`` items that were added and are gone, and ``gone_back`` that were replaced or
-    removed and are back."""
-
-    items: int
-    pictures: int
-    dropped: int
-    repaired: int
-    failed: int
-    backbone: str
-    dimension: int
-    seconds: float
-    images_per_second: float
-    reused: int
-    head: str = "none"
-    uses_head: str = NO_HEAD
-    added_gone: int = 0
-    gone_back: int = 0
-    failures: tuple[tuple[str, str], ...] = ()
-
-
 def build_index(
     catalogue: Catalogue,
     embedder: Embedder,
@@ -110,19 +78,18 @@ def build_index(
     :class:`BuildError` when another build of it is running or no picture could be used,
     ``IndexUnusable`` when something else is at ``folder``, ``ReductionError`` for a wrong ``pca``.
     """
-    folder = folder.resolve()  # through a link: what it points to is replaced, not the link
+    folder = resolved(folder)
     require_replaceable(folder)
     if pca is not None and not 1 <= pca <= embedder.dimension:
         raise ReductionError(
             f"--pca {pca}: {embedder.selection.backbone.name} has embeddings of "
             f"{embedder.dimension} dimensions; give a number from 1 to that."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(folder)
     try:
-        with build_lock(folder).acquire(timeout=0):
+        with locked(folder):
             remove_leftovers(folder)
-            # Of earlier versions of this program.
-            shutil.rmtree(folder.with_name(f".{folder.name}.{OLD_CHECKPOINT}"), ignore_errors=True)
+            remove_old_checkpoint(folder)
             build = _Build(catalogue, embedder, folder, head, pca, storage, limits, listener)
             return build.run()
     except Timeout as error:
@@ -148,7 +115,7 @@ class _Build:
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.checkpoint = Checkpoint(
-            self.folder.with_name(f".{self.folder.name}.checkpoint"),
+            beside(self.folder, "checkpoint"),
             {
                 **self.embedder.selection.identity,
                 "descriptors": descriptors.VERSION,
@@ -157,6 +124,7 @@ class _Build:
             self.embedder.dimension + self.head_dimension,
         )
         self.had_head = False
+        self.damaged: tuple[str, ...] = ()
         self.edited: Index | None = None
         self.old = self._usable_old_index()
         digests = [] if self.old is None else self.old.items["digest"].tolist()
@@ -171,29 +139,33 @@ class _Build:
     def _usable_old_index(self) -> Index | None:
         """The index that is there, if its embeddings may stand in the new one."""
         try:
-            old = Index(load_index_data(self.folder))
-            self.had_head = old.head is not None and is_trained_here(old.head)
-            self.edited = old
-            if self.embedder.of_head is None:
-                old.require(self.embedder.selection.identity, old.manifest.head_network)
-            else:
-                old.require(self.embedder.selection.identity, self.embedder.head_network)
-            if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
-                return None  # its embeddings have lost what the new index is to keep
-            if old.pca is not None:
-                least = min(PCA_SAMPLE, len(self.catalogue) // PCA_OUTGROWN + 1)
-                if old.dimension != self.pca_dimension or old.pca.fitted_on < least:
-                    return None
-            digests = old.items[["digest", "signature"]].astype("str")["digest"]
-            if not digests.str.fullmatch("[0-9a-f]{32}").fillna(False).all():
-                return None
-            old.verify()  # a damaged file must not live on in the next index
+            found = salvage(self.folder)  # a damaged file must not live on in the next index
+            self.damaged, self.edited = tuple(found.faults), found.index
+            self.had_head = found.head is not None and is_trained_here(found.head)
+            return found.index if self._can_reuse(found.index) else None
         except IndexOutdated as outdated:
             self.had_head = outdated.had_head
             return None
         except (IndexUnusable, KeyError):  # or it lacks a column
             return None
-        return old
+
+    def _can_reuse(self, old: Index | None) -> bool:
+        """Whether the embeddings of an index are those that this build would make. Raises
+        :class:`IndexUnusable` for those of another network, ``KeyError`` for a missing column."""
+        if old is None:
+            return False
+        network = self.embedder.head_network
+        if self.embedder.of_head is None:
+            network = old.manifest.head_network
+        old.require(self.embedder.selection.identity, network)
+        if STORAGES.index(old.manifest.storage) > STORAGES.index(self.storage):
+            return False  # its embeddings have lost what the new index is to keep
+        if old.pca is not None:
+            least = min(PCA_SAMPLE, len(self.catalogue) // PCA_OUTGROWN + 1)
+            if old.dimension != self.pca_dimension or old.pca.fitted_on < least:
+                return False
+        digests = old.items[["digest", "signature"]].astype("str")["digest"]
+        return bool(digests.str.fullmatch("[0-9a-f]{32}").fillna(False).all())
 
     @property
     def head_dimension(self) -> int:
@@ -237,6 +209,7 @@ class _Build:
             added_gone=added_gone,
             gone_back=gone_back,
             failures=tuple(self._failures_by_id()),
+            damaged=self.damaged,
         )
 
     def _failures_by_id(self) -> list[tuple[str, str]]:

@@ -1,47 +1,64 @@
 """What a build has embedded so far, kept on disk until the index is in place.
 
-A folder of ``.npz`` files, each some hundred embeddings with the descriptors and the digests of
-their pictures, written whole. A build that is killed finds all but the last few of them again.
+A folder of ``.npz`` files, each some hundred embeddings, or those of some seconds, with the
+descriptors and the digests of their pictures, written whole. A build that is killed finds all but
+the last few of them again.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
+from fitting_room.index.data import CURRENT
+from fitting_room.util.aliases import OLD_CHECKPOINT
+from fitting_room.util.files import beside, naming
 
-#: Embeddings kept back before a file is written: some seconds of work, which is what a kill costs.
-FLUSH_EVERY = 512
+#: A file is written for so many embeddings, and earlier where so many seconds have passed: a slow
+#: network makes few in that time, and this is the work that a kill costs.
+FLUSH_EVERY, FLUSH_SECONDS = 512, 5.0
+_OWNER = "checkpoint.json"
+_FILE = re.compile(r"[0-9]{9,}\.(npz|part)")
 
 
 class Checkpoint:
     """Embeddings and descriptors by the digest of their picture, 32 hexadecimal digits. ``rows``
     are those of an earlier build, by digest."""
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], dimension: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        dimension: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Go on with what an earlier build of the same ``identity`` left in ``folder``, and throw
-        away what another network left."""
+        away what another network left. ``clock`` answers seconds."""
         self.folder, self.dimension = folder, dimension
+        self._clock, self._flushed = clock, clock()
         self.rows: dict[str, int] = {}
         self._files: list[Path] = []
         self._starts: list[int] = []  # the first row of each file
         self._waiting: list[tuple[str, np.ndarray, np.ndarray]] = []
         self._count = 0  # of rows in files
-        owner = json.dumps(identity, sort_keys=True).encode()
-        path = folder / "checkpoint.json"
-        if not path.is_file() or path.read_bytes() != owner:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(owner)
-        for path in sorted(folder.glob("[0-9]*.npz")):
-            self._take_over(path)
+        self._owner = json.dumps(identity, sort_keys=True).encode()
+        path = folder / _OWNER
+        if not path.is_file() or path.read_bytes() != self._owner:
+            self.discard()
+            return
+        for path in sorted(folder.iterdir()):
+            if _FILE.fullmatch(path.name) and path.suffix == ".npz":
+                self._take_over(path)
 
     def _take_over(self, path: Path) -> None:
         try:
@@ -71,20 +88,22 @@ class Checkpoint:
         returns their row."""
         self._waiting.append((digest, embedding, descriptors))
         row = len(self) - 1
-        if len(self._waiting) >= FLUSH_EVERY:
+        if len(self._waiting) >= FLUSH_EVERY or self._clock() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         return row
 
     def flush(self) -> None:
         """Write what is waiting."""
+        self._flushed = self._clock()
         if not self._waiting:
             return
+        self._make_folder()
         digests, vectors, descriptors = zip(*self._waiting, strict=True)
         # Counted on from the last file there: a dropped one must not make two of a name.
         number = int(self._files[-1].stem) + 1 if self._files else 0
         path = self.folder / f"{number:09d}.npz"
         unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as file:
+        with naming(path), unfinished.open("wb") as file:
             np.savez(
                 file,
                 digests=np.array(digests, "S32"),
@@ -94,6 +113,14 @@ class Checkpoint:
         unfinished.replace(path)
         self._add_file(path, len(digests))
         self._waiting.clear()
+
+    def _make_folder(self) -> None:
+        """Only once there is something to keep: a build that embeds nothing leaves nothing."""
+        path = self.folder / _OWNER
+        if not path.is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with naming(path):
+                path.write_bytes(self._owner)
 
     def embeddings(self, rows: np.ndarray) -> np.ndarray:
         """The embeddings of the given rows, float32 ``(len(rows), D)``, once they are flushed."""
@@ -112,5 +139,19 @@ class Checkpoint:
         return result
 
     def discard(self) -> None:
-        """Remove the checkpoint from disk."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the checkpoint from disk, but nothing that somebody else has put into its
+        folder."""
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.name == _OWNER or _FILE.fullmatch(path.name):
+                    with suppress(OSError):
+                        path.unlink()
+            self.folder.rmdir()
+
+
+def remove_old_checkpoint(folder: Path) -> None:
+    """Remove what an earlier version of this program kept of a build of the index at ``folder``,
+    unless an index lies there that happens to have this name."""
+    old = beside(folder, OLD_CHECKPOINT)
+    if not (old / CURRENT).exists():
+        shutil.rmtree(old, ignore_errors=True)

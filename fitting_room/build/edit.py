@@ -20,7 +20,8 @@ from PIL import Image
 
 from fitting_room.build.builder import BLOCK, CALIBRATION_OUTGROWN
 from fitting_room.build.calibrate import calibrate
-from fitting_room.build.writer import Block, build_lock, remove_leftovers, write_index
+from fitting_room.build.place import locked, resolved
+from fitting_room.build.writer import Block, remove_leftovers, write_index
 from fitting_room.catalogue.schema import MAX_COLUMNS, NOT_AVAILABLE
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
@@ -80,7 +81,7 @@ def add_items(
     there already, and while a build of the index is running; ``IndexUnusable`` where there is no
     sound index, or another network made it.
     """
-    started, folder = time.perf_counter(), Path(folder).resolve()
+    started, folder = time.perf_counter(), resolved(Path(folder))
     names, values = _ids_of(pictures, ids), _checked_attributes(attributes or {})
     with _opened(folder) as old:
         _check_columns(old, values)
@@ -119,7 +120,7 @@ def remove_items(
     them. Raises :class:`EditError` for an id that is not there, unless ``ignore_missing``, where
     nothing would be left, and while a build of the index is running; ``IndexUnusable`` where there
     is no sound index."""
-    started, folder, wanted = time.perf_counter(), Path(folder).resolve(), dict.fromkeys(ids)
+    started, folder, wanted = time.perf_counter(), resolved(Path(folder)), dict.fromkeys(ids)
     with _opened(folder) as old:
         there = set(old.items["id"])
         unknown = [item for item in wanted if item not in there]
@@ -145,7 +146,8 @@ def _opened(folder: Path) -> Iterator[Index]:
     pictures and is not needed after all is removed."""
     try:
         Index.open(folder)  # a lock is left beside what is no index otherwise
-        with build_lock(folder).acquire(timeout=0):
+        with locked(folder):
+            remove_leftovers(folder)  # of one that was killed, also where nothing is written now
             index = Index.open(folder)
             index.verify()  # a damaged file must not live on in the next version
             try:

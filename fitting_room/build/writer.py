@@ -6,7 +6,6 @@ old version or the new one, and a kill at any moment leaves one of them.
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,12 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
-from pyarrow import ArrowException
+from filelock import Timeout
 
 from fitting_room.build import embedding_map
 from fitting_room.build.adaptation import adapted
 from fitting_room.build.calibrate import Photograph, calibrate
+from fitting_room.build.place import locked, resolved
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.index import manifest as names
 from fitting_room.index.added import ADDED, remove_unused
@@ -45,6 +44,7 @@ from fitting_room.index.data import (
     IndexData,
     current_version,
     fits,
+    images_of,
     open_derived,
     open_head_vectors,
 )
@@ -54,7 +54,14 @@ from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, release
 from fitting_room.util.aliases import OLD_FILES
-from fitting_room.util.files import link_or_copy, sha256_of, sync, write_atomically
+from fitting_room.util.files import (
+    link_or_copy,
+    naming,
+    sha256_of,
+    sync,
+    sync_folder,
+    write_atomically,
+)
 from fitting_room.util.progress import Listener, ignore
 
 _log = logging.getLogger(__name__)
@@ -124,9 +131,11 @@ def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph
     """Give an index a head, or take it away, and calibrate it anew, for photographs with the given
     ones. Raises :class:`IndexUnusable` when there is no sound index, another build is running, or
     the head takes embeddings that the index does not have."""
-    folder = folder.resolve()
+    folder = resolved(folder)
     try:
-        with build_lock(folder).acquire(timeout=0):
+        Index.open(folder)  # a lock is left beside what is no index otherwise
+        with locked(folder):
+            remove_leftovers(folder)
             old = Index.open(folder)
             old.verify()
             manifest, left_out = old.manifest, _OF_HEAD | {names.MAP}
@@ -189,8 +198,7 @@ def _finish(
         calibration=None if calibration is None else calibration.as_manifest(),
         files={**manifest.files, names.MAP: _entry(version / names.MAP)},
     )
-    text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False)
-    (version / names.MANIFEST).write_text(text, encoding="utf-8")
+    (version / names.MANIFEST).write_text(manifest.as_text(), encoding="utf-8")
     _make_current(data.folder, version)
 
 
@@ -286,26 +294,32 @@ def _entry(path: Path) -> FileEntry:
 # --- versions ---------------------------------------------------------------------------------
 
 
-def build_lock(folder: Path) -> FileLock:
-    """What a process holds while it writes the index at ``folder``."""
-    return FileLock(folder.with_name(f".{folder.name}.lock"))
-
-
 @contextmanager
 def new_version(folder: Path) -> Iterator[Path]:
     """An empty folder for a version of the index at ``folder``, gone again if it is not finished.
     Raises :class:`IndexUnusable` where ``folder`` holds something else."""
     require_replaceable(folder)
     version = folder / f"v-{uuid.uuid4().hex[:12]}"
-    version.mkdir(parents=True)
     try:
-        yield version
+        version.mkdir(parents=True)
+        with naming(version):
+            yield version
     except BaseException:
-        _remove_files(version)
+        if _is_current(version):
+            raise  # only what it replaces is not yet removed
         with suppress(OSError):
+            _remove_files(version)
             version.rmdir()
+        with suppress(OSError):
             folder.rmdir()  # if nothing was there before
         raise
+
+
+def _is_current(version: Path) -> bool:
+    try:
+        return current_version(version.parent) == version
+    except IndexUnusable:
+        return False
 
 
 def require_replaceable(folder: Path) -> None:
@@ -331,8 +345,11 @@ def _make_current(folder: Path, version: Path) -> None:
     try:
         for path in version.iterdir():
             sync(path)
+        sync_folder(version)
+        sync_folder(folder)  # the version itself, before it is named
         write_atomically(folder / CURRENT, version.name + "\n")
-    except OSError as error:
+        sync_folder(folder)  # its name, before the version before goes
+    except PermissionError as error:
         raise IndexUnusable(
             f"{folder}: the new index could not be put in place ({error}). "
             "Close the programs that have it open and build again."
@@ -355,9 +372,8 @@ def remove_leftovers(folder: Path) -> None:
             _remove_files(path)
             with suppress(OSError):
                 path.rmdir()
-    with suppress(OSError, ValueError, ArrowException):  # of a damaged table all of them stay
-        images = pd.read_parquet(current / names.ITEMS, columns=["image"])["image"]
-        remove_unused(folder, images)
+    with suppress(IndexUnusable):  # of a damaged table all of them stay
+        remove_unused(folder, images_of(folder, current))
 
 
 def _remove_files(folder: Path) -> None:

@@ -33,7 +33,7 @@ from fitting_room.catalogue.addresses import (
 from fitting_room.catalogue.download import DownloadError
 from fitting_room.catalogue.tables import TableError, read_table
 from fitting_room.imaging.decode import FORMATS, ImageLimits, ImageRejected, open_image
-from fitting_room.util.files import write_atomically
+from fitting_room.util.files import remove_unfinished, write_atomically
 from fitting_room.util.progress import Listener, Stage, ignore
 from fitting_room.util.threads import cores
 
@@ -204,7 +204,13 @@ def _write_failures(
 def _at_work(table: Path, to: Path) -> Iterator[Path]:
     """The folder in which a download into ``to`` is at work, which no other one is."""
     work, mark = to / WORK, json.dumps({"format": "fitting-room-fetch"})
-    if table.resolve().parent == to.resolve():
+    try:
+        same = table.resolve().parent == to.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads back to itself
+        raise DownloadError(
+            f"{to}: no folder can be there ({error}). Name another with --to."
+        ) from error
+    if same:
         raise DownloadError(f"{to}: holds the table itself. Name another folder with --to.")
     if to.exists() and not (work / MARK).is_file() and (not to.is_dir() or any(to.iterdir())):
         raise DownloadError(f"{to}: there is something else. Name another folder with --to.")
@@ -214,6 +220,8 @@ def _at_work(table: Path, to: Path) -> Iterator[Path]:
         if work.is_symlink() or (to / IMAGES).is_symlink():
             raise DownloadError(f"{to}: leads elsewhere by a link. Name another folder with --to.")
         with FileLock(work / "lock").acquire(timeout=0):
+            for path in (work / MARK, to / TABLE, to / FAILED):
+                remove_unfinished(path)
             write_atomically(work / MARK, mark)
             yield work
     except Timeout as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -64,6 +65,8 @@ def open_place(location: str | Path, reading: ReadingOptions) -> Place:
             # What is secret in an address is not kept; it comes from the environment again.
             return _place(store, store.location, listing, reading)
         path = Path(location).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # says why it cannot be looked at
         if path.is_dir() or (path.is_file() and _is_container(path)):
             store = _mounted(open_store(path))
             return _place(store, str(path.resolve()), _listing(store), reading)
@@ -72,7 +75,10 @@ def open_place(location: str | Path, reading: ReadingOptions) -> Place:
     except StoreError as error:
         raise CatalogueError(str(error)) from error
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: no home for `~name`
-        raise CatalogueError(f"{location}: cannot be read ({error}).") from error
+        reason = getattr(error, "strerror", None) or error
+        raise CatalogueError(
+            f"{location}: cannot be read ({reason}). Give another place, or let this one be read."
+        ) from error
     raise CatalogueError(
         f"{location}: no such catalogue. Give a folder, an archive, a table or an address."
     )
@@ -87,7 +93,10 @@ def location_of(location: str | Path) -> str:
     address nothing that is secret, of a table the folder that it lies in. Raises ``OSError``."""
     if is_address(location):
         return shown(str(location))
-    path = Path(location).expanduser().resolve()
+    try:
+        path = Path(location).expanduser().resolve()
+    except RuntimeError as error:  # a link that leads back to itself, or no home for `~name`
+        raise OSError(str(error)) from error
     return str(path if not path.is_file() or _is_container(path) else path.parent)
 
 

@@ -1,14 +1,17 @@
-"""The command line: ``fitting-room build | add | remove | search | train | evaluate | info`` and
-``fetch | serve``.
+"""The command line: ``fitting-room build | add | remove | search | train | evaluate | info |
+verify`` and ``fetch | serve``.
 
 Exit status: 0 when a command did its work (``search``: for at least one picture), 2 for wrong
-usage, 130 when stopped with Ctrl-C, 1 otherwise. Errors go to stderr, without a traceback.
+usage, 130 when stopped with Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 1 otherwise. Errors go to
+stderr, without a traceback.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +21,12 @@ from fitting_room.build.edit import EditError
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.download import DownloadError
 from fitting_room.catalogue.label_mapping import LabelMappingError
-from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build
+from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build, train_head
+from fitting_room.cli.editing import add, remove
 from fitting_room.cli.fetching import fetch
 from fitting_room.cli.output import complain
 from fitting_room.cli.parser import make_parser
+from fitting_room.cli.stopping import Stopped, stopped_by_signals
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.evaluation.queries import QueriesError
@@ -41,6 +46,31 @@ FAILURES = (
     EvaluationError,
     HeadError, IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
 )  # fmt: skip
+_GOES_ON = " What is done is kept: the same command goes on from there."
+_WHOLE = " The index is whole: as it was before, or with all of the change."
+#: What a command that was stopped leaves behind.
+STOPPED = {build: _GOES_ON, fetch: _GOES_ON, train_head: _WHOLE, add: _WHOLE, remove: _WHOLE}
+#: What to do about what a system answers when files cannot be read or written.
+REMEDIES = {
+    errno.ENOSPC: "the disk is full. Make room there and give the same command again.",
+    errno.EDQUOT: "your share of the disk is full. Make room and give the same command again.",
+    errno.EACCES: "you may not read or write there. Change its rights, or name another place.",
+    errno.EPERM: "you may not read or write there. Change its rights, or name another place.",
+    errno.EROFS: "nothing can be written there. Name another place.",
+    errno.ELOOP: "a link leads back to itself. Remove it, or name another place.",
+    errno.ENOTDIR: "a file is in the place of a folder. Remove it, or name another place.",
+    errno.EEXIST: "something else is in its place. Remove it, or name another place.",
+    errno.ENAMETOOLONG: "the name is too long. Give a shorter one.",
+}
+
+
+def in_words(error: OSError) -> str:
+    """What the system answered, with the file and what to do about it."""
+    if error.errno not in REMEDIES:
+        return str(error)
+    place = error.filename2 or error.filename
+    remedy = REMEDIES[error.errno]
+    return f"{place}: {remedy}" if place else remedy[0].upper() + remedy[1:]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,16 +84,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         settings = replace(settings, **{name: value for name, value in given.items() if value})
-        status: int = options.run(options, settings)
+        with stopped_by_signals():
+            status: int = options.run(options, settings)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        kept = " What is done is kept: the same command goes on from there."
-        complain("stopped." + (kept if options.run in (build, fetch) else ""))
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        by = f" by {signal.Signals(stop.number).name}" if isinstance(stop, Stopped) else ""
+        complain(f"stopped{by}.{STOPPED.get(options.run, '')}")
+        return 128 + stop.number if isinstance(stop, Stopped) else INTERRUPTED
     except BrokenPipeError:  # `fitting-room search ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except (*USAGE_ERRORS, *FAILURES) as error:
-        complain(str(error))
+        complain(in_words(error) if isinstance(error, OSError) else str(error))
         return USAGE if isinstance(error, USAGE_ERRORS) else FAILURE
     return status

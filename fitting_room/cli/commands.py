@@ -27,7 +27,6 @@ from fitting_room.cli.output import complain, say, show
 from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
-from fitting_room.index.added import broken_pictures
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
@@ -44,12 +43,13 @@ from fitting_room.learning.options import TrainingError, TrainingOptions, check_
 from fitting_room.learning.train import packaged_head, train
 from fitting_room.search.searcher import Match
 from fitting_room.settings import HOME, Settings
-from fitting_room.util.aliases import with_old_keys
 from fitting_room.util.progress import Listener, Progress
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 #: Characters of a name that are printed.
 LONGEST_NAME = 200
+#: Addresses that stand for all that a machine has, and name none.
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what is compared with
 #: Rejected pictures that are named one by one.
 REJECTED_NAMED = 20
 T = TypeVar("T", ReadingOptions, SimilarityOptions, TrainingOptions)
@@ -82,6 +82,8 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
     say(f"Network: {selection.backbone.title} ({selection.weights.name}): {selection.why}.")
     if selection.advice:
         say(f"To get the default network: {selection.advice}")
+    if damage := summary.damage_in_words:
+        say(damage)
     if summary.head == "dropped":
         say(
             "What was trained before does not fit this index any more and is gone. Train again "
@@ -111,8 +113,10 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     picture in it and below is taken."""
     fitting_room = FittingRoom.open(options.index, settings)
     pictures, similarity = pictures_in(options.pictures), _values_of(SimilarityOptions, options)
-    where = _where(options)
-    fitting_room.index.mask(where)  # an unknown column is said before any picture is opened
+    fitting_room.index.mask(
+        where := _where(options)
+    )  # an unknown column is said before any picture is opened
+    fitting_room.index.start_verifying()  # while the pictures are looked at
     status, picture = FAILURE, None
     for picture, features in fitting_room.describe_many(pictures):
         if isinstance(features, ImageRejected):
@@ -129,6 +133,7 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
             complain(f"{picture}: no item passes the filter {conditions}")
         others = {m.id: list(map(fitting_room.path, m.pictures)) for m in matches if m.pictures}
         _print_matches(picture, matches, others, as_json=options.json)
+    fitting_room.index.wait_until_verified()
     if picture is None:
         complain("no pictures found in " + ", ".join(map(str, options.pictures)))
     return status
@@ -239,22 +244,6 @@ def _queries(options: argparse.Namespace) -> Queries:
     return load_queries(options.queries, mapping, colours, _values_of(ReadingOptions, options))
 
 
-def info(options: argparse.Namespace, settings: Settings) -> int:
-    """Say what an index holds, what made it and what was left out, and check its files against
-    their checksums."""
-    index = Index.open(options.index)
-    index.verify()
-    if options.json:
-        manifest = index.manifest.as_dict()
-        show(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
-    else:
-        show(*_in_words(describe_index(index)))
-    broken = broken_pictures(index.folder, index.items, settings.limits.max_bytes)
-    for item in broken[:REJECTED_NAMED]:
-        complain(f"the added picture of {item} is missing or damaged. Add it again with --replace.")
-    return FAILURE if broken else 0
-
-
 def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Open the page in the browser: on an index, or on the demo catalogue."""
     environment = dict(os.environ)
@@ -265,6 +254,8 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
         sys.executable, "-m", "streamlit", "run", str(HOME / "app.py"),
         f"--server.port={options.port}", f"--server.address={options.address}",
     ]  # fmt: skip
+    if options.address not in EVERYWHERE:
+        command.append(f"--browser.serverAddress={options.address}")
     server = subprocess.Popen(command, env=environment)  # noqa: S603
     previous = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
@@ -327,7 +318,7 @@ def _in_line(name: str) -> str:
     return " ".join(name[:LONGEST_NAME].split())
 
 
-def _in_words(index: IndexDescription) -> Iterator[str]:
+def in_words(index: IndexDescription) -> Iterator[str]:
     yield index.items
     for label in ("network", "embeddings", "searched", "trained", "built", "changed"):
         if (text := getattr(index, label)) is not None:

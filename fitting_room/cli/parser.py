@@ -14,7 +14,7 @@ from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
-from fitting_room.cli import commands, editing, fetching
+from fitting_room.cli import commands, editing, fetching, verifying
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.evaluation.evaluate import RESULTS
@@ -56,7 +56,8 @@ def make_parser() -> argparse.ArgumentParser:
             _add_evaluate,
             [shared, querying, reading],
         ),
-        (commands.info, "info", "describe and check an index", None, [shared]),
+        (verifying.info, "info", "describe and check an index", None, [shared]),
+        (verifying.verify, "verify", "say which files are damaged", None, [shared]),
         (fetching.fetch, "fetch", "download a catalogue", _add_fetch, []),
         (commands.serve, "serve", "open the page", _add_serve, []),
     ):

@@ -29,6 +29,7 @@ from fitting_room.imaging.decode import (
     open_image,
 )
 from fitting_room.imaging.features import Features, normalise
+from fitting_room.imaging.gate import Gate
 from fitting_room.imaging.preprocess import prepare, views_of
 from fitting_room.imaging.trimming import trimmed
 from fitting_room.util.progress import Listener, ignore
@@ -90,15 +91,17 @@ class Embedder:
         name: str | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
         to_show: bool = False,
+        gate: Gate | None = None,
     ) -> Image.Image:
         """A picture upright, in RGB and no larger than this network needs
         (:func:`fitting_room.imaging.decode.open_image`), or ``to_show`` large enough for people.
-        What was opened to be shown has the features of its file. Raises :class:`ImageRejected`."""
+        What was opened to be shown has the features of its file. Decoding waits for its turn at a
+        ``gate``. Raises :class:`ImageRejected`."""
         networks = (self,) if self.of_head is None else (self, self.of_head)
         side = max(network.selection.backbone.working_side for network in networks)
         if to_show:
             side = max(side, WORKING_SIDE)
-        return open_image(picture, name=name, limits=limits, side=side)
+        return open_image(picture, name=name, limits=limits, side=side, gate=gate)
 
     def embed(self, images: Sequence[Image.Image]) -> np.ndarray:
         """Embeddings of upright RGB pictures without their frames, float32 ``(len(images), D)``,

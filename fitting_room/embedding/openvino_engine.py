@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import numpy as np
 
 from fitting_room.embedding.backbones import Selection
 from fitting_room.embedding.weights import BackboneError, sha256_of
+from fitting_room.util.files import work_folder
 from fitting_room.util.threads import cores
 
 _log = logging.getLogger(__name__)
@@ -227,13 +227,13 @@ def _keep(model: Any, folder: Path) -> None:
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as work:
-            new = Path(work) / "new"
+        with work_folder(folder.parent, ".new-") as work:
+            new = work / "new"
             new.mkdir()
             openvino.save_model(model, new / "model.xml", compress_to_fp16=False)
             (new / _SUMS).write_text(json.dumps(_sums(new)), encoding="utf-8")
             if folder.exists() and not _is_whole(folder):
-                folder.rename(Path(work) / "damaged")
+                folder.rename(work / "damaged")
             new.rename(folder)
     except (OSError, RuntimeError, BackboneError) as error:  # RuntimeError: OpenVINO's disk is full
         if not _is_whole(folder):  # else another process was first

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
+from fitting_room.util.files import work_folder
 from fitting_room.util.progress import Listener, Progress, Stage
 
 MAX_WEIGHTS_BYTES = 4 * 2**30
@@ -156,12 +156,12 @@ def _fetch(
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             requests.get(url, stream=True, timeout=timeout) as response,
-            tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder,
+            work_folder(target.parent, ".download-") as folder,
         ):
             response.raise_for_status()
             total = int(response.headers.get("Content-Length", 0))
             stage = Stage("Downloading weights", total, "B", signs.put)
-            part = Path(folder) / target.name
+            part = folder / target.name
             with part.open("wb") as file:
                 for chunk in response.iter_content(DOWNLOADED_AT_ONCE):
                     file.write(chunk)

@@ -30,7 +30,7 @@ from fitting_room.evaluation.results import (
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.index.added import is_added
-from fitting_room.util.files import write_atomically
+from fitting_room.util.files import remove_unfinished, write_atomically
 
 #: Queries that a page shows, and results of each at most.
 CASES, RESULTS_SHOWN = 40, 24
@@ -169,6 +169,7 @@ def write_report(
         cases=list(cases(fitting_room, queries, evaluation)),
         shorten=shorten,
     )
+    remove_unfinished(path)
     try:
         write_atomically(path, page.encode("utf-8", "replace"))
     except OSError as error:

@@ -1,8 +1,10 @@
 """Untrusted bytes or a path -> one upright RGB picture, or :class:`ImageRejected`.
 
 Every picture that enters the system, from a visitor or from a catalogue, comes through
-:func:`open_image`. The number of bytes and, from the header alone, the number of pixels are
-checked before anything is decoded, and only the decoders of :data:`FORMATS` are ever tried.
+:func:`open_image`. The number of bytes and, from the header alone, pixels and the memory that they
+will take are checked before anything is decoded (:mod:`fitting_room.imaging.bounds`), only the
+decoders of :data:`FORMATS` are ever tried, and all but light files of ordinary kinds are decoded in
+a process of their own (:mod:`fitting_room.imaging.workers`).
 """
 
 from __future__ import annotations
@@ -11,16 +13,17 @@ import io
 import math
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-import pillow_heif
+import pi_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from fitting_room.imaging import bounds
 from fitting_room.imaging.colour_profiles import cicp_primaries, to_srgb
+from fitting_room.imaging.gate import BUSY, Busy, Gate
 from fitting_room.imaging.kinds import is_ordinary_jpeg, jpeg_in_words, named
 from fitting_room.imaging.repairs import (
     END_OF_JPEG,
@@ -29,8 +32,9 @@ from fitting_room.imaging.repairs import (
     png_without_remarks,
     without_missing,
 )
+from fitting_room.imaging.sample_depths import to_8_bit
 
-pillow_heif.register_heif_opener(thumbnails=False)
+pi_heif.register_heif_opener(thumbnails=False)
 
 #: Pillow's names of the formats that are accepted; HEIF covers the HEIC files of phones.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
@@ -111,6 +115,7 @@ def open_image(
     name: str | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     side: int = WORKING_SIDE,
+    gate: Gate | None = None,
 ) -> Image.Image:
     """Decode a picture to upright 8-bit RGB.
 
@@ -123,13 +128,16 @@ def open_image(
     the picture's own. What was opened to be shown and is opened once more for a network comes out
     as the file does when it is opened for it at once.
 
+    What takes much memory, or may take long, is decoded in a process of its own and given up after
+    some seconds. With a ``gate``, decoding waits for its turn.
+
     Raises :class:`ImageRejected` when the picture cannot be read, is too large or too small, is
-    of another format or is damaged.
+    of another format or is damaged, takes too long, or when too many wait at the gate.
     """
     if isinstance(source, str | Path):
         name = name or str(source)
     try:
-        with _rejecting(limits):
+        with rejecting(limits):
             if isinstance(source, Image.Image):
                 _check_size(source.size, limits)
                 image = _to_upright_rgb(source, max(side, WORKING_SIDE))
@@ -137,7 +145,7 @@ def open_image(
                 data = (
                     source if isinstance(source, bytes) else _read(Path(source), limits.max_bytes)
                 )
-                image = _decode(data, limits, max(side, WORKING_SIDE))
+                image = _decode(data, limits, max(side, WORKING_SIDE), gate)
             if is_empty_page(image):
                 image.info[NOTE] = EMPTY_PAGE
             return _reduce(image, side)
@@ -158,7 +166,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
         raise ImageRejected(f"The file cannot be read ({why}).") from error
 
 
-def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
+def _decode(data: bytes, limits: ImageLimits, side: int, gate: Gate | None) -> Image.Image:
     if not data:
         raise ImageRejected("The file is empty. Choose another one.")
     if len(data) > limits.max_bytes:
@@ -166,11 +174,56 @@ def _decode(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
             f"The file is too large: more than {limits.max_bytes / 2**20:.3g} MB. "
             "Save the picture smaller and try again."
         )
+    _reject_if(bounds.objection_to_file(data))
+    header = bounds.header_of(data)
+    if header is not None:
+        _check_size(header.size, limits)
+        _reject_if(bounds.objection_to_shape(header.size))
+        _reject_if(bounds.objection_to_header(header, side))
+    if bounds.is_light(data, header, side):
+        with suppress(_Heavy), gate.light.turn() if gate else nullcontext():
+            return decode_here(data, limits, side)
+    with gate.heavy.turn() if gate else nullcontext():
+        return _decode_apart(data, limits, side)
+
+
+def _decode_apart(data: bytes, limits: ImageLimits, side: int) -> Image.Image:
+    """Decode a file in a process that is ended when it takes too long."""
+    from fitting_room.imaging import workers
+
+    try:
+        said, pixels = workers.WORKERS.ask({"limits": asdict(limits), "side": side}, data)
+    except workers.WorkerEnded as ended:
+        if ended.timed_out:
+            raise ImageRejected(bounds.TOO_SLOW) from ended
+        raise OSError("the decoder came down") from ended
+    except OSError as error:  # no process can be started
+        raise Busy from error
+    _reject_if(said.get("reason"))
+    image = Image.frombytes("RGB", said["size"], pixels)
+    if said["note"]:
+        image.info[NOTE] = said["note"]
+    return image
+
+
+class _Heavy(Exception):  # noqa: N818  (no error: it is decoded elsewhere)
+    """What looked light is not, and has to be decoded in a process of its own."""
+
+
+def decode_here(
+    data: bytes, limits: ImageLimits, side: int, *, may_be_heavy: bool = False
+) -> Image.Image:
+    """Decode a file in this process. Raises whatever decoders raise."""
     try:
         return _decode_whole(data, limits, side)
     except OSError as error:
         if not data.startswith(JPEG):
             raise
+        header = bounds.header_of(data)
+        if header is not None:  # decoded once more, and not reduced inside the decoder
+            _reject_if(bounds.objection_to_header(header, side, whole=True))
+            if not may_be_heavy and header.cost(side, whole=True) > bounds.MAX_LIGHT:
+                raise _Heavy from error
         return _decode_jpeg_again(data, limits, side, error)
     except ValueError as error:
         if not data.startswith(PNG) or isinstance(error, ImageRejected):
@@ -205,14 +258,17 @@ def _decode_whole(
         raise ImageRejected(sentence) from error
     with opened as image:
         _check_size(image.size, limits)
+        _reject_if(bounds.objection_to_shape(image.size))
+        if bounds.header_of(data) is None:
+            _reject_if(bounds.objection_to_opened(image, side))
         if not again and image.format in ("JPEG", "MPO"):
             image.draft(None, (side, side))
-        note = _show_something(image, limits)
+        note = _show_something(image, limits, side)
         part = without_missing(image) if again else image
         return _to_upright_rgb(part, side, cicp_primaries(data, image.format), note)
 
 
-def _show_something(image: Image.Image, limits: ImageLimits) -> str | None:
+def _show_something(image: Image.Image, limits: ImageLimits, side: int) -> str | None:
     """Of an animation that begins with next to nothing, go to the first picture that shows
     something, as much as half of what any of them shows; returns a note where that is not the
     first. Looks at :data:`MAX_FRAMES` at most, and at as many pixels as one picture may have."""
@@ -222,7 +278,7 @@ def _show_something(image: Image.Image, limits: ImageLimits) -> str | None:
     with suppress(*_DECODER_ERRORS):  # it ends, or is damaged further on
         for frame in range(max(1, min(MAX_FRAMES, limits.max_pixels // math.prod(image.size)))):
             image.seek(frame)
-            shown.append(_contrast(_on_white(_to_8_bit(image))))
+            shown.append(_contrast(_on_white(_reduce(to_8_bit(image), side))))
             if shown[-1] >= CLEAR_CONTRAST:
                 break
     most = max(shown, default=0)
@@ -257,7 +313,7 @@ def is_empty_page(image: Image.Image) -> bool:
 
 
 @contextmanager
-def _rejecting(limits: ImageLimits) -> Iterator[None]:
+def rejecting(limits: ImageLimits) -> Iterator[None]:
     """Turn whatever the decoders raise into :class:`ImageRejected`."""
     try:
         yield
@@ -267,10 +323,12 @@ def _rejecting(limits: ImageLimits) -> Iterator[None]:
         raise ImageRejected(
             f"This is not a picture in a format that can be read. Use {FORMATS_IN_WORDS}."
         ) from error
+    except Busy as busy:
+        raise ImageRejected(BUSY) from busy
     except Image.DecompressionBombError as error:
-        raise ImageRejected(_too_many_pixels(limits)) from error
+        raise ImageRejected(bounds.too_many_pixels(limits.max_pixels)) from error
     except MemoryError as error:
-        raise ImageRejected("There is not enough memory to open the picture.") from error
+        raise ImageRejected(bounds.TOO_LITTLE_MEMORY) from error
     except _DECODER_ERRORS as error:
         raise ImageRejected(
             "The picture is damaged or incomplete. Export or download it again."
@@ -278,21 +336,12 @@ def _rejecting(limits: ImageLimits) -> Iterator[None]:
 
 
 def _check_size(size: tuple[int, int], limits: ImageLimits) -> None:
-    width, height = size
-    if width * height > limits.max_pixels:
-        raise ImageRejected(_too_many_pixels(limits, f"{width} x {height} pixels are"))
-    if min(width, height) < limits.min_side:
-        raise ImageRejected(
-            f"The picture is too small: {width} x {height} pixels. "
-            f"It needs at least {limits.min_side} on each side."
-        )
+    _reject_if(bounds.objection_to_size(size, limits.max_pixels, limits.min_side))
 
 
-def _too_many_pixels(limits: ImageLimits, subject: str = "it has") -> str:
-    return (
-        f"The picture is too large: {subject} more than {limits.max_pixels / 1e6:.3g} megapixels. "
-        "Save it smaller and try again."
-    )
+def _reject_if(objection: str | None) -> None:
+    if objection is not None:
+        raise ImageRejected(objection)
 
 
 def _to_upright_rgb(
@@ -302,7 +351,7 @@ def _to_upright_rgb(
     profile, note = image.info.get("icc_profile"), note or note_of(image)
     # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
     orientation = _orientation(image)
-    image = to_srgb(_reduce(_to_8_bit(image), side), profile, primaries)
+    image = to_srgb(_reduce(to_8_bit(image), side), profile, primaries)
     image = _on_white(image)
     image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
     if note:
@@ -342,35 +391,6 @@ def _orientation(image: Image.Image) -> Image.Transpose | None:
         return None
     finally:
         image.info.update(xmp)  # the picture may be somebody's own
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        grey = Image.fromarray((values >> 8).astype(np.uint8))
-        if isinstance(transparent := image.info.get("transparency"), int):
-            grey.putalpha(Image.fromarray((values != transparent).astype(np.uint8) * 255))
-        return grey
-    if image.mode in ("I", "F"):
-        return _stretch_to_8_bit(np.asarray(image, dtype=np.float64))
-    # Before pixels are averaged, indices must become colours and a transparent colour alpha.
-    if "transparency" in image.info or image.mode in ("1", "P", "PA"):
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image
-
-
-def _stretch_to_8_bit(values: np.ndarray) -> Image.Image:
-    """32-bit and floating point pictures have no agreed white. Integers within 16 bits are read
-    as 16-bit samples; anything else is stretched from its least to its greatest value."""
-    finite = np.isfinite(values)
-    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
-    if low >= 0 and 255 < high <= 65535:
-        low, high = 0.0, 65535.0
-    elif low >= 0 and 1 < high <= 255:
-        low, high = 0.0, 255.0
-    span = (high - low) or 1.0
-    scaled = np.clip((np.where(finite, values, low) - low) / span * 255, 0, 255)
-    return Image.fromarray(scaled.astype(np.uint8))
 
 
 def _reduce(image: Image.Image, side: int) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 _SAVE = "Save it as an ordinary JPEG or PNG and try again."
 _STILL = "This is a video, not a picture. Take a still from it."
@@ -36,6 +37,17 @@ _COLOURS = {8: "Lab", 9: "Lab", 10: "Lab", 32803: "raw", 34892: "raw", 32844: "L
 _FORMATS = {2: "signed", 3: "floating point", 5: "complex", 6: "complex"}
 #: Fields of a TIFF that are looked at.
 _MOST_FIELDS = 512
+
+
+class FrameHeader(NamedTuple):
+    """Where a JPEG's frame header is, its marker, the bits of a sample, and the size in pixels."""
+
+    place: int
+    marker: int
+    bits: int
+    width: int
+    height: int
+    components: int
 
 
 def named(data: bytes) -> str | None:
@@ -73,28 +85,30 @@ def _in_letters(beginning: bytes) -> str | None:
 
 def is_ordinary_jpeg(data: bytes) -> bool:
     """Whether a JPEG is of a kind that decoders read, as far as its header says."""
-    frame, bits = _frame_of_jpeg(data)
-    return frame in (None, *_ORDINARY_FRAMES) and bits in (None, 8)
+    frame = frame_of_jpeg(data)
+    return frame is None or (frame.marker in _ORDINARY_FRAMES and frame.bits == 8)
 
 
 def jpeg_in_words(data: bytes) -> str:
     """A sentence on a JPEG that no decoder takes."""
-    frame, bits = _frame_of_jpeg(data)
-    lossless = "lossless" if frame is not None and frame & 3 == 3 else ""
-    words = " ".join(filter(None, [lossless, f"{bits}-bit" if bits not in (None, 8) else ""]))
+    frame = frame_of_jpeg(data)
+    lossless = "lossless" if frame is not None and frame.marker & 3 == 3 else ""
+    depth = f"{frame.bits}-bit" if frame is not None and frame.bits != 8 else ""
+    words = " ".join(filter(None, [lossless, depth]))
     kind = f"a {words} JPEG" if words else "a kind of JPEG"
     return f"This is {kind} that cannot be read here. {_SAVE}"
 
 
-def _frame_of_jpeg(data: bytes) -> tuple[int | None, int | None]:
-    """The marker of the frame header and the bits of a sample (ITU-T T.81, B.2.2)."""
+def frame_of_jpeg(data: bytes) -> FrameHeader | None:
+    """A JPEG's frame header (ITU-T T.81, B.2.2), or ``None`` where it is not found."""
     place = 2
-    while place + 4 < len(data) and data[place] == 0xFF:
+    while place + 10 <= len(data) and data[place] == 0xFF:
         marker, length = data[place + 1], struct.unpack_from(">H", data, place + 2)[0]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return marker, data[place + 4]
+            bits, height, width, components = struct.unpack_from(">BHHB", data, place + 4)
+            return FrameHeader(place, marker, bits, width, height, components)
         place += 2 + max(length, 2)
-    return None, None
+    return None
 
 
 def _kind_of_tiff(data: bytes) -> str:

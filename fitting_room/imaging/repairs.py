@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
 from PIL import Image
+
+from fitting_room.imaging.sample_depths import strips
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 #: With it at its end the decoder takes a JPEG that was cut short, and fills in what is missing.
@@ -19,10 +20,14 @@ def without_missing(image: Image.Image) -> Image.Image:
     A progressive one that came to its first scan is whole, only less sharp. Raises ``OSError``
     where less than half is left."""
     image.load()
-    rows = np.asarray(image).reshape(image.height, -1)
-    missing = ((rows == 127) | (rows == 128)).all(axis=1)
-    left = image.height - int((~missing[::-1]).argmax())
-    if missing.all() or left * 2 < image.height:
+    left = 0
+    for top, values in strips(image, from_below=True):
+        rows = values.reshape(len(values), -1)
+        there = ~((rows == 127) | (rows == 128)).all(axis=1)
+        if there.any():
+            left = top + len(rows) - int(there[::-1].argmax())
+            break
+    if left * 2 < image.height:
         raise OSError("image file is truncated")
     return image if left == image.height else image.crop((0, 0, image.width, left))
 

@@ -169,6 +169,7 @@ class AnnIndex:
             and isinstance(faiss.downcast_index(inverted.quantizer), faiss.IndexHNSWFlat)
             and inverted.metric_type == faiss.METRIC_INNER_PRODUCT
             and (inverted.ntotal, inverted.d) == (count, width)
+            and _fits_together(inverted, groups)
         )
         if not sound:
             raise AnnIndexError(f"{path.name} does not belong to this index")
@@ -180,7 +181,8 @@ class AnnIndex:
         self, queries: np.ndarray, n: int, params: AnnSearchParams, mask: np.ndarray | None = None
     ) -> list[np.ndarray]:
         """Rows, ascending, among which each query's ``n`` best are expected. ``queries`` are codes,
-        float32 ``(Q, width)``; ``mask``, bool ``(N,)``, says which rows may be answered."""
+        float32 ``(Q, width)``; ``mask``, bool ``(N,)``, says which rows may be answered. Raises
+        :class:`AnnIndexError` where the file turns out to be damaged."""
         count = min(max(params.least, params.per_result * n), len(self))
         wanted, groups = max(params.probes, n // 8), self._inverted.nlist
         if mask is None:
@@ -190,7 +192,10 @@ class AnnIndex:
             wanted = round(wanted * len(mask) / max(1, int(mask.sum())))
             selector = _faiss().IDSelectorBitmap(np.packbits(mask, bitorder="little"))
             faiss_params = _faiss_params(min(wanted, groups), selector)
-        _, hits = self._inverted.search(queries, count, params=faiss_params)
+        try:
+            _, hits = self._inverted.search(queries, count, params=faiss_params)
+        except (RuntimeError, MemoryError, SystemError) as error:
+            raise AnnIndexError("what finds candidates is damaged") from error
         hits.sort(axis=1)
         # -1 stands where there were too few, and a damaged file may say anything.
         end = len(self)
@@ -198,6 +203,36 @@ class AnnIndex:
             rows if rows[0] >= 0 and rows[-1] < end else rows[(rows >= 0) & (rows < end)]
             for rows in hits
         ]
+
+
+def _fits_together(inverted: Any, groups: Any) -> bool:
+    """Whether the parts of a file have sizes that go with each other, and no link of its graph
+    leads outside: faiss follows them unseen."""
+    faiss, count, width = _faiss(), inverted.ntotal, inverted.d
+    quantizer = faiss.downcast_index(inverted.quantizer)
+    centres = inverted.nlist
+    if not 1 <= centres <= MAX_GROUPS or (groups.nlist, groups.code_size) != (centres, width):
+        return False
+    if (quantizer.ntotal, quantizer.d) != (centres, width) or inverted.by_residual:
+        return False
+    sizes = [groups.list_size(group) for group in range(centres)]
+    if max(sizes) > count or sum(sizes) != count:
+        return False
+    graph = quantizer.hnsw
+    links = faiss.vector_to_array(graph.neighbors)
+    levels, offsets = faiss.vector_to_array(graph.levels), faiss.vector_to_array(graph.offsets)
+    per_level = faiss.vector_to_array(graph.cum_nneighbor_per_level)
+    whole = len(levels) == centres and len(offsets) == centres + 1 and offsets[-1] == len(links)
+    if not whole or len(links) == 0 or links.min() < -1 or links.max() >= centres:
+        return False
+    if not 0 <= graph.entry_point < centres or levels.min() < 1 or levels.max() >= len(per_level):
+        return False
+    return bool(
+        levels[graph.entry_point] > graph.max_level >= 0
+        and (np.diff(per_level) >= 0).all()
+        and (np.diff(offsets) == per_level[levels]).all()
+        and 4 * width * centres == faiss.downcast_index(quantizer.storage).codes.size()
+    )
 
 
 def _faiss() -> Any:

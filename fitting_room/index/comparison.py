@@ -20,7 +20,15 @@ from fitting_room.index import scoring
 from fitting_room.index.data import IndexData
 from fitting_room.index.head import Head
 from fitting_room.index.item_pictures import ItemPictures
-from fitting_room.index.scoring import JaccardTerm, ScoreTerm, SimilarityOptions, Terms
+from fitting_room.index.manifest import DESCRIPTORS, TRAINED, VECTORS
+from fitting_room.index.scoring import (
+    LONGEST_ROW,
+    Hits,
+    JaccardTerm,
+    ScoreTerm,
+    SimilarityOptions,
+    Terms,
+)
 from fitting_room.index.vectors import Matrix, release
 
 #: Of each query the embeddings of its views, float32 ``(V, D)``.
@@ -52,6 +60,36 @@ class Comparison:
     def __len__(self) -> int:
         """How many pictures there are: rows of the arrays."""
         return len(self.vectors)
+
+    def require_sound(self) -> None:
+        """Raise :class:`IndexUnusable` where a file of the index was found to be damaged."""
+        if self.data.verifier is not None:
+            self.data.verifier.require_sound()
+
+    def found_damage(self, reason: str) -> None:
+        """Remember that a file is damaged, and raise :class:`IndexUnusable`, now and from now on.
+        An index in memory has no files."""
+        if self.data.verifier is not None:
+            self.data.verifier.found(reason)
+
+    def require_unit_rows(self, rows: np.ndarray) -> None:
+        """Raise :class:`IndexUnusable` unless some rows have length 1, as they were written."""
+        arrays = {VECTORS: self.vectors, TRAINED: self.trained}
+        for name, matrix in arrays.items():
+            if matrix is None or self.data.verifier is None:
+                continue
+            with np.errstate(all="ignore"):  # of a damaged row anything may come
+                lengths = np.linalg.norm(np.asarray(matrix[rows], np.float32), axis=1)
+            # Written so that it is false of what is no number. A row of zeros is like nothing.
+            if not ((np.abs(lengths - 1) <= LONGEST_ROW - 1) | (lengths == 0)).all():
+                self.found_damage(f"{name} has rows that are no unit rows")
+
+    def _require_whole(self, hits: Hits, n: int) -> None:
+        """Raise :class:`IndexUnusable` unless there are ``n`` hits with similarities: what is no
+        number in a row is no less than anything and no more."""
+        if self.data.verifier is None or (len(hits) >= n and np.isfinite(hits.similarities).all()):
+            return
+        self.data.verifier.found(f"{VECTORS} or {DESCRIPTORS} hold what is no number")
 
     @cached_property
     def item_pictures(self) -> ItemPictures | None:
@@ -116,7 +154,9 @@ class Comparison:
         return options.trained and options.metric == scoring.COSINE and self.head is not None
 
     def terms(self, queries: Sequence[Features], options: SimilarityOptions) -> Terms:
-        """What the similarity to some queries is the sum of."""
+        """What the similarity to some queries is the sum of. Raises :class:`IndexUnusable` where
+        the index was found to be damaged."""
+        self.require_sound()
         views = [self._own(query) for query in queries]
         descriptors = np.stack([query.descriptors for query in queries])
         colours = scoring.unit_bytes(descriptors[:, COLOURS])

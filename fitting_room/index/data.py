@@ -9,31 +9,29 @@ in large catalogues what finds candidates. :mod:`fitting_room.build.writer` writ
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.index import manifest as names
-from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, Ann
+from fitting_room.index.ann import ANN_INDEX, Ann
 from fitting_room.index.calibration import Calibration
-from fitting_room.index.head import Head, HeadError
+from fitting_room.index.head import Head
+from fitting_room.index.items_file import read_images, read_items
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest, damaged
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
+from fitting_room.index.verifier import Verifier
 from fitting_room.util.files import sha256_of
 
 CURRENT = "CURRENT"
 VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
-#: Small files, which are read in full anyway and so checked in full.
-_SMALL = {
-    names.ITEMS, names.PCA_FILE, names.HEAD_FILE, names.MAP, ANN_ENCODER, TRAINED_ANN_ENCODER,
-}  # fmt: skip
+#: Arrays of rows, which are mapped: up to this many bytes they are checked in full when an index is
+#: opened, like all its other files, and larger ones after the first answer.
+_LARGE = {names.VECTORS, names.DESCRIPTORS, names.TRAINED, names.HEAD_VECTORS}
+CHECKED_AT_ONCE = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +43,8 @@ class IndexData:
     pictures of items, of which those of one item have the same ``id``, ``trained`` float32 ``(N,
     E)`` what ``head`` makes of them, ``map`` float32 ``(N, 2)`` their places on a map.
     ``head_vectors``, ``(N, H)``, are embeddings of the network that the head brings, where that is
-    not the index's own.
+    not the index's own. ``verifier`` checks what was not checked in full, where it was opened from
+    disk.
     """
 
     folder: Path
@@ -61,6 +60,7 @@ class IndexData:
     map: np.ndarray | None = None
     ann: Ann | None = None
     calibration: Calibration | None = None
+    verifier: Verifier | None = None
 
 
 def current_version(folder: Path) -> Path:
@@ -69,12 +69,17 @@ def current_version(folder: Path) -> Path:
     try:
         with (folder / CURRENT).open("rb") as file:
             name = file.read(100).decode("ascii", "replace").strip()
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if (folder / names.MANIFEST).is_file():
             return folder
         raise IndexUnusable(
             f"{folder}: there is no index here. Build one with: fitting-room build CATALOGUE "
             f"--index {folder}"
+        ) from error
+    except OSError as error:
+        raise IndexUnusable(
+            f"{folder}: the index cannot be read ({error.strerror}). Let it be read, or name "
+            "another place."
         ) from error
     if not VERSION_NAME.fullmatch(name):
         raise damaged(folder, f"{CURRENT} names no version")
@@ -82,8 +87,8 @@ def current_version(folder: Path) -> Path:
 
 
 def load_index_data(folder: Path) -> IndexData:
-    """Open the index at ``folder``. Sizes, shapes and small files are checked, large arrays are
-    mapped. Raises :class:`IndexUnusable`."""
+    """Open the index at ``folder``. Sizes, shapes and, but for large arrays, checksums are
+    compared; arrays are mapped. Raises :class:`IndexUnusable`, whatever is wrong."""
     version = current_version(folder)
     while True:
         try:
@@ -107,35 +112,68 @@ def check_file(folder: Path, path: Path, entry: FileEntry, *, in_full: bool = Tr
 
 def _load(folder: Path, version: Path) -> IndexData:
     manifest = names.read_manifest(folder, version / names.MANIFEST)
+    later: dict[str, FileEntry] = {}
     for name, entry in manifest.files.items():
-        check_file(folder, version / name, entry, in_full=name in _SMALL)
-    files, count, dimension = manifest.files, manifest.counts.embedded, manifest.dimension
-    of_descriptors = (count, DESCRIPTOR_LENGTH)
+        large = name in _LARGE and entry.bytes > CHECKED_AT_ONCE
+        check_file(folder, version / name, entry, in_full=not large)
+        later |= {name: entry} if large else {}
+    return read_parts(folder, version, manifest, Verifier(folder, version, later))
+
+
+def read_parts(
+    folder: Path, version: Path, manifest: Manifest, verifier: Verifier | None = None
+) -> IndexData:
+    """Open the files that a manifest names, whose checksums were compared before. Raises
+    :class:`IndexUnusable`, whatever is wrong with them."""
     try:
-        head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
-        pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
-        if pca is not None and pca.dimension != dimension:
-            raise ValueError(f"{names.PCA_FILE} does not fit the vectors")
-        if head is not None and not fits(head, manifest, pca):
-            raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
-        trained, ann = open_derived(version, manifest, head)
-        return IndexData(
-            folder=folder,
-            version=version,
-            manifest=manifest,
-            vectors=mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension)),
-            descriptors=mapped_array(version / names.DESCRIPTORS, np.uint8, of_descriptors),
-            items=_read_items(version / names.ITEMS, count, manifest.counts.items),
-            pca=pca,
-            head=head,
-            trained=trained,
-            head_vectors=open_head_vectors(version, manifest, head),
-            map=_read_map(version / names.MAP, count) if names.MAP in files else None,
-            ann=ann,
-            calibration=Calibration.from_manifest(manifest.calibration),
-        )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, HeadError) as error:
-        raise damaged(folder, str(error)) from error
+        return _read_parts(folder, version, manifest, verifier)
+    except Exception as error:
+        # Files are read by libraries, and a damaged one ends them in any error that there is.
+        raise damaged(folder, f"{error}"[:300] or type(error).__name__) from error
+
+
+def _read_parts(
+    folder: Path, version: Path, manifest: Manifest, verifier: Verifier | None
+) -> IndexData:
+    files, count, dimension = manifest.files, manifest.counts.embedded, manifest.dimension
+    head = Head.load(version / names.HEAD_FILE) if names.HEAD_FILE in files else None
+    pca = PCA.load(version / names.PCA_FILE) if names.PCA_FILE in files else None
+    if pca is not None and pca.dimension != dimension:
+        raise ValueError(f"{names.PCA_FILE} does not fit the vectors")
+    if head is not None and not fits(head, manifest, pca):
+        raise ValueError(f"{names.HEAD_FILE} does not fit the vectors")
+    # Arrays first: their forms are compared with their sizes, which bounds all that comes after.
+    vectors = mapped_rows(version / names.VECTORS, manifest.storage, (count, dimension))
+    of_descriptors = np.uint8, (count, DESCRIPTOR_LENGTH)
+    descriptors = mapped_array(version / names.DESCRIPTORS, *of_descriptors)
+    trained, ann = open_derived(version, manifest, head)
+    return IndexData(
+        folder=folder,
+        version=version,
+        manifest=manifest,
+        vectors=vectors,
+        descriptors=descriptors,
+        items=read_items(version / names.ITEMS, count, manifest.counts.items),
+        pca=pca,
+        head=head,
+        trained=trained,
+        head_vectors=open_head_vectors(version, manifest, head),
+        map=_read_map(version / names.MAP, count) if names.MAP in files else None,
+        ann=ann,
+        calibration=Calibration.from_manifest(manifest.calibration),
+        verifier=verifier,
+    )
+
+
+def images_of(folder: Path, version: Path) -> list[str]:
+    """The names of the pictures in the items' table of a version. Raises :class:`IndexUnusable`
+    where the table is damaged."""
+    manifest, path = names.read_manifest(folder, version / names.MANIFEST), version / names.ITEMS
+    check_file(folder, path, manifest.files[names.ITEMS])
+    try:
+        return read_images(path, manifest.counts.embedded)
+    except Exception as error:  # as above
+        raise damaged(folder, str(error)[:300]) from error
 
 
 def fits(head: Head, manifest: Manifest, pca: PCA | None) -> bool:
@@ -168,28 +206,6 @@ def open_derived(
     if ANN_INDEX in manifest.files:
         ann = Ann.open(version, count=count, dimension=dimension, head_dimension=width)
     return trained, ann
-
-
-def _read_items(path: Path, count: int, different: int) -> pd.DataFrame:
-    """The items' table. Raises ``ValueError`` unless it is a plain table of ``count`` pictures of
-    so many ``different`` items."""
-    try:
-        with pq.ParquetFile(path) as file:
-            columns = file.schema_arrow.names
-            if file.metadata.num_rows != count or not {"id", "image"} <= set(columns):
-                raise ValueError(f"{path.name} does not hold the items of the manifest")
-            # In one piece: to take some rows of many pieces, Arrow copies all of them first.
-            table = file.read().combine_chunks()
-            if pc.count_distinct(table["id"], mode="all").as_py() != different:
-                raise ValueError(f"{path.name} does not hold the items of the manifest")
-            items: pd.DataFrame = table.to_pandas()
-            del table
-    except pa.ArrowException as error:
-        raise ValueError(f"{path.name}: {error}") from error
-    if len(items) != count or list(items.columns) != columns:
-        raise ValueError(f"{path.name} is no plain table")
-    pa.default_memory_pool().release_unused()  # half of what reading took
-    return items
 
 
 def _read_map(path: Path, count: int) -> np.ndarray:

@@ -11,9 +11,10 @@ import numpy as np
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.imaging.features import Features
 from fitting_room.index import scoring
+from fitting_room.index.ann import AnnIndexError
 from fitting_room.index.comparison import Comparison, as_features
 from fitting_room.index.data import check_file, load_index_data
-from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.manifest import IndexUnusable, damaged
 from fitting_room.index.scoring import Hits, ScoreTerm, SimilarityOptions, Terms
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
@@ -41,7 +42,9 @@ class FilterError(ValueError):
 
 
 class Index(Comparison):
-    """An opened index, with the attributes of its data. Safe to share between threads."""
+    """An opened index, with the attributes of its data. Safe to share between threads. Once damage
+    was found in a file (:class:`fitting_room.index.verifier.Verifier`), everything that compares
+    pictures with it raises :class:`IndexUnusable`."""
 
     @classmethod
     def open(cls, folder: str | Path) -> Index:
@@ -52,6 +55,19 @@ class Index(Comparison):
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
         for name, entry in self.manifest.files.items():
             check_file(self.folder, self.data.version / name, entry)
+        self.require_sound()
+
+    def start_verifying(self) -> None:
+        """Compare the checksums that were not compared yet in the background, which the first
+        answer does at the latest."""
+        if self.data.verifier is not None:
+            self.data.verifier.start()
+
+    def wait_until_verified(self) -> None:
+        """Return once all checksums were compared. Raises :class:`IndexUnusable` where a file is
+        damaged: what was answered before may be wrong."""
+        if self.data.verifier is not None:
+            self.data.verifier.wait()
 
     def require(
         self, identity: Mapping[str, Any], head_network: Mapping[str, Any] | None = None
@@ -100,8 +116,11 @@ class Index(Comparison):
             raise ValueError("n must be at least 1")
         if isinstance(queries, np.ndarray):
             queries = np.atleast_2d(queries)
+        self.require_sound()
         if self.item_pictures is None or len(queries) == 0:
-            return self._pictures(queries, n, where, options, exclude, positives, exact)
+            return self._answered(
+                self._pictures(queries, n, where, options, exclude, positives, exact)
+            )
 
         def search(places: list[int], count: int) -> list[Hits]:
             some = queries
@@ -111,7 +130,16 @@ class Index(Comparison):
                 some = [queries[place] for place in places]
             return self._pictures(some, count, where, options, exclude, positives, exact)
 
-        return self.item_pictures.best(search, len(queries) if positives is None else 1, n)
+        count = len(queries) if positives is None else 1
+        return self._answered(self.item_pictures.best(search, count, n))
+
+    def _answered(self, found: list[Hits]) -> list[Hits]:
+        """Answers whose rows were looked at, since a damaged row may be like everything. The files
+        that were not checked when the index was opened are, from the first answer on."""
+        if self.data.verifier is not None and found:
+            self.require_unit_rows(np.unique(np.concatenate([hits.rows for hits in found])))
+            self.start_verifying()
+        return found
 
     def _pictures(
         self,
@@ -187,7 +215,9 @@ class Index(Comparison):
                     term.add_to(scores, block, rows)
                 candidates = [scoring.top_k_candidates(of_query, n) for of_query in scores]
             for query, chosen in enumerate(candidates, start):
-                hits.append(scoring.best(terms, query, chosen if rows is None else rows[chosen], n))
+                best = scoring.best(terms, query, chosen if rows is None else rows[chosen], n)
+                self._require_whole(best, n)
+                hits.append(best)
         return hits
 
     def _search_candidates(
@@ -200,9 +230,13 @@ class Index(Comparison):
         trained = self.uses_head(options)
         of = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
         shape = of[scoring.LEARNED if trained else scoring.EMBEDDING]
-        candidates = self.ann.candidates(
-            shape, of.get(scoring.OUTLINE), of.get(scoring.COLOUR), n, mask, trained=trained
-        )
+        try:
+            candidates = self.ann.candidates(
+                shape, of.get(scoring.OUTLINE), of.get(scoring.COLOUR), n, mask, trained=trained
+            )
+        except AnnIndexError as error:
+            self.found_damage(str(error))
+            raise damaged(self.folder, str(error)) from error
         if candidates is None:
             return None
         return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]

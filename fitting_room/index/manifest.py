@@ -5,6 +5,7 @@ Anybody may have written it, so every field is checked, and an error names the o
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from fitting_room.util.aliases import with_new_keys
 
 FORMAT = "fitting-room-index"
 FORMAT_VERSION = 4
+#: The manifest's own checksum among its fields.
+CHECKSUM = "checksum"
 VECTORS, ITEMS, MANIFEST, PCA_FILE = "vectors.npy", "items.parquet", "manifest.json", "pca.npz"
 DESCRIPTORS, HEAD_FILE, TRAINED = "descriptors.npy", "head.safetensors", "trained.npy"
 #: The scales are of rows that are stored in 8 bits.
@@ -197,6 +200,18 @@ class Manifest:
         version = {"format": FORMAT, "format_version": self.format_version}
         return {**version, "descriptors": descriptors.VERSION, **asdict(self)}
 
+    def as_text(self) -> str:
+        """The text of ``manifest.json``: :meth:`as_dict` and a checksum of it all."""
+        values = self.as_dict()
+        checksum = checksum_of(json.loads(json.dumps(values)))
+        return json.dumps({**values, CHECKSUM: checksum}, indent=1, ensure_ascii=False)
+
+
+def checksum_of(values: dict[str, Any]) -> str:
+    """The SHA-256 digest, in hexadecimal, of what a manifest says beside its checksum."""
+    others = {key: value for key, value in values.items() if key != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
 
 def read_manifest(folder: Path, path: Path) -> Manifest:
     """The manifest at ``path`` of the index at ``folder``. Raises :class:`IndexUnusable`, of which
@@ -207,8 +222,16 @@ def read_manifest(folder: Path, path: Path) -> Manifest:
         if len(data) > MAX_MANIFEST_BYTES:
             raise ValueError(f"{MANIFEST} is too large")
         values = _read(dict, json.loads(data), "it")
+        # Manifests of earlier versions have none.
+        if CHECKSUM in values and values[CHECKSUM] != checksum_of(values):
+            raise ValueError(f"{MANIFEST} is not what was written")
         if _is_outdated(values):
             raise IndexOutdated(folder, had_head=values.get("head") is not None)
+        if _is_newer(values):
+            raise IndexUnusable(
+                f"{folder}: this index was built by a newer version of the program. Update the "
+                "program, or build the index again, which makes one that this version reads."
+            )
         return Manifest._of(values)
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(folder, str(error)) from error
@@ -219,6 +242,16 @@ def _is_outdated(values: dict[str, Any]) -> bool:
     version = with_new_keys(values).get("descriptors")
     known = type(version) is int and 0 < version < descriptors.VERSION
     return values.get("format") == FORMAT and known
+
+
+def _is_newer(values: dict[str, Any]) -> bool:
+    """Whether a newer version of the program wrote a manifest."""
+    versions = (
+        (values.get("format_version"), FORMAT_VERSION),
+        (values.get("descriptors"), descriptors.VERSION),
+    )
+    newer = any(type(version) is int and version > own for version, own in versions)
+    return values.get("format") == FORMAT and newer
 
 
 _WORDS = {str: "text", int: "a whole number from 0 on", dict: "an object", list: "a list"}

@@ -7,7 +7,9 @@ long would seem a little more like everything. Storing what was read back change
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,16 @@ from typing import Any
 import numpy as np
 
 from fitting_room.imaging.features import normalise
+from fitting_room.index.arrays import arrays_of, require_form
 
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 #: From the most exact to the least.
 STORAGES = (FLOAT32, FLOAT16, INT8)
 KINDS: Mapping[str, type[np.generic]] = {FLOAT32: np.float32, FLOAT16: np.float16, INT8: np.int8}
+
+#: Bounds of a reduction that is read: its file, and its numbers, which are at most 1 but for what
+#: rounding adds.
+MAX_PCA_BYTES, LONGEST_NUMBER = 2**30, 1.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,18 +80,24 @@ def stored(values: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | N
 
 
 def new_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
-    """An array on disk, mapped to be written."""
-    return np.lib.format.open_memmap(path, "w+", np.dtype(kind), shape=shape)
+    """An array on disk, mapped to be written. Its place on the disk is taken at once: a disk that
+    is full would otherwise end the process when a row is written. Raises ``OSError``."""
+    array = np.lib.format.open_memmap(path, "w+", np.dtype(kind), shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # a system without it
+                    raise OSError(error.errno, error.strerror, str(path)) from error
+    return array
 
 
 def mapped_array(path: Path, kind: type[np.generic], shape: tuple[int, ...]) -> np.ndarray:
-    """An array on disk, mapped. Raises ``ValueError`` where the file holds anything else."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray):  # an archive under the name of an array
-        raise ValueError(f"{path.name} is no array")
-    if array.dtype != kind or array.shape != shape:
-        raise ValueError(f"{path.name} holds {array.dtype} {array.shape}")
-    return array
+    """An array on disk, mapped. Raises ``ValueError`` where the file holds anything else, also by
+    one byte of its header, and ``OSError``."""
+    start = require_form(path, kind, shape)
+    return np.memmap(path, kind, "r", start, shape)
 
 
 def mapped_rows(
@@ -97,7 +110,13 @@ def mapped_rows(
         return raw
     # Of 8 bits, the scales have a file of their own.
     scales = path.with_name("scales.npy" if path.stem == "vectors" else f"{path.stem}-scales.npy")
-    return Rows(raw, array(scales, np.float32, shape[:1]) if storage == INT8 else None)
+    if storage != INT8:
+        return Rows(raw)
+    of_rows = array(scales, np.float32, shape[:1])
+    # Of unit rows they are below 1 / 127, of rows of zeros 1. Those to be written are 0 yet.
+    if array is mapped_array and not ((of_rows > 0) & (of_rows <= 1)).all():
+        raise ValueError(f"{scales.name} holds other things than scales")
+    return Rows(raw, of_rows)
 
 
 def release(*arrays: Matrix | None) -> None:
@@ -139,9 +158,17 @@ class PCA:
 
     @classmethod
     def load(cls, path: Path) -> PCA:
-        """Read what :meth:`save` wrote. Raises ``ValueError``, ``KeyError`` or ``BadZipFile``."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(file["mean"], file["components"], int(file["fitted_on"]))
+        """Read what :meth:`save` wrote. Raises ``ValueError``, ``BadZipFile`` or ``OSError``."""
+        arrays = arrays_of(path, MAX_PCA_BYTES, ("mean", "components", "fitted_on"))
+        mean, components, fitted_on = arrays.values()
+        sound = mean.ndim == 1 and components.ndim == 2 and fitted_on.shape == ()
+        if not sound or components.shape[1] != len(mean) or fitted_on.dtype.kind not in "iu":
+            raise ValueError(f"{path.name} holds other things than a reduction")
+        for numbers in (mean, components):
+            # Of unit vectors and unit directions. Written so that it is false of what is no number.
+            if numbers.dtype != np.float32 or not (np.abs(numbers) <= LONGEST_NUMBER).all():
+                raise ValueError(f"{path.name} holds other numbers than a reduction has")
+        return cls(mean, components, int(fitted_on))
 
     def save(self, path: Path) -> None:
         np.savez(path, mean=self.mean, components=self.components, fitted_on=self.fitted_on)

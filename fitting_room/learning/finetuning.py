@@ -31,7 +31,7 @@ from fitting_room.learning.losses import LOSSES, ColumnLosses
 from fitting_room.learning.options import TrainingError, TrainingOptions
 from fitting_room.learning.trainer import gradient_descent
 from fitting_room.settings import Settings
-from fitting_room.util.files import write_atomically
+from fitting_room.util.files import remove_unfinished, write_atomically
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -96,7 +96,12 @@ def _checked(save_to: Path, settings: Settings) -> Path:
         raise TrainingError(
             f"{save_to}: these weights are in use. Name another file with --save-weights."
         )
-    return save_to.resolve()
+    try:
+        return save_to.resolve()
+    except (OSError, RuntimeError) as error:  # a link that leads back to itself
+        raise TrainingError(
+            f"{save_to}: no file can be there ({error}). Name another with --save-weights."
+        ) from error
 
 
 def _device(engine: str) -> str:
@@ -115,6 +120,7 @@ def save_weights(module: torch.nn.Module, path: Path) -> None:
     from safetensors.torch import save
 
     state = module.get_submodule("network").state_dict()
+    remove_unfinished(path)
     try:
         write_atomically(path, save({name: v.cpu().contiguous() for name, v in state.items()}))
     except OSError as error:

@@ -24,6 +24,7 @@ from fitting_room.learning.options import TrainingError, TrainingOptions, check_
 from fitting_room.learning.photographs import load_photographs
 from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
+from fitting_room.util.files import remove_unfinished
 from fitting_room.util.progress import Listener, ignore
 
 #: Fields of a summary that have the same name in a head's record.
@@ -124,6 +125,7 @@ def _takes_embeddings_of(head: Head, index: Index) -> bool:
 
 
 def _save(head: Head, path: Path) -> None:
+    remove_unfinished(path)
     try:
         head.save(path)
     except OSError as error:

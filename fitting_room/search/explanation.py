@@ -19,6 +19,7 @@ from PIL import Image
 
 from fitting_room.catalogue.schema import columns_like, name_columns
 from fitting_room.imaging.features import Features, normalise
+from fitting_room.imaging.gate import CATALOGUE
 from fitting_room.imaging.preprocess import place_of
 from fitting_room.imaging.trimming import content_box
 from fitting_room.index.head import Head
@@ -95,7 +96,10 @@ def explain(
         row = _best_row(searcher.index, rows, features, SimilarityOptions(trained=trained))
     record = searcher.index.items.iloc[row]
     of_item = searcher.picture(str(record["image"]))
-    images = (query, searcher.embedder.open(of_item, name=item, limits=searcher.limits))
+    images = (
+        query,
+        searcher.embedder.open(of_item, name=item, limits=searcher.limits, gate=CATALOGUE),
+    )
     shares, cosine = shares_of(*searcher.embedder.feature_maps(images))
     size = searcher.embedder.selection.backbone.input_size
     heats = [_heat(part, image, size) for part, image in zip(shares, images, strict=True)]

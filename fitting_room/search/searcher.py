@@ -19,6 +19,7 @@ from fitting_room.catalogue.stores import ImageStore
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
+from fitting_room.imaging.gate import VISITORS
 from fitting_room.index.added import added_path, is_added, read_added
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
@@ -96,8 +97,15 @@ class Searcher:
         self, picture: Picture, name: str | None = None, *, to_show: bool = False
     ) -> Image.Image:
         """The picture upright, in RGB, and no larger than the network needs, or ``to_show`` large
-        enough for people. Raises ``ImageRejected``."""
-        return self.embedder.open(picture, name=name, limits=self.limits, to_show=to_show)
+        enough for people. Files are decoded in turn with those of other visitors
+        (:mod:`fitting_room.imaging.gate`). Raises ``ImageRejected``, also when too many wait."""
+        return self.embedder.open(
+            picture, name=name, limits=self.limits, to_show=to_show, gate=VISITORS
+        )
+
+    def _open_of_many(self, picture: Picture) -> Image.Image:
+        """The same for one of many pictures, which are no more at once than there are threads."""
+        return self.embedder.open(picture, limits=self.limits)
 
     def embed(self, pictures: Sequence[Picture]) -> np.ndarray:
         """Embeddings of pictures, float32 ``(len(pictures), D)``. Raises ``ImageRejected``."""
@@ -113,7 +121,7 @@ class Searcher:
         """:meth:`describe` for any number of pictures, in their order, with bounded memory and on
         all cores. A picture that cannot be used comes back with the reason."""
         views = self.index.mostly_plain_background
-        for picture, outcome in self.embedder.stream(pictures, self.open_picture, views=views):
+        for picture, outcome in self.embedder.stream(pictures, self._open_of_many, views=views):
             if outcome is not None:
                 yield picture, outcome
 

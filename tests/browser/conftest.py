@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,21 +46,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def serve(**settings: str | Path) -> Iterator[str]:
-    """A server of the page with these settings; gives its address."""
+def serve(
+    script: str | Path = "app.py",
+    environment: Mapping[str, str] | None = None,
+    **settings: str | Path,
+) -> Iterator[str]:
+    """A server of the page with these settings, in this process's environment or another one;
+    gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("FITTING_ROOM_")}
-    environment |= {f"FITTING_ROOM_{k.upper()}": str(v) for k, v in settings.items()}
+    inherited = os.environ if environment is None else environment
+    variables = {k: v for k, v in inherited.items() if not k.startswith("FITTING_ROOM_")}
+    variables |= {f"FITTING_ROOM_{k.upper()}": str(v) for k, v in settings.items()}
     command = [
-        sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+        sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true",
         f"--server.port={port}", "--server.address=127.0.0.1",
     ]  # fmt: skip
     server = subprocess.Popen(
         command,
         cwd=PROJECT,
-        env=environment,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -157,9 +163,14 @@ def contexts(browser: Browser) -> Callable[..., BrowserContext]:
     return context
 
 
+def forbidden(said: str) -> list[str]:
+    return [said] if "Content Security Policy" in said else []
+
+
 @pytest.fixture
 def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
-    """Opens pages as a visitor; afterwards checks that none of them met a script error."""
+    """Opens pages as a visitor; afterwards checks that none of them met a script error, or tried
+    what the page's security policy forbids."""
     pages = []
     errors: list[str] = []
 
@@ -168,6 +179,7 @@ def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Pag
         pages.append(page)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.extend(forbidden(message.text)))
         page.goto(url)
         return page
 

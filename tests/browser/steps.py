@@ -86,7 +86,7 @@ def take_photo(page: Page) -> None:
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
     """Paste a picture, or text, with the event that a browser sends."""
-    page.wait_for_function("window.fittingRoomPaste?.listening")
+    page.wait_for_function("() => window.fittingRoomPaste?.listening")
     page.evaluate(
         """([data, kind]) => {
             const transfer = new DataTransfer();

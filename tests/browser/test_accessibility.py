@@ -14,7 +14,7 @@ def check(page: Page, state: str) -> None:
     wait_until_drawn(page)
     # Stale parts are drawn paler for a moment.
     page.wait_for_function(
-        "document.querySelectorAll('[data-stale=true]').length === 0"
+        "() => document.querySelectorAll('[data-stale=true]').length === 0"
         " && document.getAnimations().every(a => a.playState !== 'running'"
         "   || a.effect.getTiming().iterations === Infinity)"
     )

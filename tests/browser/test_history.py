@@ -210,7 +210,7 @@ def test_a_part_of_a_picture_is_drawn_with_the_mouse(visit: Visit, address: str)
     page.get_by_role("button", name="Crop").click()
     corner = page.get_by_role("button", name="Lower left corner")
     expect(corner).to_be_visible()
-    page.wait_for_function("document.querySelector('.fr-crop-stage img').complete")
+    page.wait_for_function("() => document.querySelector('.fr-crop-stage img').complete")
     stage = page.locator(".fr-crop-stage").bounding_box()
     at = corner.bounding_box()
     assert stage and at

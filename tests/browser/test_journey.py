@@ -130,7 +130,7 @@ def test_explanation_files_and_the_map(
         "alt", re.compile("^Query: Fern Women Red Pleated Dress. What counts most is in the ")
     )
     page.wait_for_function(
-        "[...document.querySelectorAll('.fr-why img')].every(i => i.naturalWidth > 100)"
+        "() => [...document.querySelectorAll('.fr-why img')].every(i => i.naturalWidth > 100)"
     )
     expect(explanation).to_contain_text("Same type (Dresses)")
     page.keyboard.press("Escape")

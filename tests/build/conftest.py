@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fitting_room.build.builder import BuildSummary, build_index
+from fitting_room.build.builder import build_index
+from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits
@@ -17,6 +18,7 @@ from fitting_room.index.manifest import MANIFEST
 from fitting_room.util.files import sha256_of
 from fitting_room.util.progress import Listener, Progress, ignore
 from tests.conftest import colour_embedder, picture_bytes
+from tests.index.made import manifest_values
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def assert_right(folder: Path, shop: Path) -> None:
 def forge(path: Path) -> None:
     """Make the manifest agree with a file of an index that was changed."""
     manifest = path.with_name(MANIFEST)
-    values = json.loads(manifest.read_text("utf-8"))
+    values = manifest_values(manifest)
     values["files"][path.name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
     manifest.write_text(json.dumps(values), "utf-8")
 

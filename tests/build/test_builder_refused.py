@@ -21,6 +21,7 @@ from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
 from tests.build.conftest import add_one, assert_right, beside, build, forge, picture, stop_after
 from tests.conftest import colour_embedder, picture_bytes
+from tests.index.made import manifest_values
 from tests.ui.app.heads import headed_index
 
 # --- what cannot be used ----------------------------------------------------------------------
@@ -188,7 +189,7 @@ def make_old(folder: Path, *, format_3: bool) -> None:
     """Turn an index into one that saw pictures in another way, perhaps one of format 3: its files
     lie in the folder itself, and the manifest has other words."""
     version = current_version(folder)
-    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    manifest = manifest_values(version / MANIFEST)
     manifest["descriptors"] -= 1
     if format_3:
         manifest["format_version"] = 3

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fitting_room.build import writer
 from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST, IndexUnusable
@@ -144,3 +145,46 @@ def test_a_full_disk_loses_neither_the_old_index_nor_what_is_embedded(
     assert build(shop, folder)[1] == 0
     assert_right(folder, shop)
     assert beside(folder) == set()
+
+
+def test_a_stop_after_the_new_index_is_in_place_leaves_it_there(
+    shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the version before is being removed."""
+    build(shop, folder)
+    add_one(shop)
+    real, calls = writer.remove_leftovers, 0
+
+    def stopped(folder: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+        real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "remove_leftovers", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(shop, folder)
+    assert_right(folder, shop)
+    assert build(shop, folder)[1] == 0
+    assert len([p for p in folder.iterdir() if p.is_dir()]) == 1
+    assert beside(folder) == set()
+
+
+def test_a_disk_that_is_full_in_the_last_moment_is_called_full(
+    shop: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(shop, folder)
+    add_one(shop)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "sync", full)
+        with pytest.raises(OSError, match=r"No space left on device.*shop"):
+            build(shop, folder)
+    assert len(Index.open(folder)) == 10
+    assert build(shop, folder)[1] == 0
+    assert_right(folder, shop)

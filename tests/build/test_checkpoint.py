@@ -162,8 +162,8 @@ def test_a_file_that_would_be_unpickled_is_dropped(folder: Path, tmp_path: Path)
         def __reduce__(self) -> object:
             return Path.write_text, (tmp_path / "marker", "the file ran code")
 
-    Checkpoint(folder, IDENTITY, 2)
-    with (folder / "000000000000.npz").open("wb") as file:
+    fill(Checkpoint(folder, IDENTITY, 2), range(3))
+    with (folder / "000000000.npz").open("wb") as file:
         np.savez(file, digests=np.array([Evil()]), vectors=np.array([[Evil(), Evil()]]))
     assert len(Checkpoint(folder, IDENTITY, 2)) == 0
     assert not (tmp_path / "marker").exists()
@@ -173,4 +173,42 @@ def test_discarded_it_leaves_nothing(folder: Path) -> None:
     checkpoint = Checkpoint(folder, IDENTITY, 2)
     fill(checkpoint, range(4))
     checkpoint.discard()
+    assert not folder.exists()
+
+
+def test_what_waits_is_written_after_some_seconds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow network makes few embeddings in the time that a kill may cost."""
+    monkeypatch.setattr(module, "FLUSH_EVERY", 1_000)
+    now = 100.0
+    checkpoint = Checkpoint(folder, IDENTITY, 2, clock=lambda: now)
+    fill(checkpoint, range(1))
+    now += module.FLUSH_SECONDS - 0.1
+    fill(checkpoint, range(1, 2))
+    assert files(folder) == []
+    now += 0.1
+    fill(checkpoint, range(2, 3))
+    assert len(files(folder)) == 1
+    fill(checkpoint, range(3, 4))  # counted anew from then on
+    assert len(files(folder)) == 1
+    now += module.FLUSH_SECONDS
+    fill(checkpoint, range(4, 5))
+    again = Checkpoint(folder, IDENTITY, 2)
+    assert len(again.rows) == 5
+    assert_right(again)
+
+
+def test_what_somebody_else_put_there_stays(folder: Path) -> None:
+    """An index may have the name of another's checkpoint."""
+    folder.mkdir()
+    (folder / "CURRENT").write_text("v-0123456789ab")
+    checkpoint = Checkpoint(folder, IDENTITY, 2)
+    fill(checkpoint, range(4))
+    Checkpoint(folder, {"backbone": "another"}, 2).discard()
+    assert [path.name for path in folder.iterdir()] == ["CURRENT"]
+
+
+def test_a_build_that_embeds_nothing_leaves_nothing(folder: Path) -> None:
+    Checkpoint(folder, IDENTITY, 2).flush()
     assert not folder.exists()

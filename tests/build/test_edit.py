@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fitting_room.build.builder import BuildSummary, build_index
+from fitting_room.build.builder import build_index
 from fitting_room.build.edit import EditError, EditSummary, add_items, remove_items
-from fitting_room.build.writer import build_lock, write_head
+from fitting_room.build.place import build_lock
+from fitting_room.build.summary import BuildSummary
+from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
@@ -29,6 +31,7 @@ from fitting_room.index.manifest import MANIFEST, IndexUnusable
 from tests.build import conftest as builds
 from tests.build.test_head_network import head_for, two_networks
 from tests.conftest import PROJECT, colour_embedder, picture_bytes
+from tests.index.made import manifest_values
 
 LIMITS = ImageLimits()
 NEW = {"cyan": "cyan", "gold": "gold", "grey": "grey"}
@@ -419,6 +422,7 @@ from pathlib import Path
 from fitting_room.build import edit, writer
 from fitting_room.imaging.decode import ImageLimits
 from tests.conftest import colour_embedder
+from tests.index.made import manifest_values
 
 folder, picture, module, name = sys.argv[1:]
 module = {"edit": edit, "writer": writer}[module]
@@ -434,7 +438,7 @@ edit.add_items(Path(folder), [Path(picture)], colour_embedder, limits=ImageLimit
         ("edit", "write_index", 10),
         ("writer", "new_array", 10),
         ("writer", "sync", 10),
-        ("writer", "remove_unused", 11),
+        ("writer", "remove_leftovers", 11),
     ],
 )
 def test_a_kill_leaves_the_old_version_or_the_new_one(
@@ -569,6 +573,20 @@ def test_a_record_of_edits_that_is_wrong_is_named(
 ) -> None:
     build(shop, folder)
     path = current_version(folder) / MANIFEST
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "edits": edits}), "utf-8")
+    path.write_text(json.dumps({**manifest_values(path), "edits": edits}), "utf-8")
     with pytest.raises(IndexUnusable, match=message):
         Index.open(folder)
+
+
+def test_what_a_killed_addition_left_is_gone_after_one_that_changes_nothing(
+    shop: Path, folder: Path, tmp_path: Path
+) -> None:
+    build(shop, folder)
+    (folder / added.ADDED).mkdir()
+    (folder / added.ADDED / f"{'0' * 32}.jpg").write_bytes(b"kept, and no item was made of it")
+    (folder / "v-0123456789ab").mkdir()
+    (folder / "v-0123456789ab" / "items.parquet").write_bytes(b"half")
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    edit = add(folder, [tmp_path / "broken.jpg"])
+    assert (edit.added, len(edit.rejected)) == ((), 1)
+    assert {path.name for path in folder.iterdir()} == {CURRENT, current_version(folder).name}

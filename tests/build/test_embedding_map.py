@@ -24,6 +24,7 @@ from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST, MAP, IndexUnusable
 from fitting_room.util.progress import Progress, ignore
 from tests.conftest import colour_embedder, picture_bytes
+from tests.index.made import manifest_values
 from tests.ui.app.heads import headed_index
 
 
@@ -238,7 +239,7 @@ def test_an_index_from_before_there_were_maps_has_none(copy: Path) -> None:
 def forget_map(folder: Path) -> None:
     folder = current_version(folder)
     (folder / MAP).unlink()
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest = manifest_values(folder / MANIFEST)
     del manifest["map"], manifest["files"][MAP]
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
@@ -248,7 +249,7 @@ def forget_map(folder: Path) -> None:
     [7, {}, {"basis": 1, "laid_out": 12, "changed": 0}, {"basis": "", "laid_out": 0, "changed": 0}],
 )
 def test_a_record_that_makes_no_sense_is_refused(copy: Path, record: object) -> None:
-    manifest = json.loads((current_version(copy / "index") / MANIFEST).read_text(encoding="utf-8"))
+    manifest = manifest_values(current_version(copy / "index") / MANIFEST)
     manifest["map"] = record
     (current_version(copy / "index") / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(IndexUnusable):

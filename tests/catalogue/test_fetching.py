@@ -340,3 +340,10 @@ def test_img2dataset_downloads_from_a_server(
         assert (tmp_path / "to" / made["image"][3]).read_bytes() == of_three
         report = fetch(table, tmp_path / "to", private=True, ignore_robots=True)
         assert (report.came, report.there, report.failed) == (1, 14, 5)
+
+
+def test_a_loop_of_links_is_no_place_for_a_catalogue(tmp_path: Path) -> None:
+    table = write(tmp_path, pd.DataFrame({"id": ["1"], "image": [f"{HOST}/1.jpg"]}))
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises((DownloadError, OSError), match="loop"):
+        fetch(table, tmp_path / "loop" / "to")

@@ -13,7 +13,18 @@ from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 from tests.conftest import COLOURS, picture_bytes
 
-COMMANDS = ["build", "add", "remove", "search", "train", "evaluate", "info", "fetch", "serve"]
+COMMANDS = [
+    "build",
+    "add",
+    "remove",
+    "search",
+    "train",
+    "evaluate",
+    "info",
+    "verify",
+    "fetch",
+    "serve",
+]
 SUMMARY_KEYS = {
     "pictures",
     "report",
@@ -30,6 +41,7 @@ SUMMARY_KEYS = {
     "uses_head",
     "added_gone",
     "gone_back",
+    "damaged",
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from fitting_room.index.data import current_version
 from fitting_room.index.manifest import MANIFEST
+from tests.index.made import manifest_values
 
 # --- info -------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ def test_info_says_what_an_index_holds(run: Any, catalogue: Path, index: Path) -
 def test_info_in_json_is_the_manifest(run: Any, index: Path) -> None:
     ran = run("info", "--index", index, "--json")
     assert ran.status == 0
-    manifest = json.loads((current_version(index) / MANIFEST).read_text("utf-8"))
+    manifest = manifest_values(current_version(index) / MANIFEST)
     manifest["counts"]["studio"] = manifest["counts"]["plain_background"]
     manifest["appearance"] = manifest["descriptors"]
     assert ran.lines == [manifest]
@@ -59,7 +60,7 @@ def test_info_on_a_manifest_with_something_missing_is_no_crash(
 ) -> None:
     """An index may come from somebody else, or from a disk that lost a block."""
     copy = shutil.copytree(index, tmp_path / "copy")
-    whole = json.loads((current_version(copy) / MANIFEST).read_text("utf-8"))
+    whole = manifest_values(current_version(copy) / MANIFEST)
     for path in (
         ("created",),
         ("chosen_because",),
@@ -83,7 +84,7 @@ def test_info_on_a_manifest_that_makes_no_sense_names_the_field(
 ) -> None:
     copy = shutil.copytree(index, tmp_path / "copy")
     path = current_version(copy) / MANIFEST
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = manifest_values(path)
     path.write_text(json.dumps({**manifest, "failures": [1]}), "utf-8")
     ran = run("info", "--index", copy)
     assert ran.status == 1
@@ -121,7 +122,24 @@ def test_serve_starts_the_page_on_the_index_and_passes_on_its_status(
     assert environment["FITTING_ROOM_INDEX"] == str(index)
     assert "--server.port=8765" in command
     assert "--server.address=localhost" in command
+    assert "--browser.serverAddress=localhost" in command
     assert Path(next(part for part in command if part.endswith("app.py"))).is_file()
+
+
+def test_serve_for_all_names_no_address_to_open(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    class Server:
+        def __init__(self, command: list[str], **_: object) -> None:
+            started.append(command)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    assert run("serve", "--address", "0.0.0.0").status == 0
+    assert "--server.address=0.0.0.0" in started[0]
+    assert not any("browser.serverAddress" in part for part in started[0])
 
 
 # --- as a program -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.imaging.features import normalise
 from fitting_room.index.data import IndexData
 from fitting_room.index.index import Index
-from fitting_room.index.manifest import CatalogueRecord, Counts, Manifest
+from fitting_room.index.manifest import CHECKSUM, CatalogueRecord, Counts, Manifest
 
 IDENTITY = {
     "backbone": "resnet50",
@@ -45,6 +46,14 @@ def manifest_of(
         storage=storage,
     )
     return replace(manifest, **changes)
+
+
+def manifest_values(path: Path) -> dict[str, Any]:
+    """What a ``manifest.json`` says, to be changed and written again: without its checksum, which
+    manifests of earlier versions do not have either."""
+    values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    values.pop(CHECKSUM, None)
+    return values
 
 
 def no_descriptors(count: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from fitting_room.index.calibration import COLOUR_WEIGHTS, Calibration, Curve, d
 from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import MANIFEST, IndexUnusable
-from tests.index.made import random_rows, write
+from tests.index.made import manifest_values, random_rows, write
 
 
 def flat(*precisions: float) -> tuple[Curve, ...]:
@@ -85,7 +85,7 @@ def test_nonsense_in_a_manifest_is_refused(made: Path, values: Any) -> None:
     with pytest.raises(ValueError, match="calibration"):
         Calibration.from_manifest(values)
     path = current_version(made) / MANIFEST
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"calibration": values}))
+    path.write_text(json.dumps(manifest_values(path) | {"calibration": values}))
     with pytest.raises(IndexUnusable, match="calibration"):
         Index.open(made)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fitting_room.index import data
 from fitting_room.index.data import CURRENT, current_version
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import (
@@ -24,7 +25,7 @@ from fitting_room.index.manifest import (
 )
 from fitting_room.index.vectors import PCA
 from fitting_room.util.files import sha256_of
-from tests.index.made import IDENTITY, random_rows, table, write
+from tests.index.made import IDENTITY, manifest_values, random_rows, table, write
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def cut(path: Path) -> None:
 
 def change_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / MANIFEST
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = manifest_values(path)
     change(manifest)
     path.write_text(json.dumps(manifest), "utf-8")
 
@@ -162,7 +163,13 @@ def test_an_index_of_another_format_version_is_refused(
     made: Path, version: Path, number: Any
 ) -> None:
     change_manifest(version, lambda m: m.update(format_version=number))
-    with pytest.raises(IndexUnusable, match="format"):
+    with pytest.raises(IndexUnusable, match="newer version" if number == 99 else "format"):
+        Index.open(made)
+
+
+def test_an_index_of_newer_descriptors_is_not_called_damaged(made: Path, version: Path) -> None:
+    change_manifest(version, lambda m: m.update(descriptors=99))
+    with pytest.raises(IndexUnusable, match="newer version of the program"):
         Index.open(made)
 
 
@@ -185,7 +192,7 @@ def test_a_manifest_that_names_too_few_files_is_refused(
 
 def test_every_part_of_a_manifest_may_be_missing(made: Path, version: Path) -> None:
     """Then the index is refused, or it works all the same; nothing else happens."""
-    whole = json.loads((version / MANIFEST).read_text("utf-8"))
+    whole = manifest_values(version / MANIFEST)
     for key in whole:
         put(version, json.dumps({k: v for k, v in whole.items() if k != key}))
         try:
@@ -194,8 +201,13 @@ def test_every_part_of_a_manifest_may_be_missing(made: Path, version: Path) -> N
             continue
 
 
-def test_a_changed_byte_in_the_vectors_is_found_by_verify(made: Path, version: Path) -> None:
+def test_a_changed_byte_in_large_vectors_is_found_by_verify(
+    made: Path, version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flip(version / VECTORS, 0.9)
+    with pytest.raises(IndexUnusable, match=VECTORS):
+        Index.open(made)
+    monkeypatch.setattr(data, "CHECKED_AT_ONCE", 0)
     index = Index.open(made)
     with pytest.raises(IndexUnusable, match=VECTORS):
         index.verify()

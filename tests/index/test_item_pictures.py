@@ -18,7 +18,14 @@ from fitting_room.index.index import Index
 from fitting_room.index.item_pictures import ItemPictures
 from fitting_room.index.manifest import MANIFEST, IndexUnusable
 from fitting_room.index.scoring import JACCARD, Hits, SimilarityOptions
-from tests.index.made import in_memory, manifest_of, random_rows, table, with_descriptors
+from tests.index.made import (
+    in_memory,
+    manifest_of,
+    manifest_values,
+    random_rows,
+    table,
+    with_descriptors,
+)
 from tests.index.test_scoring import a_head, make, random_descriptors
 
 ROWS, DIMENSION = 120, 8
@@ -217,7 +224,7 @@ def test_what_is_written_is_opened(written: Path) -> None:
 )
 def test_counts_that_do_not_fit_the_items_are_damage(written: Path, counts: dict[str, Any]) -> None:
     path = current_version(written) / MANIFEST
-    values = json.loads(path.read_text("utf-8"))
+    values = manifest_values(path)
     values["counts"] |= counts
     path.write_text(json.dumps(values), "utf-8")
     with pytest.raises(IndexUnusable, match="damaged"):

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fitting_room.build.writer import Block, build_lock, write_head, write_index
+from fitting_room.build.place import build_lock
+from fitting_room.build.writer import Block, write_head, write_index
 from fitting_room.imaging.descriptors import (
     COLOURS,
     DESCRIPTOR_LENGTH,

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -352,3 +353,19 @@ def test_a_device_that_is_not_there_is_not_taken(monkeypatch: pytest.MonkeyPatch
     assert finetuning._device("auto") == "cuda"
     assert finetuning._device("torch") == "cpu"
     assert finetuning._device("mps") == "cpu"
+
+
+def test_what_a_killed_training_left_of_its_weights_is_removed(tmp_path: Path) -> None:
+    from fitting_room.learning.finetuning import _checked
+    from fitting_room.util.files import beside
+
+    module, path = torch.nn.Module(), tmp_path / "tuned.safetensors"
+    module.network = torch.nn.Linear(2, 2)
+    beside(path, "new-0123abcd").write_bytes(b"half")
+    save_weights(module, path)
+    assert list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    path.symlink_to(path)
+    if sys.version_info < (3, 13):  # later ones leave such a link as it is
+        with pytest.raises(TrainingError, match="no file can be there"):
+            _checked(path, Settings())

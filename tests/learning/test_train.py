@@ -21,6 +21,7 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.options import TrainingError
 from fitting_room.learning.train import train
 from fitting_room.learning.trainer import Trainer
+from tests.index.made import manifest_values
 from tests.learning.conftest import QUICK, MadeUpShop
 
 
@@ -89,7 +90,7 @@ def test_an_index_that_was_built_anew_meanwhile_is_left_alone(
 
     def rebuilt_while_training(self: Any, listener: Any) -> Any:
         head = run(self, listener)
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = manifest_values(path)
         manifest["identity"]["weights"] = "others"
         path.write_text(json.dumps(manifest), "utf-8")
         return head

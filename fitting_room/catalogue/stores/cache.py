@@ -68,7 +68,11 @@ def kept(
                         with suppress(OSError):  # still open, which Windows minds
                             other.unlink()
     except OSError as error:
-        raise StoreError(f"Nothing can be kept there ({error}).", name=str(folder)) from error
+        raise StoreError(
+            f"Nothing can be kept there ({error.strerror or error}). Make room, let it be written, "
+            "or name another folder with FITTING_ROOM_CACHE.",
+            name=str(folder),
+        ) from error
     return path
 
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from fitting_room.catalogue.stores.cache import default_cache
-from fitting_room.util.files import write_atomically
+from fitting_room.util.files import remove_unfinished, write_atomically
 
 VARIABLE = "FITTING_ROOM_PLACES"
 _FILE, _MAX_BYTES = "places.txt", 2**20
@@ -60,6 +60,7 @@ def remember_place(address: str, cache: Path | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".{_FILE}.lock"):
             places = dict.fromkeys([*_remembered(folder), place_of(address)])
+            remove_unfinished(folder / _FILE)
             write_atomically(folder / _FILE, "\n".join(places) + "\n")
 
 

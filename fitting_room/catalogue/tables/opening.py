@@ -121,10 +121,25 @@ def seekable(open_file: OpenFile) -> Iterator[BinaryIO]:
             file.seek(0)
             yield file
             return
-    with opened(open_file) as stream, tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(stream, copy, 2**20)
-        copy.seek(0)
+    with opened(open_file) as stream, ExitStack() as stack:
+        try:
+            copy = stack.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(stream, copy, 2**20)
+            copy.seek(0)  # which writes the rest
+        except OSError as error:  # of what is read, one is a TableError
+            raise TableError(
+                f"it must be unpacked, and the folder for temporary files takes it not "
+                f"({error.strerror or error}). Make room in {_temporary_folder()}, or name another "
+                "folder with TMPDIR."
+            ) from error
         yield cast("BinaryIO", copy)
+
+
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:  # none of those that there could be can be written
+        return "it"
 
 
 def _is_on_disk(file: BinaryIO) -> bool:

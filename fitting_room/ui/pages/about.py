@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -41,7 +42,7 @@ def page() -> None:
         _rows(fitting_room, description)
         _failures(description)
     st.header("Look-alikes to review", anchor=False)
-    _lookalikes(fitting_room)
+    _lookalikes(fitting_room.index.data.version)
 
 
 def _figures(searcher: Searcher) -> None:
@@ -154,7 +155,9 @@ def _failures(description: IndexDescription) -> None:
 
 
 @st.fragment
-def _lookalikes(searcher: Searcher) -> None:
+@resources.until_damaged
+def _lookalikes(version: Path) -> None:
+    searcher = resources.still(version)
     card_actions.follow()
     card_actions.open_dialog(searcher, None)
     session, build = sessions.current(), searcher.index.manifest.build
@@ -211,4 +214,4 @@ def _group(searcher: Searcher, place: int, group: Group) -> None:
     rows = np.array(group.rows[:SHOWN_OF_GROUP], np.int64)
     matches = searcher.matches(Hits(rows, np.ones(len(rows), np.float32)), None)
     shown = cards_of(matches, f"group-{place}")
-    cards(searcher, None, shown, title, f"group-{place}")
+    cards(None, shown, title, f"group-{place}")

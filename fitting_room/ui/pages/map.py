@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,18 +77,16 @@ def page() -> None:
     if facet is not None:
         title += f", coloured by {label(column).lower()}"
     component("map")(
-        key="map",
-        data={**points, "marks": marks, "label": title},
-        on_pick_change=partial(_pick, fitting_room),
+        key="map", data={**points, "marks": marks, "label": title}, on_pick_change=_pick
     )
-    _previews(fitting_room)
+    _previews(fitting_room.index.data.version)
     if facet is not None:
         _in_words(fitting_room, facet, places)
 
 
-def _pick(searcher: Searcher) -> None:
+def _pick() -> None:
     """A point was clicked: its item becomes the query."""
-    point = sent("map", "pick")
+    point, searcher = sent("map", "pick"), resources.now_open()
     if type(point) is int and 0 <= point < searcher.index.item_count:
         session = sessions.current()
         session.ask(query_of_items([str(searcher.items_once["id"].iloc[point])]))
@@ -95,8 +94,10 @@ def _pick(searcher: Searcher) -> None:
 
 
 @st.fragment
-def _previews(searcher: Searcher) -> None:
+@resources.until_damaged
+def _previews(version: Path) -> None:
     """Pictures and names of the points that the map requests."""
+    searcher = resources.still(version)
     message = sent("previews", "request")
     points = message[:MAX_PREVIEWS] if isinstance(message, list) else []
     points = [p for p in points if type(p) is int and 0 <= p < searcher.index.item_count]

@@ -34,4 +34,4 @@ def page() -> None:
             text = " ".join(map(plain, session.complaints))
             st.warning(f"Not all of this link could be used. {text}", icon=":material/link_off:")
         panel.trail(fitting_room)
-        gallery.show(fitting_room, resolved)
+        gallery.show(fitting_room.index.data.version, resolved)

@@ -39,7 +39,7 @@ def _one(searcher: Searcher, resolved: ResolvedQuery) -> None:
     if session.cropping == subject:
         _cropper(searcher, subject, resolved.query.crop)
         return
-    _picture(picture.jpeg, _alt(subject, picture.name), "query")
+    _picture(picture.jpeg, _alt(subject, picture.name))
     _note(picture)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.caption(plain(shorten(picture.name)), width="stretch")
@@ -71,10 +71,9 @@ def _alt(subject: Subject, name: str) -> str:
     return f"Your picture: {name}" if subject.kind == PICTURE else f"Chosen item: {name}"
 
 
-def _picture(jpeg: bytes, alt: str, place: str) -> None:
+def _picture(jpeg: bytes, alt: str) -> None:
     if jpeg:
-        address = media.address(jpeg, place)
-        image = f'<img src="{address}" alt="{escape(alt, quote=True)}">'
+        image = f'<img src="{media.data_uri(jpeg)}" alt="{escape(alt, quote=True)}">'
     else:
         image = '<span class="fr-missing">The picture cannot be read</span>'
     st.html(f'<figure class="fr-query">{image}</figure>')
@@ -98,7 +97,7 @@ def _several(resolved: ResolvedQuery) -> None:
         pairs = zip(resolved.query.subjects, resolved.pictures, strict=True)
         for place, (subject, picture) in enumerate(pairs):
             with st.container(gap="xxsmall"):
-                _picture(picture.jpeg, _alt(subject, picture.name), f"query-{place}")
+                _picture(picture.jpeg, _alt(subject, picture.name))
                 _note(picture)
                 st.button(
                     "Leave out",
@@ -158,7 +157,7 @@ def _cropper(searcher: Searcher, subject: Subject, box: Box | None) -> None:
     component("cropper")(
         key="cropper",
         data={
-            "src": media.address(whole.jpeg, "crop"),
+            "src": media.data_uri(whole.jpeg),
             "alt": _alt(subject, whole.name),
             "box": [box.left, box.top, box.right, box.bottom] if box else None,
         },

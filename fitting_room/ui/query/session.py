@@ -48,6 +48,8 @@ class QueryPicture:
     jpeg: bytes
     features: Features
     is_out_of_catalogue: bool = False
+    #: Of the network that made the features.
+    identity: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +92,14 @@ class Session:
     #: Builds of the index whose map was asked for, and whose near-duplicates are reviewed.
     map_wanted: str = ""
     reviewed: str = ""
+
+    def forget(self) -> None:
+        """Let go of all that the visitor has shown and found. Any thread may call it, also while
+        the page is drawn: it changes none of the collections that are in use there."""
+        self.history = History()
+        self.pictures, self.crops, self.searches = OrderedDict(), OrderedDict(), OrderedDict()
+        self.uploads = []
+        self.find, self.address = "", None
 
     def act(self) -> None:
         """Note that the visitor did something here: now the session counts, not the address."""

@@ -116,7 +116,8 @@ def _query_picture(searcher: Searcher, name: str, image: Image.Image) -> QueryPi
     # ranked. The head judges photographs only: in a drawing it sees a kind that it was taught.
     options = SimilarityOptions(trained=not features.plain_background)
     out = searcher.is_out_of_catalogue(searcher.search(features, 1, options=options), features)
-    return QueryPicture(name, media.jpeg(image, WORKING_SIZE, quality=90), features, out)
+    jpeg = media.jpeg(image, WORKING_SIZE, quality=90)
+    return QueryPicture(name, jpeg, features, out, searcher.index.identity)
 
 
 # --- the query --------------------------------------------------------------------------------
@@ -142,11 +143,11 @@ def find(searcher: Searcher, subject: Subject, crop: Box | None = None) -> Query
     if subject.kind == ITEM:
         whole = _item(searcher, subject.id)
     else:
-        whole = session.pictures.get(subject.id)
+        whole = _up_to_date(searcher, subject.id)
     if whole is None or crop is None:
         return whole
     part = session.crops.get((subject, crop))
-    if part is None:
+    if part is None or part.identity != searcher.index.identity:
         try:
             with st.spinner("Looking at that part …"):
                 image = searcher.open_picture(whole.jpeg, whole.name, to_show=True)
@@ -156,6 +157,19 @@ def find(searcher: Searcher, subject: Subject, crop: Box | None = None) -> Query
             session.refusals = [rejected.reason]
             return whole
     return once.keep(session.crops, (subject, crop), part, MAX_CROPS)
+
+
+def _up_to_date(searcher: Searcher, name: str) -> QueryPicture | None:
+    """The visitor's picture of that name, embedded again where the index was made by another
+    network since."""
+    pictures = sessions.current().pictures
+    picture = pictures.get(name)
+    if picture is None or picture.identity == searcher.index.identity:
+        return picture
+    with st.spinner("Looking at your picture …"):
+        image = searcher.open_picture(picture.jpeg, picture.name, to_show=True)
+        pictures[name] = _query_picture(searcher, picture.name, image)
+    return pictures[name]
 
 
 def name_of(searcher: Searcher, subject: Subject) -> str | None:

@@ -17,6 +17,7 @@ from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import subjects
 from fitting_room.ui.query.address import MAX_LETTERS
 from fitting_room.ui.query.session import CAMERA, CATALOGUE, UPLOAD, UPLOADED, WEBCAM, Upload
+from fitting_room.ui.serving import server
 from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import plain, title_of
 
@@ -81,7 +82,7 @@ def _uploader(searcher: Searcher) -> None:
 
 
 def _key(widget: str) -> str:
-    """A widget's key, new after each upload: Streamlit then lets go of the file."""
+    """A widget's key, new after each upload: the browser then lets go of the file."""
     return f"{widget}-{sessions.current().uploads_taken}"
 
 
@@ -91,6 +92,7 @@ def _take(key: str, name: str = "") -> None:
         return
     files = files if isinstance(files, list) else [files]
     subjects.receive([Upload(name or f.name, f.getvalue(), from_camera=bool(name)) for f in files])
+    server.give_back(file.file_id for file in files)
     sessions.current().uploads_taken += 1
 
 

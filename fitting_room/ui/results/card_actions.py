@@ -19,6 +19,7 @@ from fitting_room.ui.query.address import params_of
 from fitting_room.ui.query.history import query_of_items
 from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.results import explain_dialog, share_dialog
+from fitting_room.ui.shared import resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ def offered(resolved: ResolvedQuery | None) -> list[Action]:
     return [action for action in ACTIONS if resolved is not None or not action.needs_query]
 
 
-def act(searcher: Searcher, key: str) -> None:
+def act(key: str) -> None:
     """A card's button was used in the gallery of that key. The message comes from a browser: it may
     be anything, and only a known action of a known item is carried out."""
     message = sent(key, "act")
     if not isinstance(message, dict):
         return
     name, item = message.get("action"), message.get("id")
-    if not isinstance(item, str) or searcher.row(item) is None:
+    if not isinstance(item, str) or resources.now_open().row(item) is None:
         return
     session = sessions.current()
     query = session.history.query

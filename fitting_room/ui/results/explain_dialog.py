@@ -45,7 +45,7 @@ def _dialog(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> None:
     )
     figures = ""
     for title, name, heat in sides:
-        address = media.address(media.jpeg(heat.overlay, OVERLAY_SIZE), f"why-{title}")
+        address = media.data_uri(media.jpeg(heat.overlay, OVERLAY_SIZE))
         alt = escape(f"{title}: {name}. {_hottest(heat.picture)}", quote=True)
         figures += f'<figure><img src="{address}" alt="{alt}">'
         figures += f"<figcaption>{title}: {escape(name)}</figcaption></figure>"

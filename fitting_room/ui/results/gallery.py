@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -48,10 +49,11 @@ class _Settings:
 
 
 @st.fragment
-def show(searcher: Searcher, resolved: ResolvedQuery | None) -> None:
-    """The controls and the matches of a query, or the catalogue without one. A fragment: a control
-    draws this part anew and embeds nothing."""
-    session = sessions.current()
+@resources.until_damaged
+def show(version: Path, resolved: ResolvedQuery | None) -> None:
+    """The controls and the matches of a query, or the catalogue without one, in that version of the
+    index. A fragment: a control draws this part anew and embeds nothing."""
+    session, searcher = sessions.current(), resources.still(version)
     if session.moved:
         session.moved = False
         st.rerun()  # the query is another one now, and is drawn outside of this part
@@ -89,7 +91,7 @@ def _catalogue(searcher: Searcher) -> None:
     page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
     shown = rows[(page - 1) * n : page * n]
     matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
-    cards(searcher, None, cards_of(matches, "0"), "Catalogue")
+    cards(None, cards_of(matches, "0"), "Catalogue")
 
 
 def _page(pages: int, listing: str) -> int:
@@ -128,13 +130,13 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
         _matches(searcher, resolved, settings, "0")
         return
     for place, picture in enumerate(resolved.pictures):
-        _section(place, picture)
+        _section(picture)
         _matches(searcher, resolved.alone(place), settings, str(place))
 
 
-def _section(place: int, picture: QueryPicture) -> None:
+def _section(picture: QueryPicture) -> None:
     name = escape(picture.name, quote=True)
-    source = media.address(picture.jpeg, f"section-{place}") if picture.jpeg else ""
+    source = media.data_uri(picture.jpeg) if picture.jpeg else ""
     image = f'<img src="{source}" alt="">' if source else ""
     st.html(f'<div class="fr-section">{image}<h3>{name}</h3></div>')
 
@@ -163,7 +165,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     # What was measured on garments says nothing of a picture that is none.
     bare = resolved.is_out_of_catalogue or weight > MOSTLY_COLOUR
     shown = cards_of(matches, place, [similarity(match, bare=bare) for match in matches])
-    cards(searcher, resolved, shown, _heading(resolved), f"gallery-{place}")
+    cards(resolved, shown, _heading(resolved), f"gallery-{place}")
     share_dialog.offer(searcher, resolved, matches, place)
 
 
@@ -209,11 +211,7 @@ def _show_all() -> None:
 
 
 def cards(
-    searcher: Searcher,
-    resolved: ResolvedQuery | None,
-    shown: Sequence[Card],
-    label: str,
-    key: str = "gallery",
+    resolved: ResolvedQuery | None, shown: Sequence[Card], label: str, key: str = "gallery"
 ) -> None:
     """A gallery of cards with their actions."""
     data = {
@@ -227,7 +225,7 @@ def cards(
             for a in card_actions.offered(resolved)
         ],
     }
-    component("gallery")(key=key, data=data, on_act_change=partial(card_actions.act, searcher, key))
+    component("gallery")(key=key, data=data, on_act_change=partial(card_actions.act, key))
 
 
 def cards_of(

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import ParamSpec
 
 import streamlit as st
 from PIL import Image
@@ -21,6 +22,7 @@ from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.gate import CATALOGUE
 from fitting_room.index.data import current_version
 from fitting_room.index.description import count_in_words
 from fitting_room.index.head import HeadError
@@ -31,6 +33,8 @@ from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import plain
 from fitting_room.util.progress import Progress
 from fitting_room.util.threads import limit_blas_threads
+
+P = ParamSpec("P")
 
 _log = logging.getLogger(__name__)
 _EXPECTED = (
@@ -65,11 +69,12 @@ class Shared:
         data = self.fitting_room.picture(image)
         if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
             return data
-        return media.jpeg(open_image(data, limits=self.fitting_room.limits), THUMBNAIL_SIZE)
+        opened = open_image(data, limits=self.fitting_room.limits, gate=CATALOGUE)
+        return media.jpeg(opened, THUMBNAIL_SIZE)
 
     def _make_preview(self, image: str) -> bytes:
         data = self.fitting_room.picture(image)
-        opened = open_image(data, limits=self.fitting_room.limits)
+        opened = open_image(data, limits=self.fitting_room.limits, gate=CATALOGUE)
         return media.jpeg(opened, PREVIEW_SIZE, quality=90)
 
 
@@ -81,25 +86,38 @@ class Preparation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.progress: Progress | None = None
-        self.result: Future[Shared] = Future()
-        self._newer: Shared | None = None
+        self.result: Future[None] = Future()
+        self._shared: Shared | None = None
         self._given_up: Path | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, name="fitting-room", daemon=True).start()
+        self._start(self._open_or_build)
 
-    def _run(self) -> None:
+    def _start(self, prepare: Callable[[], FittingRoom]) -> None:
+        arguments = prepare, self.result
+        threading.Thread(target=self._run, args=arguments, name="fitting-room", daemon=True).start()
+
+    def repair(self) -> None:
+        """Build the index again, whose damage was found after it was opened, unless somebody else
+        has begun to. Only where there is a catalogue to build it from."""
+        with self._lock:
+            if self.result.done():
+                self.progress, self.result, self._shared = None, Future(), None
+                self._start(self._build)
+
+    def _run(self, prepare: Callable[[], FittingRoom], result: Future[None]) -> None:
         try:
-            fitting_room = self._open_or_build()
+            fitting_room = prepare()
             # The network starts now and not while the first visitor waits.
             fitting_room.embed([Image.new("RGB", (60, 80), "grey")])
             limit_blas_threads()
-            self.result.set_result(Shared(fitting_room))
+            self._shared = Shared(fitting_room)
+            result.set_result(None)
         except _EXPECTED as error:
             _log.error("%s", error)
-            self.result.set_exception(error)
+            result.set_exception(error)
         except Exception as error:
             _log.exception("the index could not be opened or built")
-            self.result.set_exception(error)
+            result.set_exception(error)
 
     def _open_or_build(self) -> FittingRoom:
         settings, catalogue = self.settings, self.settings.catalogue
@@ -116,8 +134,14 @@ class Preparation:
             if settings.index is not None:
                 raise  # somebody's own index, perhaps hours of work: its network is to be named
             _log.warning("the index is built anew: %s", error)
+        return self._build()
+
+    def _build(self) -> FittingRoom:
+        settings = self.settings
+        if settings.catalogue is None:
+            return FittingRoom.open(settings.index_folder, settings)
         return FittingRoom.build(
-            catalogue, settings.index_folder, settings=settings, listener=self._listen
+            settings.catalogue, settings.index_folder, settings=settings, listener=self._listen
         )
 
     def _listen(self, progress: Progress) -> None:
@@ -125,24 +149,35 @@ class Preparation:
 
     @property
     def shared(self) -> Shared:
-        """What was prepared, or a newer version of the index that :meth:`refresh` has found."""
-        return self._newer or self.result.result()
+        """What was prepared, or a newer version of the index that :meth:`refresh` has found. Only
+        one is held: the memory of an older version is given back with the last run that uses it.
+        Raises what hindered the preparation."""
+        self.result.result()
+        if self._shared is None:
+            raise RuntimeError("the preparation ended with nothing")
+        return self._shared
 
     def refresh(self) -> None:
         """Open the version of the index that is on disk now, if that is another: items were added
-        or removed, or it was built again. One that cannot be opened, or that another network has
-        made, is left alone, and what was open stays."""
+        or removed, it was trained or built again, perhaps with another network. One that cannot
+        be opened is left alone, and what was open stays."""
         with self._lock:
             now = self.shared.fitting_room
             try:
                 version = current_version(now.index.folder)
                 if version in (now.index.data.version, self._given_up):
                     return
-                self._newer = Shared(now.reopened())
-            except (IndexUnusable, OSError) as error:
+                self._shared = Shared(self._opened_anew(now))
+            except (BackboneError, HeadError, IndexUnusable, OSError) as error:
                 _log.warning("the page keeps the version that it has opened: %s", error)
                 with suppress(IndexUnusable, OSError):
                     self._given_up = current_version(now.index.folder)
+
+    def _opened_anew(self, now: FittingRoom) -> FittingRoom:
+        try:
+            return now.reopened()
+        except IndexUnusable:  # or made by another network, which is loaded with the first picture
+            return FittingRoom.open(now.index.folder, self.settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2, hash_funcs={Settings: repr})
@@ -174,7 +209,61 @@ def fitting_room() -> FittingRoom:
             st.rerun()
         st.stop()
     preparation.refresh()
-    return preparation.shared.fitting_room
+    room = preparation.shared.fitting_room
+    try:
+        room.index.require_sound()
+    except IndexUnusable as damage:
+        _say_damaged(preparation, damage)
+    return room
+
+
+def _say_damaged(preparation: Preparation, damage: IndexUnusable) -> None:
+    """Say that the open index turned out to be damaged, and stop the page here. It goes on with the
+    version that a build puts in its place."""
+    st.error(f"The catalogue cannot be shown any more. {damage}", icon=":material/error:")
+    catalogue = preparation.settings.catalogue
+    if catalogue is None and st.button("Try again", icon=":material/refresh:"):
+        st.rerun()
+    if catalogue is not None and st.button("Build it again", icon=":material/refresh:"):
+        preparation.repair()
+        st.rerun()
+    st.stop()
+
+
+def until_damaged(draw: Callable[P, None]) -> Callable[P, None]:
+    """A function that draws a part of the page, a fragment's as well. Where it comes upon damage to
+    the index that is open, the page is run again, which says so (:func:`fitting_room`)."""
+
+    @wraps(draw)
+    def drawing(*arguments: P.args, **named: P.kwargs) -> None:
+        try:
+            draw(*arguments, **named)
+        except IndexUnusable as error:
+            _log.error("%s", error)
+            try:
+                _preparation().shared.fitting_room.index.require_sound()
+            except IndexUnusable:
+                st.rerun()
+            st.error(str(error), icon=":material/error:")  # of something else
+
+    return drawing
+
+
+def now_open() -> FittingRoom:
+    """The index that is open, for callbacks and parts of the page: they hold on to none, which
+    would keep the memory of an old one for as long as a forgotten tab is open."""
+    return _preparation().shared.fitting_room
+
+
+def still(version: Path) -> FittingRoom:
+    """The index for a part of the page that was drawn with its ``version``, in a run of that part
+    alone. Where there is a newer one by now, all of the page is drawn anew."""
+    preparation = _preparation()
+    preparation.refresh()
+    fitting_room = preparation.shared.fitting_room
+    if fitting_room.index.data.version != version:
+        st.rerun()
+    return fitting_room
 
 
 def _wait_for(preparation: Preparation) -> None:

@@ -173,3 +173,11 @@ def test_signatures_change_with_the_files_alone(make: Make, tmp_path: Path) -> N
     first = store.listing().files
     assert store.listing().files == first
     assert first["1.jpg"] != first["2.jpg"]
+
+
+def test_a_cache_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+    from fitting_room.catalogue.stores.cache import kept
+
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(StoreError, match=r"cache.archives: Nothing can be kept.*FITTING_ROOM_CACH"):
+        kept(tmp_path / "cache", "key", "1", ".tar", lambda: iter([b"data"]))

@@ -11,6 +11,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fitting_room.facade import FittingRoom
+from fitting_room.imaging.gate import Gate, Lane
 from tests.conftest import DEMO, SAMPLES, picture_bytes
 from tests.ui.app.conftest import galleries, headings, ids, send, session_of, upload
 
@@ -158,3 +159,13 @@ def test_a_large_picture_is_kept_small(page: AppTest):
 def test_every_sample_can_be_tried(page: AppTest):
     labels = [b.label for b in page.button if b.label.startswith("Try: ")]
     assert len(labels) == len(list(SAMPLES.glob("*.jpg")))
+
+
+def test_an_upload_that_waits_too_long_is_told_so(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Gate(Lane(0, waiting=0, patience=0), Lane(0, waiting=0, patience=0))
+    monkeypatch.setattr("fitting_room.search.searcher.VISITORS", full)
+    upload(page, (SAMPLES / "red-dress.jpg").read_bytes())
+    assert not page.exception
+    assert "Try again in a moment" in page.error[0].value

@@ -1,0 +1,106 @@
+"""How the page is served: Streamlit's server behind a :class:`Guard`, and visits that end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import webbrowser
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from streamlit import config, runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from fitting_room.settings import Settings, SettingsError
+from fitting_room.ui.query import session as sessions
+from fitting_room.ui.serving.guard import EVERYWHERE, LOCAL, Guard
+from fitting_room.ui.serving.visits import Visits
+
+#: Of this process, which serves one page.
+VISITS = Visits()
+
+
+def is_drawing() -> bool:
+    """Whether Streamlit is running the script for a visitor, and not being started."""
+    return get_script_run_ctx() is not None
+
+
+def note_visit() -> None:
+    """Remember that this visitor is here, to let go of all that is theirs when they have left."""
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return
+    session, parts = sessions.current(), context.fragment_storage
+
+    def forget() -> None:
+        session.forget()
+        # Parts of the page that are drawn by themselves hold the query that they were drawn with,
+        # and Streamlit's loop holds the last session that it has served until it serves another.
+        parts.clear()
+
+    VISITS.note(context.session_id, forget)
+
+
+def give_back(files: Iterable[str]) -> None:
+    """Let go of this visitor's uploads of these ids, which the page has taken."""
+    if (context := get_script_run_ctx()) is None:
+        return
+    # Streamlit's own manager has it, but not the interface that others are written to.
+    remove = getattr(context.uploaded_file_mgr, "remove_file", None)
+    for file in files:
+        VISITS.given_back(context.session_id, file)
+        if remove is not None:
+            remove(context.session_id, file)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except SettingsError:  # the page says it to whoever opens it
+        return Settings()
+
+
+def middleware() -> list[Middleware]:
+    """What stands before Streamlit's own server, as the settings say."""
+    settings, address = _settings(), str(config.get_option("server.address") or "")
+    everywhere = address in ("", *EVERYWHERE)
+    guard = Middleware(
+        Guard,
+        visits=VISITS,
+        hosts=[*LOCAL, *([] if everywhere else [address]), *settings.hosts.split()],
+        any_address=everywhere,
+        max_bytes=settings.limits.max_bytes,
+        frame_ancestors=settings.frame_ancestors.split(),
+    )
+    return [guard]
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """Opens the page in the browser of whoever sits before this machine, as ``streamlit run`` does
+    for a script without a server of its own, and ends visits while the server runs."""
+    settings = _settings()
+    tidying = asyncio.create_task(
+        VISITS.keep_tidy(runtime.get_instance(), settings.forget_after), name="visits"
+    )
+    if not config.get_option("server.headless"):
+        url = f"http://{config.get_option('browser.serverAddress')}"
+        url += f":{config.get_option('server.port')}/{config.get_option('server.baseUrlPath')}"
+        asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)
+    try:
+        yield None
+    finally:
+        tidying.cancel()
+        with suppress(asyncio.CancelledError):
+            await tidying
+
+
+def configure() -> None:
+    """Options of Streamlit's server that follow from the settings: the size of an upload, and that
+    a visit is not ended behind the back of :mod:`fitting_room.ui.serving.visits`."""
+    settings = _settings()
+    config.set_option("server.maxUploadSize", max(1, math.ceil(settings.max_megabytes)))
+    config.set_option("server.disconnectedSessionTTL", math.ceil(settings.forget_after) + 3600)
