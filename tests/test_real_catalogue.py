@@ -51,7 +51,8 @@ def fitting_room(
         zipfile.ZipFile(shop / "images.zip", "w") as target,
     ):
         for image in chosen["image"]:
-            target.writestr(image, source.read(image))
+            name = image.removeprefix("images.zip/")
+            target.writestr(name, source.read(name))
     return FittingRoom.build(shop, shared / "real", settings=settings)
 
 
