@@ -105,6 +105,7 @@ def run(
         )
         try:
             while process.poll() is None:
+                # It tells nobody how far it is: its files are looked at now and then.
                 on_count(sum(1 for _ in _records(work)))
                 time.sleep(_LOOK_EVERY)
         finally:

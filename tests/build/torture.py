@@ -213,7 +213,7 @@ class Scenario:
                 os.kill(child, 9)
                 os.waitpid(child, 0)
                 raise Failed(f"it hangs: no end after {PATIENCE} s")
-            time.sleep(0.002)
+            time.sleep(0.002)  # a wait for a child has no limit of its own
         text = self.words.read_text()
         return os.waitstatus_to_exitcode(status), int(text) if text.isdigit() else 0
 

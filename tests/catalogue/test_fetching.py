@@ -285,7 +285,7 @@ class Shop(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         number = int(self.path.strip("/").partition(".")[0])
         if number == 19:
-            time.sleep(30)
+            time.sleep(30)  # silent for longer than anybody waits
         if number in (5, 6):
             self.send_error(404)
             return

@@ -79,7 +79,7 @@ def test_a_signal_stops_every_command(
 ) -> None:
     def stopped(*_: object) -> int:
         signal.raise_signal(signal.SIGTERM)
-        time.sleep(60)
+        time.sleep(60)  # never slept to its end: the signal comes first
         return 0
 
     arguments = {
