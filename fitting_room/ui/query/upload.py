@@ -8,6 +8,7 @@ import binascii
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from fitting_room.imaging.decode import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
 from fitting_room.search.searcher import Searcher
@@ -87,10 +88,12 @@ def _key(widget: str) -> str:
 
 
 def _take(key: str, name: str = "") -> None:
-    files = sessions.chosen(key)
+    chosen = sessions.chosen(key)
+    chosen = chosen if isinstance(chosen, list) else [chosen]
+    # A browser may name a file again that was taken and given back: then it comes as deleted.
+    files = [file for file in chosen if isinstance(file, UploadedFile)]
     if not files:
         return
-    files = files if isinstance(files, list) else [files]
     subjects.receive([Upload(name or f.name, f.getvalue(), from_camera=bool(name)) for f in files])
     server.give_back(file.file_id for file in files)
     sessions.current().uploads_taken += 1

@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit import config, runtime
 
 from fitting_room.ui.serving import server
+from tests.ui.serving.loops import in_a_loop_of_its_own
 
 
 @pytest.fixture(autouse=True)
@@ -78,5 +79,5 @@ def test_the_page_opens_before_whoever_sits_there(
         async with server.lifespan(app):
             await asyncio.sleep(0)
 
-    asyncio.run(serve())
+    in_a_loop_of_its_own(serve)
     assert len(opened) == (0 if headless else 1)

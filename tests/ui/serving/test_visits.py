@@ -6,6 +6,7 @@ import pytest
 
 from fitting_room.ui.serving import visits as module
 from fitting_room.ui.serving.visits import AFTERWARDS, MOST_UPLOADED, UPLOAD_KEPT, Visits
+from tests.ui.serving.loops import in_a_loop_of_its_own
 
 
 class Clock:
@@ -120,5 +121,5 @@ def test_tidying_goes_on(visits: Visits, server: Server, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(visits.keep_tidy(server, 2))
+        in_a_loop_of_its_own(lambda: visits.keep_tidy(server, 2))
     assert pauses == [0.5] * 3
