@@ -2,6 +2,7 @@
 INDEX ?= cache/fashion
 POINTS ?= 1000
 SEED ?= 1
+MINUTES ?= 10
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,6 +24,15 @@ torture: ## a thousand kills, stops and full disks at chosen moments, and long s
 	python -m tests.build.torture --points $(POINTS) --seed $(SEED)
 	python -m tests.build.sequences --examples 400 --steps 8 --random
 
+fuzz: ## atheris on pictures, tables, archives and indexes; MINUTES for each, TARGET=decode for one
+	python -m tests.fuzzing.run --minutes $(MINUTES) $(if $(TARGET),--target $(TARGET))
+
+lock: ## the lock files anew, after a change of pyproject.toml; with UPGRADE=1 the newest versions
+	python -m scripts.lock $(if $(UPGRADE),--upgrade)
+
+audit: ## known weaknesses of the locked libraries (pip install pip-audit, best apart from the rest)
+	python -m scripts.audit
+
 bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 	python benchmarks/precision.py
 	python benchmarks/grounds.py
@@ -34,4 +44,4 @@ bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 screenshots: ## the pictures of README.md, taken anew
 	python scripts/make_screenshots.py
 
-.PHONY: help check test test-fast torture bench screenshots
+.PHONY: help check test test-fast torture fuzz lock audit bench screenshots

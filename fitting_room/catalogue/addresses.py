@@ -77,6 +77,15 @@ def _ends_like_a_picture(address: str) -> bool:
     return False
 
 
+def are_pages(values: pd.Series) -> bool:
+    """Whether cells are addresses of pages in the web and of no pictures, as the first few say."""
+    few = values.dropna().head(20)
+    return len(few) > 0 and all(
+        isinstance(text, str) and bool(_WEB.match(text)) and not _ends_like_a_picture(text)
+        for text in few
+    )
+
+
 def addresses_in(cell: object) -> list[str]:
     """The web addresses in a cell, which may hold several with commas, bars or blanks between."""
     if not isinstance(cell, str):

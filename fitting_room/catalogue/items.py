@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from fitting_room.catalogue.addresses import are_pages
 from fitting_room.catalogue.matching import ADDITIONS, INSIDE, WAYS, Choice
 from fitting_room.catalogue.picture_names import (
     PictureNames,
@@ -221,7 +222,8 @@ def _used(cells: pd.DataFrame, choice: Choice) -> list[str]:
         {choice.pictures, *choice.others} if choice.pictures != choice.ids else set(choice.others)
     )
     used |= {choice.ids} if choice.ids is not None else set()
-    return [column for column in cells.columns if column in used]
+    # The address of an item's page says where it is sold, also where it ends as its picture does.
+    return [column for column in cells.columns if column in used and not are_pages(cells[column])]
 
 
 def _free_names(columns: pd.Index) -> Mapping[str, str]:

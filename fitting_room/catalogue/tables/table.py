@@ -152,6 +152,9 @@ class Columns:
                 name = _free_name("row name" if position == 0 else f"column {position + 1}", taken)
                 notes.append(f"column {position + 1} has no name and is called `{name}`")
             columns[name] = cells
+        if not columns:  # a wide one whose rows say nothing
+            nothing = pa.chunked_array([pa.nulls(self.rows, pa.large_string())])
+            columns = dict.fromkeys(list(filter(None, self.header))[:MAX_COLUMNS], nothing)
         if self._wide:
             gone = len(self.header) - len(columns)
             notes.append(

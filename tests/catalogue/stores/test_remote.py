@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fitting_room.catalogue.stores.places import place_of, shown
 from fitting_room.imaging.decode import ImageRejected
 from tests.catalogue.stores.helpers import MB, PICTURE, fill, names_in, tarred, zipped
 from tests.conftest import picture_bytes
+from tests.web import QuietServer
 
 FILES = {
     "shop/styles.csv": b"id\n1\n",
@@ -165,7 +166,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
+def web(tmp_path: Path) -> Iterator[QuietServer]:
     pytest.importorskip("aiohttp")
     folder = fill(tmp_path / "web", {"products.csv": b"id\n1\n", "1.jpg": PICTURE})
     zipped(folder / "images.zip", {"1.jpg": PICTURE})
@@ -173,7 +174,7 @@ def web(tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
     table = pa.table({"image": pa.array([PICTURE], pa.binary()), "id": [7]})
     pq.write_table(table, folder / "train.parquet")
     pq.write_table(table.select(["id"]), folder / "plain.parquet")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = QuietServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     server.requests = []  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -181,7 +182,7 @@ def web(tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def address_of(web: ThreadingHTTPServer, rest: str, user: str = "") -> str:
+def address_of(web: QuietServer, rest: str, user: str = "") -> str:
     return f"http://{user}127.0.0.1:{web.server_port}/{rest}"
 
 
@@ -190,7 +191,7 @@ def address_of(web: ThreadingHTTPServer, rest: str, user: str = "") -> str:
     [("images.zip", "1.jpg"), ("images.tar.gz", "1.jpg"), ("train.parquet", "0.jpg")],
 )
 def test_an_archive_of_a_web_server_is_read(
-    web: ThreadingHTTPServer, tmp_path: Path, name: str, picture: str
+    web: QuietServer, tmp_path: Path, name: str, picture: str
 ) -> None:
     store = open_allowed(address_of(web, name), tmp_path)
     assert names_in(store) == [picture]
@@ -203,9 +204,7 @@ def test_an_archive_of_a_web_server_is_read(
 
 
 @pytest.mark.parametrize("name", ["products.csv", "plain.parquet"])
-def test_a_table_of_a_web_server_is_read(
-    web: ThreadingHTTPServer, tmp_path: Path, name: str
-) -> None:
+def test_a_table_of_a_web_server_is_read(web: QuietServer, tmp_path: Path, name: str) -> None:
     store = open_allowed(address_of(web, name), tmp_path)
     assert list(store.listing().files) == [name]
     assert store.open(name).read() == (tmp_path / "web" / name).read_bytes()
@@ -216,15 +215,13 @@ def test_a_table_of_a_web_server_is_read(
         store.read("1.jpg", MB)
 
 
-def test_a_folder_of_a_web_server_cannot_be_listed(
-    web: ThreadingHTTPServer, tmp_path: Path
-) -> None:
+def test_a_folder_of_a_web_server_cannot_be_listed(web: QuietServer, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot be listed\. Give the address of an archive"):
         open_allowed(address_of(web, "shop/"), tmp_path)
 
 
 def test_without_a_connection_what_was_brought_before_will_do(
-    web: ThreadingHTTPServer, tmp_path: Path
+    web: QuietServer, tmp_path: Path
 ) -> None:
     address = address_of(web, "images.zip")
     open_allowed(address, tmp_path)
@@ -235,7 +232,7 @@ def test_without_a_connection_what_was_brought_before_will_do(
         open_allowed(address_of(web, "other.zip"), tmp_path)
 
 
-def test_nothing_secret_of_an_address_is_shown(web: ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_nothing_secret_of_an_address_is_shown(web: QuietServer, tmp_path: Path) -> None:
     secret = address_of(web, "images.zip?token=s3cret", "me:s3cret@")
     store = open_allowed(secret, tmp_path)
     assert store.location == address_of(web, "images.zip")
@@ -248,7 +245,7 @@ def test_nothing_secret_of_an_address_is_shown(web: ThreadingHTTPServer, tmp_pat
 
 
 def test_too_large_a_file_is_not_brought(
-    web: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: QuietServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "MAX_DOWNLOAD", 10)
     with pytest.raises(StoreError, match="larger than"):
@@ -258,9 +255,7 @@ def test_too_large_a_file_is_not_brought(
 # --- whose places are asked -----------------------------------------------------------------
 
 
-def test_a_place_that_nothing_was_built_from_is_not_asked(
-    web: ThreadingHTTPServer, tmp_path: Path
-) -> None:
+def test_a_place_that_nothing_was_built_from_is_not_asked(web: QuietServer, tmp_path: Path) -> None:
     address = address_of(web, "images.zip?token=s3cret")
     with pytest.raises(StoreError) as caught:
         open_store(address, cache=tmp_path / "cache")
@@ -270,7 +265,7 @@ def test_a_place_that_nothing_was_built_from_is_not_asked(
     assert not web.requests  # type: ignore[attr-defined]
 
 
-def test_a_place_that_was_built_from_is_asked(web: ThreadingHTTPServer, tmp_path: Path) -> None:
+def test_a_place_that_was_built_from_is_asked(web: QuietServer, tmp_path: Path) -> None:
     remember_place(address_of(web, "images.zip", "me:s3cret@"), tmp_path / "cache")
     remember_place("s3://goods/shop", tmp_path / "cache")
     store = open_store(address_of(web, "images.tar.gz"), cache=tmp_path / "cache")
@@ -280,7 +275,7 @@ def test_a_place_that_was_built_from_is_asked(web: ThreadingHTTPServer, tmp_path
 
 
 def test_a_place_that_the_environment_allows_is_asked(
-    web: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    web: QuietServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FITTING_ROOM_PLACES", f"s3://goods {address_of(web, '')}")
     assert names_in(open_store(address_of(web, "images.zip"), cache=tmp_path)) == ["1.jpg"]

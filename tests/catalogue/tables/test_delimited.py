@@ -328,3 +328,12 @@ def test_a_table_that_unpacks_to_much_more_than_it_is_is_refused() -> None:
     packed = bz2.compress(bytes(80 * 2**20))
     with pytest.raises(TableError, match="1,000 times"):
         read(packed, "a.csv.bz2")
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_wide_table_that_says_nothing_keeps_its_first_columns(rows: int) -> None:
+    """Found by fuzzing: it had no columns at all, and so no rows."""
+    header = ",".join(f"c{number}" for number in range(1_000))
+    found = read(f"{header}\n" + ("," * 999 + "\n") * rows)
+    assert list(found.cells.columns[:2]) == ["c0", "c1"]
+    assert found.cells.isna().all(axis=None)
