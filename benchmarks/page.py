@@ -237,7 +237,8 @@ def start(options: Any) -> dict[str, float]:
 async def _first_gallery(index: Path) -> float:
     import random
 
-    from soak import Visitor, serve
+    from serving import serve
+    from visitor import Visitor
     from websockets.asyncio.client import connect
 
     started = time.perf_counter()

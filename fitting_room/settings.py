@@ -69,6 +69,9 @@ class Settings:
     #: Limits of a picture: megabytes of the file and millions of pixels.
     max_megabytes: float = 32
     max_megapixels: float = 64
+    #: Megabytes of uploads that are held for all visitors together at a time, and again of the
+    #: pictures that their visits keep to show and to crop.
+    max_held_megabytes: float = 512
     #: Beginnings of addresses, with blanks between, that an index built elsewhere may name for its
     #: pictures (:mod:`fitting_room.catalogue.stores.places`).
     places: str = ""
@@ -80,6 +83,9 @@ class Settings:
     #: Seconds after which the data of a visitor who has left are forgotten. Until then a broken
     #: connection finds the visit as it was.
     forget_after: float = 60
+    #: Whether the page is the owner's, who marks groups of look-alikes on it: ``1`` or ``0``. It
+    #: must listen on this machine alone.
+    owner: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -116,6 +122,11 @@ class Settings:
         )
 
     @property
+    def most_held(self) -> int:
+        """``max_held_megabytes`` in bytes."""
+        return int(self.max_held_megabytes * 2**20)
+
+    @property
     def index_folder(self) -> Path:
         """Where the page's index lies: as set, or in the cache under the catalogue's name."""
         if self.index is not None:
@@ -133,7 +144,7 @@ class Settings:
         return self.cache / "networks"
 
 
-def _parse(variable: str, kind: str, text: str) -> Path | float | str:
+def _parse(variable: str, kind: str, text: str) -> Path | float | str | bool:
     if kind.startswith("Path"):
         if "str" in kind and is_address(text):
             return text
@@ -141,6 +152,10 @@ def _parse(variable: str, kind: str, text: str) -> Path | float | str:
             return Path(text).expanduser()
         except RuntimeError as error:
             raise SettingsError(f"{variable}={text}: {error}") from error
+    if kind == "bool":
+        if text not in ("0", "1"):
+            raise SettingsError(f"{variable}={text}: 0 or 1 is expected.")
+        return text == "1"
     if kind != "float":
         return text
     with suppress(ValueError):

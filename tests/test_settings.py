@@ -23,13 +23,17 @@ SETTINGS = {
     "precision": ("bf16", "bf16"),
     "download_timeout": ("2.5", 2.5),
     "max_megabytes": ("100", 100.0),
+    "max_held_megabytes": ("64", 64.0),
     "max_megapixels": ("1e1", 10.0),
     "hosts": ("shop.example *.shop.example", "shop.example *.shop.example"),
     "frame_ancestors": ("https://shop.example", "https://shop.example"),
     "forget_after": ("90", 90.0),
+    "owner": ("1", True),
     "places": ("s3://bucket https://shop.example", "s3://bucket https://shop.example"),
 }
-NUMBERS = ["download_timeout", "forget_after", "max_megabytes", "max_megapixels"]
+NUMBERS = [
+    "download_timeout", "forget_after", "max_held_megabytes", "max_megabytes", "max_megapixels",
+]  # fmt: skip
 
 
 def variable(setting: str) -> str:
@@ -186,3 +190,10 @@ def test_a_catalogue_behind_a_loop_of_links_still_has_a_name(tmp_path: Path) -> 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     folder = Settings(catalogue=tmp_path / "loop", cache=tmp_path).index_folder
     assert folder.name.startswith("loop-")
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "True", "-1"])
+def test_a_switch_is_1_or_0(text: str) -> None:
+    assert Settings.from_environment({variable("owner"): "0"}).owner is False
+    with pytest.raises(SettingsError, match=f"FITTING_ROOM_OWNER={text}: 0 or 1"):
+        Settings.from_environment({variable("owner"): text})

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+#: The last seconds of a stage that its rate is taken from, how many there must be, and by what part
+#: the rates of their halves may differ where it is called steady.
+WINDOW, LEAST_SECONDS, STEADY = 10.0, 2.0, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,36 @@ class Stage:
         self.done += count
         seconds = time.perf_counter() - self.started
         self.listener(Progress(self.name, self.done, self.total, self.unit, seconds))
+
+
+class Pace:
+    """How long a stage still takes, as soon as it goes at a steady rate: at its start, while
+    threads and caches fill, any figure would be wrong. Followed by a listener."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._marks: deque[tuple[float, int]] = deque()
+        self.seconds_left: float | None = None
+
+    def note(self, progress: Progress) -> None:
+        """Take a step of the task into account."""
+        if progress.stage != self._stage:
+            self._stage, self.seconds_left = progress.stage, None
+            self._marks.clear()
+        self._marks.append((progress.seconds, progress.done))
+        while progress.seconds - self._marks[0][0] > WINDOW:
+            self._marks.popleft()
+        if progress.total and (self.seconds_left is not None or self._is_steady()):
+            (begun, first), (now, last) = self._marks[0], self._marks[-1]
+            if last > first:
+                rate = (last - first) / max(now - begun, 1e-9)
+                self.seconds_left = max(0, progress.total - progress.done) / rate
+
+    def _is_steady(self) -> bool:
+        (begun, first), (now, last) = self._marks[0], self._marks[-1]
+        if now - begun < LEAST_SECONDS:
+            return False
+        half = next(mark for mark in self._marks if mark[0] >= (begun + now) / 2)
+        earlier = (half[1] - first) / max(half[0] - begun, 1e-9)
+        later = (last - half[1]) / max(now - half[0], 1e-9)
+        return abs(later - earlier) <= STEADY * min(earlier, later)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import streamlit
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
@@ -121,6 +121,8 @@ class Guard:
             # The form around a file adds some hundred bytes.
             too_large = int(length) > self._max_bytes + 2**16
             if too_large or not self._visits.may_upload(session, file, int(length)):
+                if not too_large and self._visits.was_refused(session, file):
+                    return await _pass_by(scope, receive, send)
                 refusal = PlainTextResponse("Too large\n", status_code=413)
                 return await refusal(scope, receive, send)
         status = 0
@@ -136,6 +138,14 @@ class Guard:
             if scope["method"] == "DELETE" or not 200 <= status < 300:
                 self._visits.given_back(session, file)
         return None
+
+
+async def _pass_by(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take a file in and keep nothing of it. Of a refusal Streamlit's uploader shows its number
+    only; told that the file came, it asks the page, which finds it missing and says why."""
+    while (await receive()).get("more_body"):
+        continue
+    await Response(status_code=204)(scope, receive, send)
 
 
 def _is_address(name: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import webbrowser
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -15,17 +16,29 @@ from streamlit import config, runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fitting_room.settings import Settings, SettingsError
+from fitting_room.ui.query import kept
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.serving.guard import EVERYWHERE, LOCAL, Guard
+from fitting_room.ui.serving.saved import SAVED
 from fitting_room.ui.serving.visits import Visits
+from fitting_room.util.memory import give_back_at_once
 
 #: Of this process, which serves one page.
 VISITS = Visits()
+#: Megabytes of a message of the page's connection in either direction. A pasted picture has six,
+#: the map of a million items seven.
+MOST_MESSAGE = 32
 
 
 def is_drawing() -> bool:
     """Whether Streamlit is running the script for a visitor, and not being started."""
     return get_script_run_ctx() is not None
+
+
+def is_owners() -> bool:
+    """Whether what is marked on the page is marked by its owner: the settings say so, and nobody
+    reaches the server from another machine. There are no accounts."""
+    return settings_now().owner and config.get_option("server.address") in LOCAL
 
 
 def note_visit() -> None:
@@ -56,7 +69,30 @@ def give_back(files: Iterable[str]) -> None:
             remove(context.session_id, file)
 
 
-def _settings() -> Settings:
+def were_refused(files: Iterable[str]) -> bool:
+    """Whether one of this visitor's uploads of these ids was refused because all visits together
+    hold too much."""
+    context = get_script_run_ctx()
+    return context is not None and any(
+        VISITS.was_refused(context.session_id, file) for file in files
+    )
+
+
+def saving(make: Callable[[], bytes], kind: str, name: str) -> Callable[[], bytes]:
+    """For a button that saves a file: what makes it when the button is used. The file stays until
+    the browser has come for it, and not for long."""
+
+    def made() -> bytes:
+        data = make()
+        if runtime.exists():
+            SAVED.keep(runtime.get_instance().media_file_mgr, data, kind, name)
+        return data
+
+    return made
+
+
+def settings_now() -> Settings:
+    """The settings, or the usual ones where they make no sense."""
     try:
         return Settings.from_environment()
     except SettingsError:  # the page says it to whoever opens it
@@ -65,7 +101,8 @@ def _settings() -> Settings:
 
 def middleware() -> list[Middleware]:
     """What stands before Streamlit's own server, as the settings say."""
-    settings, address = _settings(), str(config.get_option("server.address") or "")
+    settings, address = settings_now(), str(config.get_option("server.address") or "")
+    VISITS.most_held = kept.KEPT.most = settings.most_held
     everywhere = address in ("", *EVERYWHERE)
     guard = Middleware(
         Guard,
@@ -82,7 +119,12 @@ def middleware() -> list[Middleware]:
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     """Opens the page in the browser of whoever sits before this machine, as ``streamlit run`` does
     for a script without a server of its own, and ends visits while the server runs."""
-    settings = _settings()
+    settings = settings_now()
+    # Streamlit looks for garbage after every run, while no other thread computes. Modules are most
+    # of what it would go through each time (a tenth of a second), and never garbage. There are no
+    # visitors yet and no index: what is theirs is looked through as before.
+    gc.collect()
+    gc.freeze()
     tidying = asyncio.create_task(
         VISITS.keep_tidy(runtime.get_instance(), settings.forget_after), name="visits"
     )
@@ -93,14 +135,21 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     try:
         yield None
     finally:
+        gc.unfreeze()
         tidying.cancel()
         with suppress(asyncio.CancelledError):
             await tidying
 
 
 def configure() -> None:
-    """Options of Streamlit's server that follow from the settings: the size of an upload, and that
-    a visit is not ended behind the back of :mod:`fitting_room.ui.serving.visits`."""
-    settings = _settings()
+    """What is set before the server starts: how memory is given back, the size of an upload and of
+    a message, and that a visit is not ended behind the back of
+    :mod:`fitting_room.ui.serving.visits`."""
+    settings = settings_now()
+    give_back_at_once()
+    # Of 200 MB by default, each connection may have one on its way.
+    config.set_option("server.maxMessageSize", MOST_MESSAGE)
+    # What a widget shows is what the session says, also where it has a default.
+    config.set_option("global.disableWidgetStateDuplicationWarning", True)
     config.set_option("server.maxUploadSize", max(1, math.ceil(settings.max_megabytes)))
     config.set_option("server.disconnectedSessionTTL", math.ceil(settings.forget_after) + 3600)

@@ -7,14 +7,19 @@ Streamlit itself ends a visit only when the next one begins, which may be hours 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from fitting_room.ui.serving.saved import SAVED
+
 #: Bytes of uploads that are held for one visit at a time.
 MOST_UPLOADED = 128 * 2**20
+#: Names of refused uploads that are remembered for one visit, until its page asks for them.
+MOST_REFUSED = 64
 #: Seconds after which an upload that the page has not taken is given back.
 UPLOAD_KEPT = 60.0
 #: Seconds between two looks at the visits, and after its end that a visit is looked after: a run
@@ -37,6 +42,8 @@ class Server(Protocol):
 class _Visit:
     #: Bytes and time of uploads by their file's id.
     uploads: dict[str, tuple[int, float]] = field(default_factory=dict)
+    #: Ids of uploads that were refused because all visits together hold too much.
+    refused: list[str] = field(default_factory=list)
     #: When the connection was missed first, and when the visit was ended.
     left: float | None = None
     ended: float | None = None
@@ -45,9 +52,12 @@ class _Visit:
 
 class Visits:
     """The visits of one server. Safe to use from any thread but for :meth:`tidy`, which belongs to
-    the event loop's."""
+    the event loop's. ``most_held`` is what uploads of all visits together may have, in bytes."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, most_held: float = math.inf
+    ) -> None:
+        self.most_held = most_held
         self._clock = clock
         self._visits: dict[str, _Visit] = {}
         self._lock = threading.Lock()
@@ -58,15 +68,24 @@ class Visits:
             self._visits.setdefault(session, _Visit()).forget = forget
 
     def may_upload(self, session: str, file: str, size: int) -> bool:
-        """Whether a file of that many bytes still fits into what a visit may hold; if so, it is
-        counted from now on."""
+        """Whether a file of that many bytes still fits into what a visit may hold, and into what
+        all may hold together; if so, it is counted from now on."""
         with self._lock:
             visit = self._visits.setdefault(session, _Visit())
-            others = sum(n for name, (n, _) in visit.uploads.items() if name != file)
-            if others + size > MOST_UPLOADED:
+            before, _ = visit.uploads.get(file, (0, 0.0))
+            if _bytes_of(visit) - before + size > MOST_UPLOADED:
+                return False
+            if sum(map(_bytes_of, self._visits.values())) - before + size > self.most_held:
+                visit.refused = [*visit.refused, file][-MOST_REFUSED:]
                 return False
             visit.uploads[file] = (size, self._clock())
             return True
+
+    def was_refused(self, session: str, file: str) -> bool:
+        """Whether a file was refused because all visits together hold too much."""
+        with self._lock:
+            visit = self._visits.get(session)
+            return visit is not None and file in visit.refused
 
     def given_back(self, session: str, file: str) -> None:
         """A file is held no more."""
@@ -111,6 +130,7 @@ class Visits:
         if visit.forget is not None:
             visit.forget()
         visit.uploads.clear()
+        visit.refused.clear()
 
     def held(self) -> Iterable[str]:
         """The sessions that anything is remembered of."""
@@ -121,4 +141,9 @@ class Visits:
         """Tidy for ever, several times within ``forget_after`` seconds."""
         while True:
             self.tidy(server, forget_after)
+            SAVED.tidy(server.media_file_mgr)
             await asyncio.sleep(min(INTERVAL, forget_after / 4))
+
+
+def _bytes_of(visit: _Visit) -> int:
+    return sum(size for size, _ in visit.uploads.values())

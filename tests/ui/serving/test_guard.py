@@ -117,6 +117,21 @@ def test_a_visit_uploads_so_much(client: Client, monkeypatch: pytest.MonkeyPatch
     assert put("3", 1000) == 200
 
 
+def test_all_visits_upload_so_much(client: Client) -> None:
+    visits = Visits(most_held=1500)
+    guarded = client(visits=visits)
+
+    def put(session: str, size: int) -> tuple[int, str]:
+        answered = guarded.put(f"/_stcore/upload_file/{session}/1", content=b"x" * size)
+        return answered.status_code, answered.text
+
+    assert put("a", 1000) == (200, "1000 bytes")
+    # It did not come to Streamlit. The page, which is asked then, says that it was refused.
+    assert put("b", 1000) == (204, "")
+    assert visits.was_refused("b", "1")
+    assert put("b", 500) == (200, "500 bytes")
+
+
 def test_an_upload_is_not_too_large_and_says_how_large_it_is(client: Client) -> None:
     path = "/_stcore/upload_file/session/1"
     assert client().put(path, content=b"x" * (1000 + 2**16)).status_code == 200

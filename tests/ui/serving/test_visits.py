@@ -95,6 +95,28 @@ def test_a_visit_holds_so_much_and_no_more(visits: Visits) -> None:
     assert visits.may_upload("a", "3", MOST_UPLOADED - 5)
 
 
+def test_all_visits_hold_so_much_and_no_more(clock: Clock) -> None:
+    visits = Visits(clock, most_held=100)
+    assert visits.may_upload("a", "1", 60)
+    assert visits.may_upload("b", "1", 40)
+    assert not visits.may_upload("c", "1", 1)
+    assert visits.was_refused("c", "1")
+    assert not visits.was_refused("b", "1")
+    assert not visits.was_refused("nobody", "1")
+    assert visits.may_upload("b", "1", 30)  # the same file again
+    assert visits.may_upload("c", "2", 10)
+    visits.given_back("a", "1")
+    assert visits.may_upload("c", "1", 60)
+
+
+def test_refusals_are_not_remembered_without_end(clock: Clock) -> None:
+    visits = Visits(clock, most_held=0)
+    for number in range(1000):
+        assert not visits.may_upload("a", str(number), 1)
+    assert visits.was_refused("a", "999")
+    assert not visits.was_refused("a", "0")
+
+
 def test_an_upload_that_nobody_takes_is_given_back(
     visits: Visits, clock: Clock, server: Server
 ) -> None:
