@@ -9,4 +9,4 @@ if server.is_drawing():
     page.draw()
 else:
     server.configure()
-    app = st.App(__file__, middleware=server.middleware(), lifespan=server.lifespan)
+    app = st.App(__file__, middleware=server.middleware(), lifespan=page.lifespan)

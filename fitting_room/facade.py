@@ -9,7 +9,7 @@ from pathlib import Path
 from fitting_room.build.builder import build_index
 from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.build.summary import BuildSummary
-from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.embedding.backbones import Selection, select, select_again
 from fitting_room.embedding.embedder import Embedder
@@ -58,7 +58,7 @@ class FittingRoom(Searcher):
     @classmethod
     def build(
         cls,
-        catalogue: str | Path,
+        catalogue: str | Path | Catalogue,
         index: str | Path,
         *,
         reading: ReadingOptions = DEFAULT_READING,
@@ -71,13 +71,15 @@ class FittingRoom(Searcher):
         settings: Settings | None = None,
         listener: Listener = ignore,
     ) -> FittingRoom:
-        """Build the index of a catalogue, read as ``reading`` says, or bring it up to date, and
-        open it. ``summary`` says what was done. ``head`` is that of
+        """Build the index of a catalogue, read as ``reading`` says unless it was read before, or
+        bring it up to date, and open it. ``summary`` says what was done. ``head`` is that of
         :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
         index that is there, or the packaged one. Raises
         ``CatalogueError``, ``BackboneError``, ``HeadError`` or ``BuildError``."""
         settings = settings or Settings.from_environment()
-        loaded = load_catalogue(catalogue, reading)
+        loaded = (
+            catalogue if isinstance(catalogue, Catalogue) else load_catalogue(catalogue, reading)
+        )
         stage = Stage("Preparing the network", 1, "network", listener)
         selection = select(
             backbone or settings.backbone,
@@ -85,6 +87,8 @@ class FittingRoom(Searcher):
             input_size=input_size,
             timeout=settings.download_timeout,
             listener=listener,
+            # Its conversion is kept, so that nobody waits for it once the download is given up.
+            meanwhile=lambda packaged: _embedder(packaged, settings),
         )
         folder, limits = Path(index), settings.limits
         chosen = _head(head, folder, selection)

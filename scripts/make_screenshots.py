@@ -104,16 +104,14 @@ def take_all(browser: Browser, folder: Path) -> None:
     take_history(visit(browser, 1280, 940, "light"), folder)
     take_map(visit(browser, 1280, 1100, "light"), folder)
     several = visit(browser, 1280, 940, "light")
-    several.locator("input[type=file]").set_input_files(
+    several.locator(".fr-upload-chooser").set_input_files(
         [SAMPLE, SAMPLE.with_name("brown-handbag.jpg")]
     )
     expect(several.get_by_role("heading", name="Most like each of your pictures")).to_be_visible()
     shoot(several, folder / "several.png")
     catalogue = visit(browser, 1280, 940, "dark")
-    catalogue.get_by_text("Catalogue", exact=True).click()
-    field = catalogue.get_by_role("textbox", name="Find an item")
-    field.fill("green shirt")
-    field.press("Enter")
+    catalogue.get_by_role("button", name="Browse").click()
+    catalogue.get_by_role("searchbox", name="Find an item").fill("green shirt")
     expect(catalogue.get_by_role("heading", name="found")).to_be_visible()
     shoot(catalogue, folder / "catalogue.png")
 
@@ -140,14 +138,22 @@ def take_trained(browser: Browser, folder: Path) -> None:
     page = visit(browser, 1280, 940, "light")
     upload(page)
     shoot(page, folder / "head-on.png")
-    page.get_by_text("Trained on this catalogue").click()
-    expect(page.get_by_role("switch", name="Trained on this catalogue")).not_to_be_checked()
+    page.locator(".st-key-fr-more button").click()
+    switch = page.get_by_role("switch", name="Knows fashion")
+    switch.press("Space")
+    expect(switch).not_to_be_checked()
+    page.keyboard.press("Escape")
     shoot(page, folder / "head-off.png")
     why = visit(browser, 1280, 940, "light")
     upload(why)
     why.locator(".fr-card").nth(1).get_by_role("button", name="Why?").click()
     expect(why.locator(".fr-why img")).to_have_count(2)
     shoot(why, folder / "why.png")
+    panel = visit(browser, 1280, 940, "light")
+    upload(panel)
+    panel.locator(".fr-card").nth(2).get_by_role("link").click()
+    expect(panel.locator("dialog[open]")).to_be_visible()
+    shoot(panel, folder / "panel.png")
     about = visit(browser, 1280, 1100, "light")
     about.get_by_role("link", name="About", exact=True).click()
     expect(about.get_by_role("heading", name="About this catalogue")).to_be_visible()
@@ -158,7 +164,7 @@ def take_trained(browser: Browser, folder: Path) -> None:
 def take_map(page: Page, folder: Path) -> None:
     """The map with the query and its matches, one of them pointed at."""
     upload(page)
-    page.get_by_role("link", name="Map", exact=True).click()
+    page.get_by_role("link", name="Map of the catalogue", exact=True).click()
     expect(page.locator(".fr-map[data-view]")).to_be_visible()
     expect(page.locator(".fr-card")).to_have_count(0)
     page.get_by_role("combobox", name="Colours show").click()
@@ -186,7 +192,7 @@ def visit(browser: Browser, width: int, height: int, scheme: str) -> Page:
 
 
 def upload(page: Page) -> None:
-    page.locator("input[type=file]").set_input_files(SAMPLE)
+    page.locator(".fr-upload-chooser").set_input_files(SAMPLE)
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
     settle(page)
 

@@ -34,6 +34,7 @@ from fitting_room.index.head import FASHION, FASHION_FILE, NO_HEAD, Head
 from fitting_room.index.index import Index
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import train
+from fitting_room.util.files import sha256_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 PRODUCTS, STREET = "fashion-product-images-small", "clothing-dataset-small"
@@ -86,6 +87,7 @@ def main() -> int:
     head = Head.load(options.work / "head.safetensors")
     save(head, photograph_scale(calibration), options.to)
     print(f"{options.to}: {options.to.stat().st_size:,} bytes, after {summary.seconds:.0f} s")
+    print(f"FASHION_SHA256 = {sha256_of(options.to)!r}  # for fitting_room/index/head.py")
     print(summary.validation)
     return 0
 

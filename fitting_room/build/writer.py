@@ -55,6 +55,7 @@ from fitting_room.index.scoring import ROWS_AT_ONCE
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, release
 from fitting_room.util.aliases import OLD_FILES
 from fitting_room.util.files import (
+    beside,
     link_or_copy,
     naming,
     sha256_of,
@@ -331,9 +332,11 @@ def require_replaceable(folder: Path) -> None:
     present = {name for name in present if not name.startswith(".") and name != "Thumbs.db"}
     others = present - names.FILES - OLD_FILES - {names.MANIFEST, CURRENT}
     others = {name for name in others if name != ADDED or not (folder / name).is_dir()}
+    others -= {names.MARKS}
     others = {name for name in others if not VERSION_NAME.fullmatch(name)}
     # A manifest alone is that of some web app rather than ours, and anybody may add things.
-    alone = present - {ADDED} in ({names.MANIFEST}, {CURRENT}) or present == {ADDED}
+    versions = present - {ADDED, names.MARKS}
+    alone = versions in ({names.MANIFEST}, {CURRENT}) or (present and not versions)
     if others or alone or not folder.is_dir():
         named = ", ".join(sorted(others or present)[:3])
         raise IndexUnusable(
@@ -381,6 +384,8 @@ def _remove_files(folder: Path) -> None:
     has put into it stays."""
     for path in folder.iterdir():
         unfinished = path.name.startswith(".") and ".new-" in path.name
+        if path.name.startswith(beside(Path(names.MARKS), "new-").name):
+            continue  # somebody may be marking now
         if unfinished or path.name in names.FILES | OLD_FILES | {names.MANIFEST}:
             with suppress(OSError):
                 path.unlink()

@@ -50,6 +50,8 @@ USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 LONGEST_NAME = 200
 #: Addresses that stand for all that a machine has, and name none.
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what is compared with
+#: Addresses that nobody reaches from another machine.
+LOCAL = ("localhost", "127.0.0.1", "::1")
 #: Rejected pictures that are named one by one.
 REJECTED_NAMED = 20
 T = TypeVar("T", ReadingOptions, SimilarityOptions, TrainingOptions)
@@ -247,6 +249,14 @@ def _queries(options: argparse.Namespace) -> Queries:
 def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
     """Open the page in the browser: on an index, or on the demo catalogue."""
     environment = dict(os.environ)
+    if options.owner:
+        if options.address not in LOCAL:
+            raise UsageError(
+                "--owner lets whoever reaches the page mark look-alikes, so it goes with this "
+                "machine's own address: leave out --address. A second server without --owner "
+                "shows the same index to others."
+            )
+        environment["FITTING_ROOM_OWNER"] = "1"
     if options.index is not None:
         Index.open(options.index)  # say now what is wrong with it, not in the page
         environment["FITTING_ROOM_INDEX"] = str(options.index.resolve())

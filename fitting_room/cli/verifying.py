@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from fitting_room.cli.commands import FAILURE, REJECTED_NAMED, in_words
 from fitting_room.cli.output import complain, show
 from fitting_room.index.added import broken_pictures
 from fitting_room.index.description import describe_index
 from fitting_room.index.index import Index
+from fitting_room.index.marks import MarksError, read_marks
 from fitting_room.index.salvage import salvage
 from fitting_room.settings import Settings
 from fitting_room.util.aliases import with_old_keys
@@ -30,14 +32,16 @@ def info(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def verify(options: argparse.Namespace, settings: Settings) -> int:
-    """Read every file of an index in full, and the pictures that were added by hand, and say which
-    are damaged."""
+    """Read every file of an index in full, the pictures that were added by hand and the marks of
+    look-alikes, and say which are damaged."""
     found = salvage(options.index)
     pictures = [] if found.index is None else _broken_pictures(found.index, settings)
     checked = 0 if found.manifest is None else len(found.manifest.files) + 1
-    sound = not found.faults and not pictures
+    marks = _damaged_marks(options.index)
+    sound = not found.faults and not pictures and not marks
     if options.json:
         values = {"sound": sound, "files": checked, "faults": found.faults, "pictures": pictures}
+        values |= {"marks": marks} if marks else {}
         show(json.dumps(values))
     elif sound:
         show(f"{options.index}: {checked} files were read, and all are as they were written.")
@@ -49,6 +53,16 @@ def verify(options: argparse.Namespace, settings: Settings) -> int:
             f"--index {options.index}"
         )
     return 0 if sound else FAILURE
+
+
+def _damaged_marks(folder: Path) -> str | None:
+    """Why the marks of look-alikes cannot be read, if they cannot, which is complained of."""
+    try:
+        read_marks(folder)
+    except MarksError as error:
+        complain(str(error))
+        return str(error)
+    return None
 
 
 def _broken_pictures(index: Index, settings: Settings) -> list[str]:

@@ -6,7 +6,7 @@ measures on the catalogue's own labels how often an item so much alike is of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -99,7 +99,14 @@ def _curves(name: str, values: Sequence[Sequence[Sequence[float]]]) -> tuple[Cur
     return tuple(curves)
 
 
+#: From which expected precision on a match is called what. docs/relevance.md says how often matches
+#: of each word were of the query's kind.
+LIKENESS = {0.7: "Very alike", 0.45: "Alike", 0.2: "A little alike"}
+NOT_ALIKE = "Not alike"
+#: What cannot be told from the query by looking at both, saved again, cropped or brightened.
+LOOKS_THE_SAME = "Looks the same"
+
+
 def describe_share(precision: float) -> str:
     """An expected precision in words for a shopper."""
-    words: Mapping[float, str] = {0.9: "Very close", 0.7: "Close", 0.45: "Similar", 0.2: "Loosely"}
-    return next((word for least, word in words.items() if precision >= least), "Hardly alike")
+    return next((word for least, word in LIKENESS.items() if precision >= least), NOT_ALIKE)

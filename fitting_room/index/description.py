@@ -6,7 +6,7 @@ them is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,11 @@ class IndexDescription:
     changed: str | None
 
 
-def describe_index(index: Index, title: str | None = None) -> IndexDescription:
-    """Describe an index; ``title`` is the network's name for people."""
+def describe_index(
+    index: Index, title: str | None = None, label: Callable[[str], str] = str
+) -> IndexDescription:
+    """Describe an index; ``title`` is the network's name for people, ``label`` gives that of a
+    column."""
     manifest, identity, head = index.manifest, index.identity, index.head
     report, counts = manifest.catalogue.report, manifest.counts
     pixels = _mapping(identity.get("preprocessing")).get("input_size")
@@ -64,7 +67,7 @@ def describe_index(index: Index, title: str | None = None) -> IndexDescription:
         f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
         embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
         searched="all items, exactly" if index.ann is None else "candidates first (approximate)",
-        trained=None if head is None else _trained(head, manifest.head_network),
+        trained=None if head is None else _trained(head, manifest.head_network, label),
         trained_here=head is not None and is_trained_here(head),
         validation=() if head is None else validation_of(head.record.get("validation")),
         built=f"{manifest.created.replace('T', ' ')[:16]} (UTC), {size / 2**20:.1f} MiB",
@@ -98,10 +101,10 @@ def learned_from(items: int | None, photographs: int | None) -> str:
     return f"{text} and {photographs:,} photographs" if photographs else text
 
 
-def _trained(head: Head, network: Mapping[str, Any] | None) -> str:
+def _trained(head: Head, network: Mapping[str, Any] | None, label: Callable[[str], str]) -> str:
     of = learned_from(_count(head.record.get("items")), _count(head.record.get("photographs")))
     where = "here" if is_trained_here(head) else f"elsewhere ({head.record['name']!s:.100})"
-    text = f"{where}, on {of}: {', '.join(head.columns)}; {head.dimension} numbers each"
+    text = f"{where}, on {of}: {', '.join(map(label, head.columns))}; {head.dimension} numbers each"
     if network is not None:
         text += f", of what {network.get('backbone')!s:.100} sees"
     holdout = _count(head.record.get("holdout"))

@@ -19,7 +19,7 @@ import pandas as pd
 
 from fitting_room.imaging.descriptors import COLOURS, DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
-from fitting_room.util.files import write_atomically
+from fitting_room.util.files import sha256_of, write_atomically
 
 FORMAT = "fitting-room-head"
 #: Format 1 named no network and hid a photograph's colours from the head.
@@ -28,6 +28,8 @@ FORMAT_VERSION, OLD_FORMAT_VERSION = 2, 1
 #: The head that comes with the program, by name, and its file; and the name of having none.
 FASHION, NO_HEAD = "fashion", "none"
 FASHION_FILE = Path(__file__).with_name("fashion.safetensors")
+#: Of that file; ``scripts/train_fashion_head.py`` says the new one.
+FASHION_SHA256 = "efe91b7c5f736b84323eda5185fc33cfe4a9f515c062bb10ac2be15db5bb3e6e"
 
 #: Descriptors that a head looks at: all but the last, which says what to make of them.
 DESCRIPTOR_INPUTS = PLAIN_BACKGROUND
@@ -205,6 +207,8 @@ def head_named(name: str) -> Head | None:
     record has its ``name``. Raises :class:`HeadError`."""
     if name == NO_HEAD:
         return None
+    if name == FASHION:
+        _check_packaged()
     head = Head.load(FASHION_FILE if name == FASHION else Path(name))
     if head.network is None:
         raise HeadError(
@@ -212,6 +216,20 @@ def head_named(name: str) -> Head | None:
             "fitting-room train CATALOGUE --index INDEX --save-head FILE"
         )
     return replace(head, record={**head.record, "name": Path(name).name})
+
+
+def _check_packaged() -> None:
+    """Raise :class:`HeadError` unless the packaged head is the one that was packed."""
+    try:
+        actual = sha256_of(FASHION_FILE)
+    except OSError as error:
+        actual = str(error)
+    if actual != FASHION_SHA256:
+        raise HeadError(
+            f"{FASHION_FILE}: this is not the head that comes with the program ({actual[:100]}, "
+            f"expected sha256 {FASHION_SHA256[:12]}...). Install the program again, or name "
+            f"another head, or none: --head {NO_HEAD}"
+        )
 
 
 def is_trained_here(head: Head) -> bool:

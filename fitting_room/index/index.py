@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
-from fitting_room.imaging.features import Features
+from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import scoring
 from fitting_room.index.ann import AnnIndexError
 from fitting_room.index.comparison import Comparison, as_features
@@ -274,6 +274,17 @@ class Index(Comparison):
             return False
         (hits,) = self.search([query], 1, options=bare)
         return len(hits) > 0 and float(hits.similarities[0]) < chance
+
+    def look_the_same(self, query: Features, rows: np.ndarray) -> np.ndarray:
+        """Which of some rows look all but the same as a query, bool ``(len(rows),)``, as
+        :meth:`near_duplicates` measures it. Of a query whose descriptors are not known none do."""
+        wanted, of_items = query.descriptors, self.descriptors[rows]
+        own = normalise(self._own(query).mean(axis=0)[None])[0]
+        alike = np.asarray(self.vectors[rows], np.float32) @ own >= SAME_SHAPE
+        for part in (COLOURS, SILHOUETTE):
+            unit = scoring.unit_bytes(wanted[None, part])[0]
+            alike &= scoring.unit_bytes(of_items[:, part]) @ unit >= SAME_COLOURS
+        return np.asarray(alike)
 
     def near_duplicates(self, hits: Hits) -> list[list[int]]:
         """Places in ``hits``, grouped: the first of a group is the best, the others look all but

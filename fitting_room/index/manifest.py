@@ -35,6 +35,9 @@ FILES = frozenset(
     }
 )  # fmt: skip
 
+#: Beside the versions: what an owner has decided of look-alikes, which every version keeps.
+MARKS = "marks.json"
+
 MAX_MANIFEST_BYTES = 64 * 2**20
 MAX_DIMENSION = 65_536
 

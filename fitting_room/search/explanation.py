@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.schema import columns_like, name_columns
+from fitting_room.imaging.descriptors import foreground
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.gate import CATALOGUE
 from fitting_room.imaging.preprocess import place_of
@@ -38,20 +39,29 @@ NAMED_FIRST = (
 )  # fmt: skip
 COLUMNS_NAMED, MOST_VALUES = 5, 200
 #: What a column is called in a sentence, where its own name is not how people speak.
-SPOKEN = {"articleType": "type", "class": "kind", "baseColour": "colour"}
+SPOKEN = {
+    "articleType": "type", "class": "kind", "baseColour": "colour", "usage": "occasion",
+    "product_type_name": "type", "colour_group_name": "colour",
+}  # fmt: skip
 #: Colours of little and of much heat, violet to yellow as in matplotlib's "plasma", which can be
 #: distinguished without seeing red or green; and how far they cover the picture at most.
 _HEAT = np.array(
     [[13, 8, 135], [126, 3, 168], [204, 71, 120], [248, 149, 64], [240, 249, 33]], np.float32
 )
 COVER = 0.62
+#: Of a place that is so much foreground the heat counts for what is the hottest.
+FOREGROUND = 0.5
+#: What is said of a shape that is closer than that of this share of the catalogue, and of colours
+#: with this cosine.
+SHAPES = {0.99: "nearly the same shape", 0.93: "a similar shape", 0.75: "a somewhat similar shape"}
+COLOURS_IN_WORDS = {0.93: "the same colours", 0.8: "similar colours", 0.5: "some colours in common"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heat:
     """Each place's share of a cosine. ``shares`` is float32 ``(h, w)`` over the places of the
     network's input and adds up to the cosine; ``picture`` float32 ``(H, W)``, 0 to 1, the same over
-    the picture alone, without the white it was laid on; ``overlay`` the picture under its heat."""
+    what the picture shows, without its background; ``overlay`` the picture under its heat."""
 
     shares: np.ndarray
     picture: np.ndarray
@@ -104,12 +114,12 @@ def explain(
     size = searcher.embedder.selection.backbone.input_size
     heats = [_heat(part, image, size) for part, image in zip(shares, images, strict=True)]
     head = searcher.index.head if trained else None
-    sentences = [
-        _in_common(searcher, record, features, attributes, head),
-        _closeness(searcher, row, features, trained=trained),
+    words = [
+        *_in_common(searcher, record, features, attributes, head),
+        *_closeness(searcher, row, features, trained=trained),
     ]
     note = _note(searcher.index.pca is not None, head)
-    return Explanation(heats[0], heats[1], cosine, " ".join(filter(None, sentences)), note)
+    return Explanation(heats[0], heats[1], cosine, _sentence(words), note)
 
 
 def _best_row(index: Index, rows: list[int], query: Features, options: SimilarityOptions) -> int:
@@ -144,11 +154,18 @@ def _heat(shares: np.ndarray, image: Image.Image, size: tuple[int, int]) -> Heat
     left, top, right, bottom = (round(edge * scale[i % 2]) for i, edge in enumerate(box))
     inside = spread.crop(place_of((box[2] - box[0], box[3] - box[1]), size))
     inside = inside.resize((right - left, bottom - top), Image.Resampling.BILINEAR)
+    # The background has its share of the cosine too, as it is alike on all pictures of a shop; but
+    # nobody asks why two backgrounds are alike.
+    mask = Image.fromarray(foreground(image.crop(box)))
+    seen = np.asarray(mask.resize(inside.size, Image.Resampling.BILINEAR), np.float32)
     values = np.asarray(inside, np.float32)
-    low, high = float(values.min()), float(values.max())
+    there = values[seen > FOREGROUND]
+    there = there if there.size else values
+    low, high = float(there.min()), float(there.max())
     heat = np.zeros((shown.height, shown.width), np.float32)
     if high - low > 1e-3 * abs(high):  # else no place counts more than another
-        heat[top:bottom, left:right] = (values - low) / (high - low)
+        heat[top:bottom, left:right] = np.clip((values - low) / (high - low), 0, 1) * seen
+        heat /= max(float(heat.max()), 1e-6)
     return Heat(shares, heat, _overlay(shown, heat))
 
 
@@ -172,15 +189,14 @@ def _in_common(
     features: Features,
     attributes: Mapping[str, str] | None,
     head: Head | None,
-) -> str:
+) -> list[str]:
     """What the catalogue says of both; of a picture that is no item, what the head sees in it."""
     if attributes is not None:
         return _compared(attributes, record, _informative(searcher), "{0} and {1}")
     if head is None:
-        return ""
+        return []
     labels = _labels_by_head(searcher, head, features)
-    text = _compared(labels, record, list(labels), "your picture looks like {0}, the item is {1}")
-    return f"By what was learned: {text[0].lower()}{text[1:]}" if text else ""
+    return _compared(labels, record, list(labels), "yours looks like {0}, this is {1}")
 
 
 def _informative(searcher: Searcher) -> list[str]:
@@ -203,39 +219,48 @@ def _labels_by_head(searcher: Searcher, head: Head, features: Features) -> dict[
 
 def _compared(
     labels: Mapping[str, str], record: pd.Series, columns: Sequence[str], how: str
-) -> str:
-    """In which columns a picture's labels and the item's are the same and in which they differ."""
+) -> list[str]:
+    """In which columns a picture's labels and the item's are the same and in which they differ,
+    each as words."""
     same, different = [], []
     for column in columns:
         if column not in labels or column not in record.index or pd.isna(record[column]):
             continue
-        ours, theirs = labels[column], str(record[column])
-        if ours == theirs:
-            same.append(f"{spoken(column)} ({ours})")
+        ours, theirs, name = labels[column], str(record[column]), spoken(column)
+        if ours != theirs:
+            different.append(f"another {name} ({how.format(ours, theirs)})")
+        elif name in ("colour", "color"):
+            same.append(f"same {ours.lower()}")
         else:
-            different.append(f"{spoken(column)} ({how.format(ours, theirs)})")
-    parts = [f"{verb} {_listed(c)}" for verb, c in (("same", same), ("differs in", different)) if c]
-    text = "; ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+            same.append(f"same {name} ({ours})")
+    return [*same, *different]
 
 
-def _closeness(searcher: Searcher, row: int, features: Features, *, trained: bool) -> str:
-    """How the item's similarity in shape and in colour compares with that of other items."""
+def _closeness(searcher: Searcher, row: int, features: Features, *, trained: bool) -> list[str]:
+    """How close the item is in shape, beside other items, and in colour, in words."""
     index = searcher.index
     count = min(COMPARED_WITH, len(index))
     drawn = np.random.default_rng(0).choice(len(index), count, replace=False)
     others = drawn[index.item_numbers(drawn) != index.item_numbers(row)]
     rows = np.concatenate([[row], others])
-    if len(rows) < 2:
-        return ""
-    percents = []
-    for colour in (0.0, 1.0):
-        options = SimilarityOptions(colour=colour, trained=trained)
+    words = []
+    if len(rows) > 1:
+        options = SimilarityOptions(colour=0.0, trained=trained)
         similarities = index.similarities(features, rows, options=options)
-        # Rounded down: 99.9 % of them is not all of them.
-        percents.append(f"{int((similarities[1:] < similarities[0]).mean() * 100)} %")
-    shape, colours = percents
-    return f"Its shape is closer than that of {shape} of the catalogue, its colours than {colours}."
+        closer = float((similarities[1:] < similarities[0]).mean())
+        words.append(_word(SHAPES, closer, "another shape"))
+    colours = index.similarities(features, rows[:1], options=SimilarityOptions(colour=1.0))
+    words.append(_word(COLOURS_IN_WORDS, float(colours[0]), "other colours"))
+    return words
+
+
+def _word(words: Mapping[float, str], amount: float, otherwise: str) -> str:
+    return next((word for least, word in words.items() if amount >= least), otherwise)
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _note(reduced: bool, head: Head | None) -> str:
@@ -254,7 +279,3 @@ def spoken(column: str) -> str:
     category`."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ").lower()
     return SPOKEN.get(column, words)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from fitting_room.catalogue.schema import name_column
-from fitting_room.index.calibration import SAME_PICTURE, describe_share
 from fitting_room.search.searcher import Match
 
 #: What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
@@ -107,17 +106,6 @@ def contact_sheet(queries: Sequence[Shown], matches: Sequence[Shown], title: str
         x, y = SPACE + left + column * cell[0], top + row * cell[1]
         _put(sheet, draw, (x, y), shown, f"{place + 1}. ")
     return sheet
-
-
-def detail_of(match: Match) -> str:
-    """What a sheet says below a match's name: how good it is, and its id."""
-    if match.same_picture:
-        how = SAME_PICTURE
-    elif match.expected_precision is None:
-        how = f"{match.similarity:.2f}"
-    else:
-        how = describe_share(match.expected_precision)
-    return f"{how} · {match.id}"
 
 
 def as_png(image: Image.Image) -> bytes:

@@ -23,6 +23,8 @@ from fitting_room.imaging.gate import VISITORS
 from fitting_room.index.added import added_path, is_added, read_added
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.search import likeness
+from fitting_room.search.likeness import Likeness
 from fitting_room.util.aliases import old_attribute, old_keywords
 
 #: A picture in any form that a query may take.
@@ -244,6 +246,29 @@ class Searcher:
 
     far = old_attribute("far", "is_out_of_catalogue")
 
+    def likeness(
+        self, queries: Sequence[Features], rows: Sequence[int], *, nothing_close: bool = False
+    ) -> list[Likeness]:
+        """How alike rows of the index are to all of some pictures, in words for a shopper
+        (:func:`fitting_room.search.likeness.likeness`)."""
+        return likeness.likeness(
+            self.index, queries, rows, lambda: self._scale, nothing_close=nothing_close
+        )
+
+    def sees_no_garment(self, query: Features) -> bool:
+        """Whether a picture that is out of the catalogue seems to show no garment at all: it is
+        like none of the kinds of things that the head was taught."""
+        amount, least = likeness.like_a_kind(self.index, query), self._least_like_kind
+        return amount is not None and least is not None and amount < least
+
+    @cached_property
+    def _least_like_kind(self) -> float | None:
+        return likeness.least_like_kind(self.index)
+
+    @cached_property
+    def _scale(self) -> np.ndarray:
+        return likeness.scale_of(self.index)
+
     @property
     def catalogue_location(self) -> str:
         """The path or the address of what the index was built from."""
@@ -280,6 +305,22 @@ class Searcher:
     def attributes(self) -> list[str]:
         """The catalogue's columns that describe the items."""
         return [column for column in self.index.filter_columns if column != "id"]
+
+    @cached_property
+    def constant_columns(self) -> frozenset[str]:
+        """The columns with one value for all items, which tell none of them from another."""
+        items = self.items_once
+        if len(items) < 2:
+            return frozenset()
+        return frozenset(
+            column
+            for column in self.attributes
+            # Most columns differ among the first few rows already.
+            if all(
+                bool((some[column] == items[column].iloc[0]).fillna(False).all())
+                for some in (items.head(100), items)
+            )
+        )
 
     @cached_property
     def items_once(self) -> pd.DataFrame:

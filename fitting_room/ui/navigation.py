@@ -13,7 +13,9 @@ def chosen() -> Page:
     """The page that the address names. A new page is one entry here."""
     pages = [
         Page(search.page, title="Search", icon=":material/search:", default=True),
-        Page(map.page, title="Map", icon=":material/scatter_plot:", url_path="map"),
+        Page(
+            map.page, title="Map of the catalogue", icon=":material/scatter_plot:", url_path="map"
+        ),
         Page(about.page, title="About", icon=":material/info:", url_path="about"),
     ]
     sessions.current().pages = pages

@@ -10,9 +10,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
@@ -49,13 +58,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def serve(
     script: str | Path = "app.py",
     environment: Mapping[str, str] | None = None,
+    port: int = 0,
     **settings: str | Path,
 ) -> Iterator[str]:
-    """A server of the page with these settings, in this process's environment or another one;
-    gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A server of the page with these settings, in this process's environment or another one, at
+    that port or any; gives its address."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     inherited = os.environ if environment is None else environment
     variables = {k: v for k, v in inherited.items() if not k.startswith("FITTING_ROOM_")}
     variables |= {f"FITTING_ROOM_{k.upper()}": str(v) for k, v in settings.items()}
@@ -163,14 +174,21 @@ def contexts(browser: Browser) -> Callable[..., BrowserContext]:
     return context
 
 
-def forbidden(said: str) -> list[str]:
-    return [said] if "Content Security Policy" in said else []
+def complaints(message: ConsoleMessage) -> list[str]:
+    """What a browser's console says is wrong, but for what is not there on purpose: on a page other
+    than the first one Streamlit asks for its server below that page first; and a picture of an
+    answer that was replaced before the browser came for it is let go."""
+    path = urlsplit(message.location["url"]).path
+    below, found, _ = path.partition("/_stcore/")
+    if message.type not in ("error", "warning") or (found and below) or path.startswith("/media/"):
+        return []
+    return [f"{message.text} {path}"]
 
 
 @pytest.fixture
 def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
-    """Opens pages as a visitor; afterwards checks that none of them met a script error, or tried
-    what the page's security policy forbids."""
+    """Opens pages as a visitor; afterwards checks that none of them met a script error, and that
+    the browser's console has nothing to complain of."""
     pages = []
     errors: list[str] = []
 
@@ -179,7 +197,7 @@ def visit(contexts: Callable[..., BrowserContext]) -> Iterator[Callable[..., Pag
         pages.append(page)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: errors.extend(forbidden(message.text)))
+        page.on("console", lambda message: errors.extend(complaints(message)))
         page.goto(url)
         return page
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import csv
 from collections.abc import Callable
+from pathlib import Path
 
-from playwright.sync_api import Locator, Page, Position, expect
+from playwright.sync_api import FilePayload, Locator, Page, Position, expect
 
 from tests.conftest import DEMO, DEMO_ITEMS
 
@@ -35,6 +36,7 @@ def ids(page: Page) -> list[str]:
 def wait_for_matches(page: Page) -> None:
     expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
     expect(page.locator(".fr-query img")).to_be_visible()
+    expect(page.locator("html[data-fr-looking]")).to_have_count(0)
     wait_until_drawn(page)
 
 
@@ -54,7 +56,8 @@ def wait_for_other_cards(page: Page, before: list[str]) -> None:
 
 
 def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "image/jpeg") -> None:
-    """Drop a file on the page's drop zone, with the events that a browser sends."""
+    """Drop a file somewhere on the page, with the events that a browser sends."""
+    page.wait_for_function("() => window.fittingRoomUpload?.listening")
     files = page.evaluate_handle(
         """([data, name, kind]) => {
             const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -64,13 +67,33 @@ def drag_in(page: Page, data: bytes, name: str = "picture.jpg", kind: str = "ima
         }""",
         [base64.b64encode(data).decode(), name, kind],
     )
-    zone = page.get_by_test_id("stFileUploaderDropzone")
+    place = page.locator(".fr-masthead")
     for event in ("dragenter", "dragover", "drop"):
-        zone.dispatch_event(event, {"dataTransfer": files})
+        place.dispatch_event(event, {"dataTransfer": files})
+
+
+def choose(page: Page, *files: FilePayload | Path) -> None:
+    """Choose files in the browser's dialog, by the page's button."""
+    with page.expect_file_chooser() as dialog:
+        page.locator(".fr-upload-main").first.click()
+    dialog.value.set_files(files)
+
+
+def open_options(page: Page) -> None:
+    """Open what stands behind the last button in the row of options."""
+    page.locator(".st-key-fr-more button").click()
+    expect(page.get_by_role("switch", name="Group look-alikes")).to_be_visible()
+
+
+def open_filters(page: Page) -> None:
+    page.get_by_role("button", name="Filter").first.click()
+    expect(page.locator(".st-key-fr-filters")).to_be_visible()
+    wait_until_drawn(page)
 
 
 def take_photo(page: Page) -> None:
     """As a person would: once the camera's picture is to be seen and no longer a black frame."""
+    page.get_by_role("button", name="Camera").click()
     page.wait_for_function(
         """() => {
             const video = document.querySelector("video");
@@ -86,7 +109,7 @@ def take_photo(page: Page) -> None:
 
 def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
     """Paste a picture, or text, with the event that a browser sends."""
-    page.wait_for_function("() => window.fittingRoomPaste?.listening")
+    page.wait_for_function("() => window.fittingRoomUpload?.listening")
     page.evaluate(
         """([data, kind]) => {
             const transfer = new DataTransfer();
@@ -104,7 +127,7 @@ def paste(page: Page, data: bytes | None, kind: str = "image/png") -> None:
 
 def open_map(page: Page) -> None:
     """Go to the map by its link, until it is drawn, in view and stands still."""
-    page.get_by_role("link", name="Map", exact=True).click()
+    page.get_by_role("link", name="Map of the catalogue", exact=True).click()
     expect(page.locator(".fr-map[data-view]")).to_be_visible()
     wait_until_drawn(page)
     # What is left of the page before moves the map when it goes.

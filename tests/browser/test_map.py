@@ -99,6 +99,95 @@ def test_the_map_is_used_with_the_keyboard(visit: Visit, address: str):
     expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
 
 
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag over the map, in parts of its width and height."""
+    box = page.locator(".fr-map canvas").bounding_box()
+    assert box is not None
+    corners = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=3)
+    page.mouse.up()
+
+
+def test_a_part_is_chosen_with_a_rectangle_and_listed_below(visit: Visit, address: str):
+    page = visit(f"{address}/map", height=1100)
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
+    wait_until_drawn(page)
+    page.get_by_role("button", name="Choose a part").click()
+    drag(page, (0.3, 0.1), (0.5, 0.6))
+    title = page.get_by_role("heading", name="in this part of the map")
+    expect(title).to_be_focused()
+    expect(page.locator(".st-key-fr-map-part .fr-card")).to_have_count(24)
+    expect(page).to_have_url(re.compile(r"/map\?part=\d+"))
+    count = title.inner_text()
+    # The map has its rectangle, and a link leads to the same part.
+    wait_for_view(page, "map.frMap.chooser.part !== null && !map.frMap.chooser.choosing")
+    other = visit(page.url)
+    expect(other.get_by_role("heading", name=count)).to_be_visible()
+    expect(other.locator(".fr-map[data-view]")).to_be_visible()
+    wait_for_view(other, "map.frMap.chooser.part !== null")
+    page.go_back()
+    expect(title).to_have_count(0)
+    wait_for_view(page, "map.frMap.chooser.part === null")
+
+
+def test_what_is_in_view_is_listed_without_a_mouse(visit: Visit, address: str):
+    page = visit(f"{address}/map", width=390, height=844, reduced_motion="reduce")
+    expect(page.locator(".fr-map[data-view]")).to_be_visible()
+    wait_until_drawn(page)
+    page.locator(".fr-map canvas").focus()
+    page.keyboard.press("n")
+    expect(page.locator(".fr-map-live")).to_contain_text("items")
+    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS}")
+    expect(page.locator(".fr-map-words")).to_have_text(
+        re.compile(rf"^In view: {in_view(page)} items: \d+ \w+")
+    )
+    page.get_by_role("button", name="Show what is in view in the gallery").press("Enter")
+    title = page.get_by_role("heading", name=f"{in_view(page)} items in this part of the map")
+    expect(title).to_be_focused()
+    check(page, "part of the map")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_names_and_sample_pictures_are_there_from_the_start(visit: Visit, address: str):
+    page = visit(f"{address}/map?by=articleType", width=1280, forced_colors="active")
+    expect(page.locator(".fr-map[data-view=points]")).to_be_visible()
+    wait_until_drawn(page)
+    shown = "[...map.frMap.places.names, ...map.frMap.places.samples]"
+    loaded = "(place) => map.frMap.previews.get(place.row)?.image?.complete"
+    pictured = f"{shown}.filter((place) => place.picture)"
+    wait_for_view(page, f"{shown}.length > 8 && {pictured}.every({loaded})")
+    # Nine kinds with colours, and the others behind a button.
+    legend = page.locator(".fr-map-legend")
+    expect(legend.locator("button:visible")).to_have_count(10)
+    legend.get_by_role("button", name="23 more").click()
+    expect(legend.locator("button:visible")).to_have_count(33)
+    belts = legend.get_by_role("button", name="Belts")
+    belts.click()
+    expect(belts).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".fr-map-words")).to_have_text("In view: 10 items: 10 Belts")
+    belts.click()
+    # A name leads to its cluster.
+    at = page.evaluate(
+        """async () => {
+            const { places } = document.querySelector(".fr-map").frMap;
+            let last = "", still = 0;
+            while (still < 10) {
+                await new Promise(requestAnimationFrame);
+                const now = JSON.stringify(places.names[0].text);
+                still = now === last ? still + 1 : 0;
+                last = now;
+            }
+            const { name, text } = places.names[0];
+            return {name: name.text, x: (text[0] + text[2]) / 2, y: (text[1] + text[3]) / 2};
+        }"""
+    )
+    page.locator(".fr-map canvas").click(position={"x": at["x"], "y": at["y"]})
+    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS} / 4")
+    expect(page.locator(".fr-map-words")).to_contain_text(at["name"])
+
+
 def test_kinds_are_shown_by_themselves(visit: Visit, address: str):
     page = visit(f"{address}/map")
     expect(page.locator(".fr-map[data-view]")).to_be_visible()

@@ -142,6 +142,34 @@ def test_serve_for_all_names_no_address_to_open(run: Any, monkeypatch: pytest.Mo
     assert not any("browser.serverAddress" in part for part in started[0])
 
 
+@pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
+def test_serve_for_the_owner(run: Any, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    started: list[dict[str, str]] = []
+
+    class Server:
+        def __init__(self, _: list[str], *, env: dict[str, str], **__: object) -> None:
+            started.append(env)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    assert run("serve", "--owner", "--address", address).status == 0
+    assert run("serve").status == 0
+    assert started[0]["FITTING_ROOM_OWNER"] == "1"
+    assert "FITTING_ROOM_OWNER" not in started[1]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.7", "shop.example"])
+def test_the_owners_page_is_for_this_machine_alone(
+    run: Any, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("the page was started"))
+    ran = run("serve", "--owner", "--address", address)
+    assert ran.status == 2
+    assert "leave out --address" in ran.err
+
+
 # --- as a program -----------------------------------------------------------------------------
 
 

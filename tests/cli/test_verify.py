@@ -10,6 +10,8 @@ import pytest
 
 from fitting_room.index import data
 from fitting_room.index.data import current_version
+from fitting_room.index.manifest import MARKS
+from fitting_room.index.marks import KEEP, set_mark
 
 
 @pytest.fixture
@@ -70,3 +72,20 @@ def test_a_build_says_that_it_repaired(run: Any, copy: Path, catalogue: Path) ->
     assert ran.status == 0
     assert "The index was damaged (map.npy) and was repaired" in ran.err
     assert run("verify", "--index", copy).status == 0
+
+
+def test_damaged_marks_are_named_and_a_build_leaves_them(
+    run: Any, copy: Path, catalogue: Path
+) -> None:
+    set_mark(copy, ["1", "2"], KEEP)
+    assert run("verify", "--index", copy).status == 0
+    flip(copy / MARKS)
+    damaged = (copy / MARKS).read_bytes()
+    ran = run("verify", "--index", copy)
+    assert ran.status == 1
+    assert "is not what was written" in ran.err
+    (values,) = run("verify", "--index", copy, "--json").lines
+    assert not values["sound"]
+    assert MARKS in values["marks"]
+    assert run("build", catalogue, "--index", copy).status == 0
+    assert (copy / MARKS).read_bytes() == damaged

@@ -366,6 +366,18 @@ def test_the_packaged_head_is_named_small_and_keeps_nothing_of_its_pictures() ->
     assert set(head.columns) >= {"articleType", "baseColour"}
 
 
+def test_another_file_in_the_packaged_heads_place_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random_head(network={"backbone": "b"}).save(path)
+    monkeypatch.setattr("fitting_room.index.head.FASHION_FILE", path)
+    with pytest.raises(HeadError, match=rf"{path.name}.*Install the program again"):
+        head_named(FASHION)
+    path.unlink()
+    with pytest.raises(HeadError, match=rf"{path.name}.*Install the program again"):
+        head_named(FASHION)
+
+
 def test_heads_go_by_name_and_by_file(path: Path) -> None:
     assert head_named("none") is None
     with pytest.raises(HeadError, match="which network"):

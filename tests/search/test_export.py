@@ -19,7 +19,6 @@ from fitting_room.search.export import (
     Shown,
     as_png,
     contact_sheet,
-    detail_of,
     file_name,
     matches_csv,
     safe_cell,
@@ -104,7 +103,7 @@ def test_no_matches_make_a_head_only() -> None:
 
 
 def shown(colour: str, name: str = "A name") -> Shown:
-    return Shown(Image.new("RGB", (30, 40), colour), name, "Close · 1")
+    return Shown(Image.new("RGB", (30, 40), colour), name, "Alike · 1")
 
 
 def place_of(sheet: Image.Image, colour: tuple[int, int, int]) -> tuple[float, float]:
@@ -168,10 +167,6 @@ def test_a_sheet_is_a_file_that_opens() -> None:
     sheet = contact_sheet([], [shown("red")], "T")
     with Image.open(io.BytesIO(as_png(sheet))) as image:
         assert (image.format, image.size) == ("PNG", sheet.size)
-
-
-def test_the_line_below_a_name_says_how_good_a_match_is() -> None:
-    assert detail_of(match(3)) == "Close · 3"
 
 
 @pytest.mark.parametrize(

@@ -28,13 +28,28 @@ def _source(name: str) -> str:
 
 @cache
 def _script(name: str) -> str:
-    """The script with what it imports put in its place: the browser gets one module a component,
-    from no address that another could be beside."""
+    """The script after what it imports, each once: the browser gets one module a component, from no
+    address that another could be beside."""
+    parts: dict[str, str] = {}
 
-    def imported(match: re.Match[str]) -> str:
-        return re.sub(r"^export (?!default)", "", _script(match[1]), flags=re.MULTILINE)
+    def take(name: str) -> None:
+        if name in parts:
+            return
+        source = _source(name)
+        for match in _IMPORT.finditer(source):
+            take(match[1])
+        parts[name] = _IMPORT.sub("", source)
 
-    return _IMPORT.sub(imported, _source(name))
+    take(name)
+    *imported, own = parts.values()
+    return "\n".join([*(re.sub(r"^export ", "", text, flags=re.M) for text in imported), own])
+
+
+@cache
+def _styles(name: str) -> str:
+    """The style sheet of a component, and those of its parts, which are called after it."""
+    parts = sorted(path.name for path in _FOLDER.glob(f"{name}_*.css"))
+    return "\n".join(map(_source, [f"{name}.css", *parts]))
 
 
 def component(name: str) -> ComponentRenderer:
@@ -43,7 +58,7 @@ def component(name: str) -> ComponentRenderer:
     return st.components.v2.component(
         f"fitting_room_{name}",
         html=f'<div class="fr-{name}"></div>',
-        css=_source(f"{name}.css"),
+        css=_styles(name),
         js=_script(f"{name}.js"),
         isolate_styles=False,
     )

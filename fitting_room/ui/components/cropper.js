@@ -15,7 +15,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const stage = element("div", "fr-crop-stage");
   const frame = element("div", "fr-crop-frame");
   stage.append(element("img", "", { src: data.src, alt: data.alt, draggable: false }), frame);
-  const size = element("p", "fr-crop-size", { ariaLive: "polite" });
+  const hint = element("p", "fr-crop-hint", {
+    textContent: "Draw a frame around the garment, or move its corners.",
+  });
 
   let box = data.box ?? [0, 0, 1000, 1000];
   const clamp = (value, low, high) => Math.round(Math.min(Math.max(value, low), high));
@@ -41,9 +43,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       width: `${(right - left) / 10}%`,
       height: `${(bottom - top) / 10}%`,
     });
-    size.textContent =
-      `${Math.round((right - left) / 10)} % of the width, ` +
-      `${Math.round((bottom - top) / 10)} % of the height`;
+    // Around all of the picture there is no frame to move: a press anywhere draws one.
+    stage.classList.toggle("fr-crop-whole", box.join() === "0,0,1000,1000");
   };
 
   const move = (name, dx, dy, from) => {
@@ -130,7 +131,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   };
   button("Search with this part", "fr-crop-done", () => box.join(","));
   button("Cancel", "", () => "cancel");
-  root.append(stage, size, row);
+  root.append(hint, stage, row);
   draw();
   handles[2].focus({ preventScroll: true });
 }

@@ -1,27 +1,8 @@
 // The gallery: cards with a picture, what the catalogue says of an item, and its actions.
 // A card that stays keeps its element, so that neither its picture nor the focus is lost.
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function button(action, card, className) {
-  const made = element("button", className);
-  made.type = "button";
-  made.dataset.action = action.name;
-  if (action.icon) {
-    const icon = element("span", "fr-icon", action.icon);
-    icon.setAttribute("aria-hidden", "true");
-    made.append(icon);
-  }
-  if (className.includes("fr-round")) made.title = action.label;
-  else made.append(element("span", "", action.label));
-  made.setAttribute("aria-label", `${action.label}: ${card.name}`);
-  return made;
-}
+import { button, element, similarity } from "./gallery_elements.js";
+import { Panel } from "./gallery_panel.js";
 
 // Steps through the other pictures of an item in place. Each is fetched when it is shown, or is
 // likely to be next; until it is there, the browser keeps the one before.
@@ -31,8 +12,7 @@ function stepper(card, image) {
   const made = element("div", "fr-pictures");
   const count = element("span", "fr-count");
   count.setAttribute("aria-live", "polite");
-  const next = button({ name: "", label: "Next picture", icon: "chevron_right" }, card, "fr-round");
-  delete next.dataset.action;
+  const next = button({ label: "Next picture", icon: "chevron_right" }, card, "fr-round");
   const following = () => sources[(shown + 1) % sources.length];
   const fetchNext = () => {
     new Image().src = following();
@@ -56,14 +36,15 @@ function stepper(card, image) {
 
 function picture(card, actions) {
   const frame = element("div", "fr-picture");
-  const more = actions.find((action) => action.place === "picture");
-  const link = element(more ? "a" : "div", "fr-open");
-  if (more) {
+  const look = actions.find((action) => action.place === "picture");
+  const link = element(look ? "a" : "div", "fr-open");
+  if (look) {
     // A real link: it opens in another tab and can be shared; a plain click stays on the page.
     link.href = card.href;
     link.target = "_self";
-    link.dataset.action = more.name;
-    link.setAttribute("aria-label", `${more.label}: ${card.name}`);
+    link.dataset.action = look.name;
+    link.setAttribute("aria-label", `${look.label}: ${card.name}`);
+    link.setAttribute("aria-haspopup", "dialog");
   }
   const image = element("img");
   if (card.src) {
@@ -78,30 +59,19 @@ function picture(card, actions) {
   for (const action of actions.filter((a) => a.place === "corner"))
     frame.append(button(action, card, "fr-round fr-corner"));
   if (card.others) {
-    const others = element("span", "fr-others", card.others.text);
+    const alike = { name: "alike", label: card.others.text };
+    const others = button(alike, card, "fr-others");
     others.title = card.others.title;
+    others.setAttribute("aria-label", `${card.others.title}: ${card.name}`);
+    others.setAttribute("aria-haspopup", "dialog");
     frame.append(others);
   }
   if (card.src && card.pictures.length) frame.append(stepper(card, image));
   return frame;
 }
 
-function similarity({ text, title, amount }) {
-  const line = element("div", "fr-similarity");
-  line.title = title;
-  line.setAttribute("role", "img");
-  line.setAttribute("aria-label", `${text}. ${title}`);
-  const bar = element("span", "fr-bar");
-  const filled = element("span");
-  filled.style.width = `${(100 * amount).toFixed(1)}%`;
-  bar.append(filled);
-  line.append(bar, element("span", "", text));
-  return line;
-}
-
 function menu(actions, card, number) {
-  const opener = button({ name: "", label: "More", icon: "more_horiz" }, card, "fr-round fr-menu");
-  delete opener.dataset.action;
+  const opener = button({ label: "More", icon: "more_horiz" }, card, "fr-round fr-menu");
   const list = element("div", "fr-menu-list");
   list.id = `fr-menu-${number}-${Math.random().toString(36).slice(2)}`;
   list.popover = "auto";
@@ -146,9 +116,11 @@ function present(root, data) {
   const before = page.dataset.frQuery;
   page.dataset.frQuery = data.query;
   if (before === undefined || before === data.query || !data.query) return;
-  const start =
-    document.querySelector(".st-key-fr-trail") ?? document.querySelector(".st-key-fr-heading");
-  if (start && start.getBoundingClientRect().top < 0) {
+  const start = document.querySelector(".st-key-fr-page") ?? root;
+  const first = root.querySelector(".fr-picture")?.getBoundingClientRect();
+  const isInView = first && first.top >= 0 && first.bottom <= window.innerHeight;
+  const results = document.querySelector(".st-key-fr-results") ?? root;
+  if (!isInView || results.getBoundingClientRect().top < 0) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     start.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
   }
@@ -159,6 +131,45 @@ function present(root, data) {
     root.before(status);
   }
   status.textContent = `${data.label}: ${data.cards.length} items`;
+}
+
+// Numbers of messages rise, also from one gallery of the page to the next and after a reload.
+let lastTurn = 0;
+
+// Tells the server what was done, and until it has answered that, the card shows that it waits.
+function tell(root, setTriggerValue, message, card) {
+  lastTurn = Math.max(Date.now(), lastTurn + 1);
+  root.frTurn = lastTurn;
+  if (card) {
+    card.classList.add("fr-pending");
+    card.frTurn = lastTurn;
+  }
+  setTriggerValue("act", { ...message, turn: lastTurn });
+}
+
+function endPending(root, answered) {
+  for (const card of root.querySelectorAll(".fr-pending"))
+    if (card.frTurn <= answered) card.classList.remove("fr-pending");
+}
+
+function actOn(event, root, data, send) {
+  const target = event.target.closest("[data-action]");
+  if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
+  event.preventDefault();
+  const panel = root.frPanel;
+  const name = target.dataset.action;
+  const id = target.closest("[data-id]").dataset.id;
+  const shown = [...data.cards, ...(data.panel?.cards ?? [])];
+  const of = panel.isOpen && panel.id === id ? panel.card : shown.find((card) => card.id === id);
+  if (name === "look" && of) panel.open(of, data.actions);
+  else if (name === "alike" && of) panel.openAlike(of);
+  else {
+    if (panel.isOpen) panel.leave();
+    const cards = [...root.querySelectorAll(".fr-card")];
+    send({ action: name, id }, cards.find((card) => card.dataset.id === id));
+    return;
+  }
+  send({ action: name, id });
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {
@@ -186,12 +197,11 @@ export default function ({ parentElement, data, setTriggerValue }) {
     while (root.children.length > cells.length) root.lastElementChild.remove();
   }
   if (data.first) present(root, data);
-  root.onclick = (event) => {
-    const target = event.target.closest("[data-action]");
-    if (!target || event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0) return;
-    event.preventDefault();
-    const card = target.closest(".fr-card");
-    card.classList.add("fr-pending");
-    setTriggerValue("act", { action: target.dataset.action, id: card.dataset.id });
-  };
+  const send = (message, card) => tell(root, setTriggerValue, message, card);
+  root.frPanel ??= new Panel(root, send, makeCard);
+  root.frPanel.send = send;
+  endPending(root, data.answered);
+  // What was sent before the last thing that was done here is old.
+  if (data.answered >= (root.frTurn ?? 0)) root.frPanel.update(data.panel, data.actions);
+  root.onclick = root.frPanel.dialog.onclick = (event) => actOn(event, root, data, send);
 }

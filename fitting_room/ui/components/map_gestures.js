@@ -1,13 +1,14 @@
 // Moving about a map with a mouse, with fingers and with the keyboard.
 
 export function listen(map) {
-  const { canvas, pointers } = map;
+  const { canvas, chooser, pointers } = map;
   const at = (event) => {
     map.measure(); // the page may have changed since the last drawing
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
   canvas.addEventListener("wheel", (event) => {
+    if (event.deltaY > 0 && map.scale <= 1) return; // nothing more to see: the page moves on
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 16 : 1;
     map.zoom(Math.exp(-event.deltaY * lines * 0.0022), ...at(event));
@@ -18,12 +19,21 @@ export function listen(map) {
     pointers.set(event.pointerId, at(event));
     map.moved = pointers.size > 1;
     map.from = at(event);
+    const mouse = event.pointerType !== "touch";
+    chooser.drawn = pointers.size === 1 && (chooser.choosing || (mouse && event.shiftKey))
+      ? [map.from, map.from]
+      : null;
   });
   canvas.addEventListener("pointermove", (event) => {
     const now = at(event);
     const before = pointers.get(event.pointerId);
     if (!before) {
-      if (map.points) map.hover(map.nearest(...now, 14));
+      if (map.points && !chooser.choosing) map.point(map.pointed(...now, 14));
+      return;
+    }
+    if (chooser.drawn) {
+      chooser.drawn = [map.from, now];
+      map.draw();
       return;
     }
     if (pointers.size === 2) {
@@ -45,18 +55,23 @@ export function listen(map) {
   const up = (event) => {
     const held = pointers.delete(event.pointerId);
     canvas.classList.remove("fr-dragging");
-    if (event.type !== "pointerup" || !held || map.moved || !map.points) return;
+    if (chooser.drawn && event.type === "pointerup" && held) chooser.end();
+    else if (event.type === "pointerup" && held && !map.moved && map.points) tap(event);
+    chooser.drawn = null;
+  };
+  const tap = (event) => {
     const touch = event.pointerType === "touch";
-    const row = map.nearest(...at(event), touch ? 24 : 14);
+    const { row = -1, name } = map.pointed(...at(event), touch ? 24 : 14);
+    if (name) map.goTo(name);
     // A finger cannot point without touching: the first touch shows, the second one takes.
-    if (touch && row !== map.over) map.hover(row);
+    else if (touch && row !== map.over) map.hover(row);
     else if (row >= 0) map.take(row);
   };
   canvas.addEventListener("pointerup", up);
   canvas.addEventListener("pointercancel", up);
   // A finger leaves whenever it is lifted; what it has shown stays.
   canvas.addEventListener("pointerleave", (event) => {
-    if (event.pointerType !== "touch" && !pointers.size) map.hover(-1);
+    if (event.pointerType !== "touch" && !pointers.size) map.point({});
   });
   for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => map.draw());
   canvas.addEventListener("keydown", (event) => {
@@ -70,13 +85,16 @@ export function listen(map) {
       "=": () => map.zoom(1.6),
       "-": () => map.zoom(1 / 1.6),
       0: () => map.reset(),
+      n: () => map.goToNext(),
+      Escape: () => chooser.choose(false),
       Enter: () => map.over >= 0 && map.take(map.over),
     };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!acts[event.key] || (event.key === "Escape" && !chooser.choosing) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     map.byKeyboard = true;
     acts[event.key]();
-    if (event.key !== "Enter")
+    if (event.key === "Escape") return;
+    if (event.key !== "Enter" && event.key !== "n")
       map.hover(map.nearest(map.width / 2, map.height / 2, 0.6 * map.width));
   });
   map.onPreviews = (event) => map.receive(event.detail);

@@ -35,23 +35,64 @@ export class Points {
     return this.grid;
   }
 
-  // Rows within a rectangle of the map.
+  // Rows within a rectangle of the map, as a typed array.
   within(left, top, right, bottom) {
+    const { places } = this;
     const { side, starts, rows } = this.cells();
     const clamp = (v) => Math.max(0, Math.min(side - 1, Math.floor((v * side) / 65536)));
-    const inside = [];
+    const [low, high] = [clamp(top), clamp(bottom) + 1];
+    let most = 0;
     for (let i = clamp(left); i <= clamp(right); i++)
-      for (let at = starts[i * side + clamp(top)]; at < starts[i * side + clamp(bottom) + 1]; at++) {
+      most += starts[i * side + high] - starts[i * side + low];
+    const inside = new Uint32Array(most);
+    let count = 0;
+    for (let i = clamp(left); i <= clamp(right); i++)
+      for (let at = starts[i * side + low]; at < starts[i * side + high]; at++) {
         const row = rows[at];
-        const [x, y] = this.at(row);
-        if (x >= left && x <= right && y >= top && y <= bottom) inside.push(row);
+        const x = places[2 * row];
+        const y = places[2 * row + 1];
+        if (x >= left && x <= right && y >= top && y <= bottom) inside[count++] = row;
       }
-    return inside;
+    return inside.subarray(0, count);
+  }
+
+  // Of each of the tiles that are `size` wide and high, and lie within these numbers of tiles, the
+  // row closest to the middle of its rows, of those with one code only unless it is null; those of
+  // the fullest tiles first.
+  middles(size, [left, top, right, bottom], codes, only) {
+    const { places } = this;
+    const across = right - left + 1;
+    const rows = this.within(left * size, top * size, (right + 1) * size - 1, (bottom + 1) * size - 1);
+    const tiles = across * (bottom - top + 1);
+    const tile = (row) =>
+      Math.floor(places[2 * row + 1] / size - top) * across + Math.floor(places[2 * row] / size - left);
+    const [counts, xs, ys] = [0, 0, 0].map(() => new Float64Array(tiles));
+    const nearest = new Float64Array(tiles).fill(Infinity);
+    const chosen = new Int32Array(tiles).fill(-1);
+    for (const row of rows) {
+      if (only !== null && codes[row] !== only) continue;
+      const at = tile(row);
+      counts[at]++;
+      xs[at] += places[2 * row];
+      ys[at] += places[2 * row + 1];
+    }
+    for (const row of rows) {
+      if (only !== null && codes[row] !== only) continue;
+      const at = tile(row);
+      const [x, y] = [xs[at] / counts[at], ys[at] / counts[at]];
+      const away = (places[2 * row] - x) ** 2 + (places[2 * row + 1] - y) ** 2;
+      if (away < nearest[at]) {
+        nearest[at] = away;
+        chosen[at] = row;
+      }
+    }
+    const order = [...chosen.keys()].filter((at) => chosen[at] >= 0);
+    return order.sort((a, b) => counts[b] - counts[a] || a - b).map((at) => chosen[at]);
   }
 
   // Rows no farther from a place than a number of units, the nearest first.
   around([x, y], reach) {
-    return this.within(x - reach, y - reach, x + reach, y + reach)
+    return [...this.within(x - reach, y - reach, x + reach, y + reach)]
       .map((row) => [row, Math.hypot(this.places[2 * row] - x, this.places[2 * row + 1] - y)])
       .filter(([, distance]) => distance <= reach)
       .sort((a, b) => a[1] - b[1])

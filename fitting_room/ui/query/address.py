@@ -17,13 +17,16 @@ from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import history
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import ITEM, PICTURE, Box, Query, Subject
-from fitting_room.ui.query.session import CATALOGUE, FILTER, UPLOADED, Params, Session
+from fitting_room.ui.query.session import CATALOGUE, FILTER, UPLOADED, Look, Params, Session
+from fitting_room.ui.query.subjects import has_picture
 from fitting_room.ui.shared.text import label, quoted
 
 #: Where the slider from shape to colour stops, in hundredths.
 POSITIONS = range(0, 101, 10)
 #: Letters of a search by name, and values of one parameter, that are read at most.
 MAX_LETTERS, MAX_VALUES = 100, 200
+#: Said of a picture that neither the session nor the visitor's browser has.
+NO_PICTURE = "Links cannot carry your picture. Add it again."
 
 
 def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[str]]) -> None:
@@ -33,7 +36,7 @@ def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[st
     if session.acted or address == session.address:
         return
     session.address = address
-    session.refusals = []
+    session.refusals, session.came_by = [], None
     reader = _Reader(searcher, session, address)
     session.history.go(reader.query())
     session.n = reader.number("n", sessions.COUNTS) or sessions.DEFAULT_MATCHES
@@ -43,6 +46,7 @@ def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[st
     session.find = address.get("find", [""])[0][:MAX_LETTERS]
     session.page, session.paged = reader.number("page", range(1, 10_000)) or 1, None
     session.source = CATALOGUE if session.find or "browse" in address else UPLOADED
+    session.looking = reader.look()
     session.filter_by({column: reader.filter(column, offered[column]) for column in offered})
     reader.check_filters(offered)
     session.complaints = list(dict.fromkeys(reader.complaints))
@@ -54,6 +58,11 @@ def write(session: Session) -> None:
     session.address = _params(session)
     if session.address != _shown():
         st.query_params.from_dict(session.address)
+
+
+def query_of(searcher: Searcher, session: Session, params: Params) -> Query:
+    """The query of parameters that anybody may have written, as far as it can be asked."""
+    return _Reader(searcher, session, params).query()
 
 
 def params_of(query: Query) -> Params:
@@ -89,6 +98,8 @@ def _params(session: Session) -> Params:
         params |= {"find": [session.find]} if session.find else {"browse": ["1"]}
         if session.page > 1:
             params["page"] = [str(session.page)]
+    if session.looking is not None and not session.looking.alike:
+        params["look"] = [session.looking.item]
     return params | {FILTER + column: values for column, values in session.where.items()}
 
 
@@ -104,12 +115,11 @@ class _Reader:
     def query(self) -> Query:
         subjects = [Subject(ITEM, item) for item in self._items("item", history.MAX_SUBJECTS)]
         for name in dict.fromkeys(self.address.get(PICTURE, [])[: history.MAX_SUBJECTS]):
-            if name in self.session.pictures:
+            if has_picture(name):
                 subjects.append(Subject(PICTURE, name))
             else:
-                self.complaints.append(
-                    "This link was made with a picture that is not kept. Show the picture again."
-                )
+                self.session.came_by = self.address
+                self.complaints.append(NO_PICTURE)
         query = Query(tuple(subjects[: history.MAX_SUBJECTS]))
         if not query:
             return query
@@ -122,6 +132,10 @@ class _Reader:
             except ValueError:
                 self.complaints.append("The part of the picture in this link makes no sense.")
         return query
+
+    def look(self) -> Look | None:
+        """The item that is to be shown by itself."""
+        return next(map(Look, self._items("look", 1)), None)
 
     def _items(self, name: str, most: int) -> list[str]:
         known = []

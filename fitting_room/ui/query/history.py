@@ -109,6 +109,17 @@ class History:
         """The queries that led here, the current one last."""
         return self.queries[: self.position + 1]
 
+    @property
+    def start(self) -> int:
+        """Where the current trail begins: the last query that shares no subject with what was
+        asked before, when it is with pictures that came in; or 0."""
+        for place in range(self.position, 0, -1):
+            subjects, before = self.queries[place].subjects, self.queries[place - 1].subjects
+            is_new = all(subject.kind == PICTURE for subject in subjects)
+            if is_new and not set(subjects) & set(before):
+                return place
+        return 0
+
     def go(self, query: Query) -> None:
         """Go to a query by an address. One that is known, right before or right after this one
         (the browser's buttons) or else last, is gone back to; an empty one leads to the start."""

@@ -1,5 +1,4 @@
-"""The query panel: its pictures and items, the part that is searched with, its negatives, and the
-trail of queries that led there."""
+"""The query panel: its pictures and items, the part that is searched with, and its negatives."""
 
 from __future__ import annotations
 
@@ -12,15 +11,13 @@ from fitting_room.search.searcher import Searcher
 from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import subjects
-from fitting_room.ui.query.history import PICTURE, Box, Query, Subject
-from fitting_room.ui.query.session import TOGETHER, UPLOADED, QueryPicture
+from fitting_room.ui.query.history import PICTURE, Box, Subject
+from fitting_room.ui.query.session import TOGETHER, QueryPicture
 from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import plain, shorten
 
-#: Queries of the trail that are shown.
-MAX_SHOWN = 6
-EACH, COMBINED = "Each for itself", "Like these"
+EACH, COMBINED = "Search each", "Search together"
 WHOLE = Box(0, 0, 1000, 1000)
 
 
@@ -39,24 +36,31 @@ def _one(searcher: Searcher, resolved: ResolvedQuery) -> None:
     if session.cropping == subject:
         _cropper(searcher, subject, resolved.query.crop)
         return
-    _picture(picture.jpeg, _alt(subject, picture.name))
-    _note(picture)
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.caption(plain(shorten(picture.name)), width="stretch")
-        if picture.jpeg:
-            st.button(
-                "Crop",
-                icon=":material/crop:",
-                type="tertiary",
-                on_click=_begin_crop,
-                args=(subject,),
-                help="Search with a part of the picture",
-            )
-        _clear_button()
-    if resolved.query.crop is not None:
+    with st.container(key="fr-query-one", gap="xsmall"):
+        _picture(subject, picture, whole=resolved.query.crop is None)
+        with st.container(key="fr-query-about", gap="xxsmall"):
+            st.caption(plain(shorten(picture.name)))
+            _note(picture)
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                if picture.jpeg:
+                    _crop_buttons(subject, resolved.query.crop)
+                _clear_button()
+
+
+def _crop_buttons(subject: Subject, crop: Box | None) -> None:
+    st.button(
+        "Crop",
+        icon=":material/crop:",
+        type="tertiary",
+        on_click=_begin_crop,
+        args=(subject,),
+        help="Search with a part of the picture",
+    )
+    if crop is not None:
         st.button(
-            "Use the whole picture",
+            "Whole picture",
             icon=":material/zoom_out_map:",
+            type="tertiary",
             on_click=_set_crop,
             args=(WHOLE,),
         )
@@ -71,9 +75,14 @@ def _alt(subject: Subject, name: str) -> str:
     return f"Your picture: {name}" if subject.kind == PICTURE else f"Chosen item: {name}"
 
 
-def _picture(jpeg: bytes, alt: str) -> None:
-    if jpeg:
-        image = f'<img src="{media.data_uri(jpeg)}" alt="{escape(alt, quote=True)}">'
+def _picture(subject: Subject, picture: QueryPicture, *, whole: bool = True) -> None:
+    """The picture; a visitor's own one is marked, so that their browser keeps it for the visit."""
+    alt, name = (escape(t, quote=True) for t in (_alt(subject, picture.name), picture.name))
+    kept = f' data-picture="{escape(subject.id, quote=True)}" data-name="{name}"'
+    own = subject.kind == PICTURE and whole
+    if picture.jpeg:
+        source = media.data_uri(picture.jpeg)
+        image = f'<img src="{source}" alt="{alt}"{kept if own else ""}>'
     else:
         image = '<span class="fr-missing">The picture cannot be read</span>'
     st.html(f'<figure class="fr-query">{image}</figure>')
@@ -97,10 +106,10 @@ def _several(resolved: ResolvedQuery) -> None:
         pairs = zip(resolved.query.subjects, resolved.pictures, strict=True)
         for place, (subject, picture) in enumerate(pairs):
             with st.container(gap="xxsmall"):
-                _picture(picture.jpeg, _alt(subject, picture.name))
+                _picture(subject, picture)
                 _note(picture)
                 st.button(
-                    "Leave out",
+                    "Remove",
                     key=f"leave-{place}",
                     type="tertiary",
                     help=f"Search without {plain(shorten(picture.name))}",
@@ -182,42 +191,3 @@ def _set_crop(box: Box) -> None:
     query = session.history.query
     if len(query.subjects) == 1:
         session.ask(replace(query, crop=None if box == WHOLE else box))
-
-
-# --- the trail --------------------------------------------------------------------------------
-
-
-def trail(searcher: Searcher) -> None:
-    """The queries that led here; each leads back."""
-    queries = sessions.current().history.trail
-    if len(queries) < 2:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="fr-trail"):
-        last = len(queries) - 1
-        st.button(
-            "Back", key="back", icon=":material/arrow_back:", on_click=_back, args=(last - 1,)
-        )
-        for place in range(max(0, last + 1 - MAX_SHOWN), last):
-            st.button(
-                plain(shorten(_title(searcher, queries[place]), 22)),
-                key=f"trail-{place}",
-                type="tertiary",
-                on_click=_back,
-                args=(place,),
-            )
-        st.caption(plain(shorten(_title(searcher, queries[last]), 28)), width="content")
-
-
-def _title(searcher: Searcher, query: Query) -> str:
-    names = filter(None, (subjects.name_of(searcher, subject) for subject in query.subjects))
-    title = next(names, "A picture that is gone")
-    if len(query.subjects) > 1:
-        title = f"{len(query.subjects)} {'pictures, each' if query.apart else 'together'}"
-    if query.crop is not None:
-        title += ", a part"
-    return title + (", less like others" if query.negatives else "")
-
-
-def _back(position: int) -> None:
-    sessions.current().go_back(position)
-    sessions.current().source = UPLOADED

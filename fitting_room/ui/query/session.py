@@ -6,6 +6,7 @@ that is not drawn, and the address may change any of them.
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,30 +17,34 @@ from streamlit.navigation.page import Page
 
 from fitting_room.imaging.features import Features
 from fitting_room.search.searcher import Match
+from fitting_room.ui.map.view import MapView
 from fitting_room.ui.query.history import Box, History, Query, Subject
 
 #: Where the session is kept, and the keys of widgets that show no field of it. A filter's key, as
 #: its parameter in the address, ends with the column's name.
-SESSION, UPLOAD, CAMERA, TOGETHER, FILTER = "session", "upload", "camera", "together", "filter-"
+SESSION, UPLOAD, TOGETHER, FILTER = "session", "upload", "together", "filter-"
 
 #: How many matches may be shown, and are at first.
 COUNTS, DEFAULT_MATCHES = range(1, 61), 12
-#: The sources of a query that a visitor chooses from.
-UPLOADED, WEBCAM, CATALOGUE = "Picture", "Webcam", "Catalogue"
+#: What a visitor looks at: answers to a picture or an item, or the catalogue itself.
+UPLOADED, CATALOGUE = "Search", "Browse"
+#: What the camera's pictures are called, by the page's component as well.
+CAMERA_PICTURE = "Camera picture"
 
 Params = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Upload:
-    """A picture that was given and is not embedded yet."""
+    """A picture that was given and is not embedded yet. ``file`` is its id in Streamlit's memory,
+    where it lies there."""
 
     name: str
     data: bytes
-    from_camera: bool = False
+    file: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class QueryPicture:
     """A picture to search with: its name for people, a JPEG of it, its features, and whether
     nothing in the catalogue is close to it."""
@@ -52,7 +57,19 @@ class QueryPicture:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at by itself: an ``item``, and which of its pictures; or with ``alike`` what
+    looks all but the same as it. ``gallery`` is the key of the one whose card was clicked; of a
+    link there is none."""
+
+    item: str
+    gallery: str = ""
+    picture: int = 0
+    alike: bool = False
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Session:
     """One visitor's state."""
 
@@ -62,6 +79,8 @@ class Session:
     pictures: OrderedDict[str, QueryPicture] = field(default_factory=OrderedDict)
     crops: OrderedDict[tuple[Subject, Box], QueryPicture] = field(default_factory=OrderedDict)
     searches: OrderedDict[str, tuple[int, list[Match]]] = field(default_factory=OrderedDict)
+    #: Pictures of the trail, as data URIs.
+    small: OrderedDict[tuple[Subject, Box | None], str] = field(default_factory=OrderedDict)
 
     #: What is set on the page: ``colour`` is None until a visitor moves that slider.
     source: str = UPLOADED
@@ -74,21 +93,35 @@ class Session:
     filter_version: int = 0
     page: int = 1
     paged: str | None = None
-    map_column: str = ""
+    map: MapView = field(default_factory=MapView)
 
-    #: Pictures that wait to be embedded, and how many batches of them there were.
+    #: Pictures that wait to be embedded, how many batches of them there were, and the uploader's
+    #: files that were taken. ``restored`` are those that the browser gave back after this session
+    #: began: working copies, embedded when they are needed.
     uploads: list[Upload] = field(default_factory=list)
     uploads_taken: int = 0
+    taken: set[str] = field(default_factory=set)
+    restored: OrderedDict[str, Upload] = field(default_factory=OrderedDict)
     refusals: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     cropping: Subject | None = None
     #: A card's action and item, to be carried out in this run.
     action: tuple[str, str] | None = None
+    #: What is looked at by itself, and the number of the last message of a card that was answered.
+    looking: Look | None = None
+    answered: int = 0
     #: The query was changed from within a part of the page; all of the page is to be drawn.
     moved: bool = False
     #: The visitor did something on the page since the address was written.
     acted: bool = False
     address: Params | None = None
+    #: The address by which the visitor came, where not all of it could be used, and a name that
+    #: tells this session from another one of the same visitor.
+    came_by: Params | None = None
+    #: Whether the browser has given back what it kept of the visit.
+    is_back: bool = False
+    visit: str = field(default_factory=lambda: secrets.token_hex(8))
+    filtering: bool = False
     #: Builds of the index whose map was asked for, and whose near-duplicates are reviewed.
     map_wanted: str = ""
     reviewed: str = ""
@@ -98,8 +131,8 @@ class Session:
         the page is drawn: it changes none of the collections that are in use there."""
         self.history = History()
         self.pictures, self.crops, self.searches = OrderedDict(), OrderedDict(), OrderedDict()
-        self.uploads = []
-        self.find, self.address = "", None
+        self.uploads, self.restored, self.small = [], OrderedDict(), OrderedDict()
+        self.find, self.address, self.came_by, self.looking = "", None, None, None
 
     def act(self) -> None:
         """Note that the visitor did something here: now the session counts, not the address."""

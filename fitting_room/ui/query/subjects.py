@@ -9,25 +9,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
-from fitting_room.imaging.decode import EMPTY_PAGE, ImageRejected, is_blank, is_empty_page
+from fitting_room.imaging.decode import EMPTY_PAGE, SUFFIXES, ImageRejected, is_blank, is_empty_page
 from fitting_room.imaging.features import Features
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
+from fitting_room.settings import Settings
+from fitting_room.ui.query import kept
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import ITEM, MAX_SUBJECTS, PICTURE, Box, Query, Subject
-from fitting_room.ui.query.session import QueryPicture, Upload
-from fitting_room.ui.shared import media, once, resources
-from fitting_room.ui.shared.text import plain
+from fitting_room.ui.query.session import CAMERA_PICTURE, UPLOADED, QueryPicture, Upload
+from fitting_room.ui.serving import server
+from fitting_room.ui.shared import media, resources
+from fitting_room.ui.shared.text import plain, title_of
 
 #: Width and height of the working copy that a session keeps of a picture, and how many pictures
 #: and parts of pictures it keeps.
 WORKING_SIZE = (1024, 1024)
 MAX_PICTURES, MAX_CROPS = 16, 16
+#: How the names of samples begin, which no digest does; and how many are offered.
+SAMPLE, MAX_SAMPLES = "sample-", 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,37 +73,40 @@ class ResolvedQuery:
 
 
 def receive(uploads: Sequence[Upload]) -> None:
-    """Take pictures over from a widget; the run that follows embeds them."""
+    """Take pictures over; they wait in the session until they are embedded, so that none is lost
+    where the visitor does something else meanwhile."""
     session = sessions.current()
     session.act()
-    session.uploads = list(uploads)[:MAX_SUBJECTS]
     session.refusals = []
-    if len(uploads) > MAX_SUBJECTS:
+    waiting = [*session.uploads, *uploads]
+    session.uploads = waiting[:MAX_SUBJECTS]
+    session.uploads_taken += 1
+    if len(waiting) > MAX_SUBJECTS:
         session.refusals = [f"Only the first {MAX_SUBJECTS} pictures are searched with."]
 
 
 def embed_uploads(searcher: Searcher) -> None:
-    """Embed the pictures that came in and make them the query."""
+    """Embed the pictures that came in and make them the query. What was shown before stays where
+    none of them can be used."""
     session = sessions.current()
-    uploads, session.uploads = session.uploads, []
-    if not uploads:
-        return
     subjects = []
-    with st.spinner(f"Looking at your picture{'s' if len(uploads) > 1 else ''} …"):
-        for upload in uploads:
-            try:
-                subjects.append(_embed_upload(searcher, upload))
-            except ImageRejected as rejected:
-                session.refusals.append(f"{plain(upload.name)}: {rejected.reason}")
+    for upload in session.uploads:
+        try:
+            subjects.append(_embed_upload(searcher, upload))
+        except ImageRejected as rejected:
+            session.refusals.append(f"{plain(upload.name)}: {rejected.reason}")
+        finally:
+            server.give_back([upload.file] if upload.file else [])
     if subjects:
-        session.history.advance(Query(tuple(dict.fromkeys(subjects)), apart=len(subjects) > 1))
-    else:
-        session.history.back(-1)
+        session.source = UPLOADED
+        unique = tuple(dict.fromkeys(subjects))  # the same picture twice is one
+        session.history.advance(Query(unique, apart=len(unique) > 1))
+    session.uploads = []
 
 
 def _embed_upload(searcher: Searcher, upload: Upload) -> Subject:
     image = searcher.open_picture(upload.data, to_show=True)
-    if upload.from_camera and is_blank(image):
+    if upload.name == CAMERA_PICTURE and is_blank(image):
         raise ImageRejected(
             "The camera showed nothing yet. Wait until its picture is there and try again."
         )
@@ -106,7 +114,8 @@ def _embed_upload(searcher: Searcher, upload: Upload) -> Subject:
         raise ImageRejected(f"{EMPTY_PAGE} Choose another one.")
     name = hashlib.sha256(image.tobytes()).hexdigest()[:12]
     picture = _query_picture(searcher, upload.name, image)
-    once.keep(sessions.current().pictures, name, picture, MAX_PICTURES)
+    session = sessions.current()
+    kept.KEPT.keep(session, session.pictures, name, picture, MAX_PICTURES)
     return Subject(PICTURE, name)
 
 
@@ -147,29 +156,80 @@ def find(searcher: Searcher, subject: Subject, crop: Box | None = None) -> Query
     if whole is None or crop is None:
         return whole
     part = session.crops.get((subject, crop))
-    if part is None or part.identity != searcher.index.identity:
-        try:
-            with st.spinner("Looking at that part …"):
-                image = searcher.open_picture(whole.jpeg, whole.name, to_show=True)
-                cropped = image.crop(crop.pixels(*image.size))
-                part = _query_picture(searcher, whole.name, cropped)
-        except ImageRejected as rejected:
-            session.refusals = [rejected.reason]
-            return whole
-    return once.keep(session.crops, (subject, crop), part, MAX_CROPS)
+    try:
+        if part is None or part.identity != searcher.index.identity:
+            image = searcher.open_picture(whole.jpeg, whole.name, to_show=True)
+            cropped = image.crop(crop.pixels(*image.size))
+            part = _query_picture(searcher, whole.name, cropped)
+        return kept.KEPT.keep(session, session.crops, (subject, crop), part, MAX_CROPS)
+    except ImageRejected as rejected:
+        session.refusals = [rejected.reason]
+        return whole
 
 
 def _up_to_date(searcher: Searcher, name: str) -> QueryPicture | None:
-    """The visitor's picture of that name, embedded again where the index was made by another
-    network since."""
-    pictures = sessions.current().pictures
-    picture = pictures.get(name)
-    if picture is None or picture.identity == searcher.index.identity:
+    """The visitor's picture of that name, embedded where that is still to do: it is a sample, the
+    browser gave it back, or the index was made by another network since."""
+    session = sessions.current()
+    picture = session.pictures.get(name)
+    if picture is not None and picture.identity == searcher.index.identity:
         return picture
-    with st.spinner("Looking at your picture …"):
-        image = searcher.open_picture(picture.jpeg, picture.name, to_show=True)
-        pictures[name] = _query_picture(searcher, picture.name, image)
-    return pictures[name]
+    waiting = _unembedded(name, picture)
+    if waiting is None:
+        return None
+    try:
+        image = searcher.open_picture(waiting.data, waiting.name, to_show=True)
+        picture = _query_picture(searcher, waiting.name, image)
+        kept.KEPT.keep(session, session.pictures, name, picture, MAX_PICTURES)
+    except ImageRejected as rejected:
+        session.refusals = [f"{plain(waiting.name)}: {rejected.reason}"]
+        return None
+    session.restored.pop(name, None)
+    return picture
+
+
+def _unembedded(name: str, picture: QueryPicture | None) -> Upload | None:
+    """A picture of the visitor's as bytes, or ``None`` where it is not there."""
+    if picture is not None:
+        return Upload(picture.name, picture.jpeg)
+    if name in (restored := sessions.current().restored):
+        return restored[name]
+    path = samples().get(name)
+    try:
+        return None if path is None else Upload(title_of(path), path.read_bytes())
+    except OSError as error:
+        sessions.current().refusals = [f"The sample cannot be read ({error.strerror})."]
+        return None
+
+
+def bytes_of(searcher: Searcher, subject: Subject, crop: Box | None = None) -> bytes | None:
+    """What is there of a subject to be shown, of a part of it where that was looked at."""
+    session = sessions.current()
+    if crop is not None and (part := session.crops.get((subject, crop))) is not None:
+        return part.jpeg
+    if subject.kind == ITEM:
+        match = searcher.item(subject.id)
+        return None if match is None else resources.preview(match.image)
+    waiting = _unembedded(subject.id, session.pictures.get(subject.id))
+    return None if waiting is None else waiting.data
+
+
+def has_picture(name: str) -> bool:
+    """Whether a visitor's picture of that name, or a sample, can be searched with."""
+    session = sessions.current()
+    return name in session.pictures or name in session.restored or name in samples()
+
+
+def samples() -> dict[str, Path]:
+    """The pictures to try by their names in an address, which anybody may open."""
+    folder = Settings.from_environment().samples
+    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)[:MAX_SAMPLES]
+    return {f"{SAMPLE}{path.stem}": path for path in paths}
+
+
+def query_of_picture(name: str) -> Query:
+    """The query with a visitor's picture or a sample."""
+    return Query((Subject(PICTURE, name),))
 
 
 def name_of(searcher: Searcher, subject: Subject) -> str | None:
@@ -177,8 +237,11 @@ def name_of(searcher: Searcher, subject: Subject) -> str | None:
     if subject.kind == ITEM:
         match = searcher.item(subject.id)
         return None if match is None else match.name
-    picture = sessions.current().pictures.get(subject.id)
-    return None if picture is None else picture.name
+    session = sessions.current()
+    if (picture := session.pictures.get(subject.id)) is not None:
+        return picture.name
+    waiting = _unembedded(subject.id, None)
+    return None if waiting is None else waiting.name
 
 
 def _item(searcher: Searcher, item: str) -> QueryPicture | None:

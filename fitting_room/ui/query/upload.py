@@ -1,165 +1,137 @@
-"""The sources of a query: dropped or chosen files, the clipboard, the webcam, samples, the
-catalogue."""
+"""How pictures come in: dropped, pasted, chosen or taken with the camera, anywhere on the page; and
+samples to try.
+
+The page's own components gather files in the browser and hand them to Streamlit's uploader, which
+is on every page but not seen: it sends them. What it holds is taken in the run that follows, also
+in the first run of a new session.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import math
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from fitting_room.imaging.decode import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
-from fitting_room.search.searcher import Searcher
-from fitting_room.settings import Settings
-from fitting_room.ui.components import component, sent
+from fitting_room.ui.components import component
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import subjects
-from fitting_room.ui.query.address import MAX_LETTERS
-from fitting_room.ui.query.session import CAMERA, CATALOGUE, UPLOAD, UPLOADED, WEBCAM, Upload
+from fitting_room.ui.query.history import MAX_SUBJECTS
+from fitting_room.ui.query.session import CAMERA_PICTURE, UPLOAD, Upload
 from fitting_room.ui.serving import server
 from fitting_room.ui.shared import media
 from fitting_room.ui.shared.text import plain, title_of
 
-MAX_SAMPLES = 9
 SAMPLE_SIZE = (180, 240)
-#: Bytes of a pasted picture; the browser reduces what is larger before it sends it.
-MAX_PASTED = 4 * 2**20
-SOURCES = {
-    UPLOADED: ":material/add_photo_alternate: Picture",
-    WEBCAM: ":material/photo_camera: Webcam",
-    CATALOGUE: ":material/storefront: Catalogue",
-}
+TOO_MANY = (
+    "The page holds as many pictures of its visitors as it may right now, and did not take yours. "
+    "Try again in a minute."
+)
 
 
-def show(searcher: Searcher) -> None:
-    """Let the visitor give a picture, or look for an item."""
-    session = sessions.current()
-    source = st.segmented_control(
-        "How do you want to show it?",
-        list(SOURCES),
-        required=True,
-        format_func=SOURCES.__getitem__,
-        **session.widget("source"),
-        label_visibility="collapsed",
-        width="stretch",
-    )
-    if source == CATALOGUE:
-        st.text_input(
-            "Find an item by its name or number",
-            max_chars=MAX_LETTERS,
-            **session.widget("find"),
-            placeholder="red dress",
-            icon=":material/search:",
-        )
-        st.caption("Then choose *More like this* below a picture.")
-    elif source == WEBCAM:
-        key = _key(CAMERA)
-        st.camera_input(
-            "Take a picture of the garment", key=key, on_change=_take, args=(key, "Webcam picture")
-        )
-    else:
-        _uploader(searcher)
-    component("paste")(key="paste", data={"most": MAX_PASTED}, on_picture_change=_take_pasted)
-
-
-def _uploader(searcher: Searcher) -> None:
-    session = sessions.current()
-    again = bool(session.history.query or session.uploads)
-    key = _key(UPLOAD)
-    with st.container(key="fr-upload-again" if again else "fr-upload-first"):
-        st.file_uploader(
-            "Drop pictures here",
-            type=["image", *sorted(SUFFIXES)],
+def take() -> bool:
+    """Take the files that have come in since the last run; whether there were any. Belongs into
+    every page, so that each takes what is dropped on it."""
+    session, limits = sessions.current(), _limits()
+    component("drop")(key="drop", data=limits)
+    with st.container(key="fr-transport"):
+        files = st.file_uploader(
+            "Pictures",
             accept_multiple_files=True,
-            max_upload_size=max(1, searcher.limits.max_bytes // 2**20),
-            key=key,
-            on_change=_take,
-            args=(key,),
-            help=f"{FORMATS_IN_WORDS}. Pictures are searched with, not kept.",
+            max_upload_size=math.ceil(limits["bytes"] / 2**20),
+            key=UPLOAD,
             label_visibility="collapsed",
         )
+    new = [file for file in files if file.file_id not in session.taken]
+    # Those that are not there were taken before, or the server refused them.
+    missing = [f.file_id for f in sessions.chosen(UPLOAD) or [] if isinstance(f, DeletedFile)]
+    refused = server.were_refused([file for file in missing if file not in session.taken])
+    session.taken = {*missing, *(file.file_id for file in files)}
+    if not new and not refused:
+        return False
+    subjects.receive([Upload(_name(f.name), f.getvalue(), file=f.file_id) for f in new])
+    if refused:
+        session.refusals.append(TOO_MANY)
+    return True
 
 
-def _key(widget: str) -> str:
-    """A widget's key, new after each upload: the browser then lets go of the file."""
-    return f"{widget}-{sessions.current().uploads_taken}"
+def _name(file: str) -> str:
+    """A file's name for people: those that the page gives have none of their own."""
+    stem = Path(file).stem
+    return stem if stem in (CAMERA_PICTURE, "Pasted picture") else file
 
 
-def _take(key: str, name: str = "") -> None:
-    chosen = sessions.chosen(key)
-    chosen = chosen if isinstance(chosen, list) else [chosen]
-    # A browser may name a file again that was taken and given back: then it comes as deleted.
-    files = [file for file in chosen if isinstance(file, UploadedFile)]
-    if not files:
-        return
-    subjects.receive([Upload(name or f.name, f.getvalue(), from_camera=bool(name)) for f in files])
-    server.give_back(file.file_id for file in files)
-    sessions.current().uploads_taken += 1
+def _limits() -> dict[str, Any]:
+    """What the browser looks at before it sends a file."""
+    return {
+        "bytes": server.settings_now().limits.max_bytes,
+        "files": MAX_SUBJECTS,
+        "endings": sorted(SUFFIXES),
+        "formats": FORMATS_IN_WORDS,
+    }
 
 
-def _take_pasted() -> None:
-    session, message = sessions.current(), sent("paste", "picture")
-    session.act()
-    if not isinstance(message, dict):
-        return
-    if problem := message.get("problem"):
-        session.refusals = [
-            "The picture in the clipboard is too large to be sent. Save it and choose the file."
-            if problem == "large"
-            else "There is no picture in the clipboard. Copy one and paste again."
-        ]
-        return
-    data = _decoded(message.get("data"))
-    if data is None:
-        session.refusals = ["The clipboard sent something that is no picture."]
-    else:
-        subjects.receive([Upload("Pasted picture", data)])
+def show(*, first: bool, again: bool = False) -> None:
+    """The place to give a picture at, a large one for the ``first``, and ``again`` one to change it
+    with; and below it what could not be taken."""
+    session = sessions.current()
+    component("upload")(
+        key="upload-place",
+        data={
+            "first": first,
+            "again": again,
+            "taken": session.uploads_taken,
+            "said": "\n".join(session.refusals),
+            "limits": _limits(),
+        },
+    )
+    if session.refusals:
+        with st.container(key="fr-refusals", gap="xxsmall"):
+            for refusal in session.refusals:
+                st.error(refusal, icon=":material/image_not_supported:")
 
 
-def _decoded(text: object) -> bytes | None:
-    if not isinstance(text, str) or len(text) > MAX_PASTED * 4 // 3 + 4:
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
+# --- samples ----------------------------------------------------------------------------------
 
 
-def samples() -> None:
+def samples(*, first: bool) -> None:
     """Pictures to try, where there are some."""
-    previews = _samples(Settings.from_environment().samples)
+    previews = _previews()
     if not previews:
         return
     place = st.container()
-    if sessions.current().history.query:
-        place = place.expander("Try a sample picture")
-    else:
+    if first:
         place.caption("Nothing at hand? Try one of these.")
-    with place, st.grid(3, min_column_width=72, gap="xsmall"):
-        for number, (path, preview) in enumerate(previews):
+    else:
+        place = place.expander("Try a sample picture")
+    with place, st.grid(4 if first else 3, min_column_width=72, gap="xsmall"):
+        for number, (name, title, preview) in enumerate(previews):
             with st.container(key=f"fr-sample-{number}"):
                 address = media.address(preview, f"sample-{number}")
                 st.html(f'<div class="fr-sample"><img src="{address}" alt=""></div>')
-                label = f"Try: {plain(title_of(path))}"
-                st.button(label, key=f"sample-{number}", on_click=_take_sample, args=(path,))
+                label = f"Try: {plain(title)}"
+                st.button(label, key=f"sample-{number}", on_click=_try, args=(name,))
 
 
-def _take_sample(path: Path) -> None:
-    try:
-        subjects.receive([Upload(title_of(path), path.read_bytes())])
-    except OSError as error:
-        sessions.current().refusals = [f"The sample cannot be read ({error.strerror})."]
+def _try(name: str) -> None:
+    sessions.current().ask(subjects.query_of_picture(name))
 
 
 @st.cache_data(show_spinner=False)
-def _samples(folder: Path) -> list[tuple[Path, bytes]]:
-    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
+def _previews_of(paths: tuple[tuple[str, str], ...]) -> list[tuple[str, str, bytes]]:
     previews = []
-    for path in paths[:MAX_SAMPLES]:
+    for name, path in paths:
         try:
-            previews.append((path, media.jpeg(open_image(path), SAMPLE_SIZE)))
+            preview = media.jpeg(open_image(Path(path)), SAMPLE_SIZE)
         except ImageRejected:
             continue  # a folder of one's own may hold anything; the others are still offered
+        previews.append((name, title_of(Path(path)), preview))
     return previews
+
+
+def _previews() -> list[tuple[str, str, bytes]]:
+    """Name, title and JPEG of each sample."""
+    return _previews_of(tuple((n, str(path)) for n, path in subjects.samples().items()))

@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
-from fitting_room.index.head import is_trained_here
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
-from fitting_room.ui.query.address import POSITIONS
+from fitting_room.ui.query.address import MAX_LETTERS, POSITIONS
 from fitting_room.ui.query.session import COUNTS
 from fitting_room.ui.results import facets, swatches
 from fitting_room.ui.results.facets import Facet
+from fitting_room.ui.shared import marks
 from fitting_room.ui.shared.text import label, plain
 
 #: A column with at most this many values shows them all; a larger one is a list to search in.
 MAX_PILLS = 12
+#: Width of a slider in the row of options, in pixels.
+SLIDER = 240
 #: Values of a column of colours that are shown as swatches.
 MAX_SWATCHES = 60
+
+
+@contextmanager
+def row(offered: Sequence[Facet], searcher: Searcher | None = None) -> Iterator[None]:
+    """One row of options: what is drawn within, then the filters, of the columns that are
+    ``offered``, and beside a query the rest, behind buttons."""
+    with st.container(key="fr-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        yield
+        _filter_button(offered)
+        if searcher is not None:
+            with st.popover("Options", icon=":material/more_horiz:", key="fr-more"):
+                _trained(searcher)
+                _fold()
+    chips()
+
+
+def find() -> None:
+    """The field to find items by their names; it finds while one types."""
+    st.text_input(
+        "Find an item by its name or number",
+        max_chars=MAX_LETTERS,
+        **sessions.current().widget("find"),
+        placeholder="red dress",
+        icon=":material/search:",
+        type="search",
+        live=True,
+    )
 
 
 def how_many() -> int:
     """The slider for the number of matches."""
     number = sessions.current().widget("n")
-    return int(st.slider("How many", COUNTS[0], COUNTS[-1], **number, width="stretch"))
+    return int(st.slider("How many", COUNTS[0], COUNTS[-1], **number, width=SLIDER))
 
 
-def options(searcher: Searcher, *, trained: bool, plain_background: bool) -> SimilarityOptions:
+def options(searcher: Searcher, *, plain_background: bool) -> SimilarityOptions:
     """The slider from shape to colour.
 
     Its position is the root of the weight: shape and colour change places all along the slider,
     and not only at its lower end. The usual position depends on the picture and on the head: a
     slider that nobody moved follows it, and one that was moved stays."""
     session = sessions.current()
+    trained = session.trained or searcher.index.head is None
     weight = searcher.index.colour_weight(
         SimilarityOptions(trained=trained), plain_background=plain_background
     )
@@ -45,8 +76,7 @@ def options(searcher: Searcher, *, trained: bool, plain_background: bool) -> Sim
         POSITIONS,
         format_func=_position_in_words,
         **session.widget("colour", usual if session.colour is None else session.colour),
-        help="To the left the cut counts, to the right the colour. "
-        f"{usual} % was best where it was measured.",
+        width=SLIDER,
     )
     session.colour = None if position == usual else position
     return SimilarityOptions(
@@ -58,52 +88,86 @@ def _position_in_words(position: int) -> str:
     return {0: "shape", 100: "colour"}.get(position, f"{position} % colour")
 
 
-def trained(searcher: Searcher) -> bool:
+def _trained(searcher: Searcher) -> None:
     """The switch for the head, where the index has one."""
-    head = searcher.index.head
-    if head is None:
-        return True
-    here = is_trained_here(head)
-    learned = "this catalogue's own labels" if here else "pictures of fashion and their labels"
-    return st.toggle(
-        "Trained on this catalogue" if here else "Trained on fashion",
-        **sessions.current().widget("trained"),
-        help=f"Rank with what was learned from {learned}; "
-        "switched off, as the network sees the pictures by itself.",
+    if searcher.index.head is None:
+        return
+    st.toggle(
+        "Knows fashion",
+        **_shown_later("trained"),
+        help="Ranks with what was learned from pictures of fashion and their labels; "
+        "switched off, by shapes and colours as they are.",
     )
 
 
-def fold() -> bool:
+def _fold() -> None:
     """The switch for near-duplicates."""
-    return st.toggle(
+    st.toggle(
         "Group look-alikes",
-        **sessions.current().widget("fold"),
+        **_shown_later("fold"),
         help="Items that look all but the same share one card, with their number.",
     )
+
+
+def _shown_later(name: str) -> dict[str, Any]:
+    """Arguments of a widget in a popover. The browser makes it when that is opened, and then knows
+    only what the last run has told it: so every run tells it the value."""
+    session = sessions.current()
+    st.session_state[name] = getattr(session, name)
+    return session.widget(name)
 
 
 # --- filters ----------------------------------------------------------------------------------
 
 
-def filters(searcher: Searcher) -> dict[str, list[str]]:
-    """Filters over the catalogue's own columns, with the number of items that each value leaves.
-    Returns the chosen values by column."""
-    session, offered = sessions.current(), facets_of(searcher)
+def _filter_button(offered: Sequence[Facet]) -> None:
+    session = sessions.current()
     if not offered:
-        return {}
+        return
+    chosen = sum(map(len, session.where.values()))
+    st.button(
+        f"Filter ({chosen})" if chosen else "Filter",
+        icon=":material/tune:",
+        key="filter",
+        on_click=_open_filters,
+    )
+
+
+def _open_filters() -> None:
+    session = sessions.current()
+    session.filtering = not session.filtering
+
+
+@contextmanager
+def beside_filters(offered: Sequence[Facet], items: int) -> Iterator[None]:
+    """A place for cards; the panel of filters stands beside it while it is open. It is there when
+    it is closed, unseen, so that opening it moves no card to another place of the page."""
+    session = sessions.current()
+    is_open = session.filtering and bool(offered)
+    with st.container(key="fr-body"):
+        marks.mark("open" if is_open else "closed")
+        cards_side, filter_side = st.columns([3.2, 1.2], gap="medium")
+    with filter_side, st.container(key="fr-filters"):
+        _filters(offered, items)
+    with cards_side:
+        yield
+
+
+def _filters(offered: Sequence[Facet], items: int) -> None:
+    """Filters over the catalogue's own columns, with the number of items that each value leaves, of
+    so many items."""
+    session = sessions.current()
+    if not offered:
+        return
     chosen = sum(map(len, session.where.values()))
     counts = facets.count_all(offered, session.where)
-    title = f"Filter ({chosen})" if chosen else "Filter"
-    with st.popover(title, icon=":material/tune:", width="stretch", key="fr-filter"):
-        remaining = facets.remaining(offered, session.where)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**{remaining:,}** of {searcher.index.item_count:,} items", width="stretch"
-            )
-            clear_button("Clear all", "inside", disabled=not chosen)
-        for facet in offered:
-            _filter(facet, counts[facet.column])
-    return session.where
+    remaining = facets.remaining(offered, session.where)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{remaining:,}** of {items:,} items", width="stretch")
+        clear_button("Clear all", "inside", disabled=not chosen)
+    for facet in offered:
+        _filter(facet, counts[facet.column])
+    st.button("Close", key="close-filters", on_click=_open_filters, width="stretch")
 
 
 def clear_button(title: str, place: str, **how: Any) -> None:
@@ -123,6 +187,7 @@ def _filter(facet: Facet, counts: dict[str, int]) -> None:
     # A value that leaves nothing is not offered, unless it is chosen and may be taken off.
     chosen = session.where.get(facet.column, [])
     values = [value for value in facet.values if counts[value] or value in chosen]
+    values.sort(key=lambda value: -counts[value])  # the commonest of what is left first
     key = session.filter_key(facet.column)
     widget = sessions.widget(key, chosen, session.take_filter, facet.column)
     has_swatches = len(facet.values) <= MAX_SWATCHES and swatches.are_colours(facet.values)
@@ -151,8 +216,6 @@ def _filter(facet: Facet, counts: dict[str, int]) -> None:
 def chips() -> None:
     """The filters that are on, each with a button that takes it off."""
     where = sessions.current().where
-    if not where:
-        return
     with st.container(horizontal=True, gap="xsmall", key="fr-chips"):
         for column, values in where.items():
             for value in values:
@@ -164,7 +227,8 @@ def chips() -> None:
                     on_click=_take_off,
                     args=(column, value),
                 )
-        clear_button("Clear filters", "chips")
+        if where:
+            clear_button("Clear filters", "chips")
 
 
 def _take_off(column: str, value: str) -> None:

@@ -40,7 +40,7 @@ def _dialog(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> None:
     if explanation.sentence:
         st.html(f'<p class="fr-why-sentence">{escape(explanation.sentence)}</p>')
     sides = (
-        ("Query", resolved.pictures[place].name, explanation.query),
+        ("Your picture", resolved.pictures[place].name, explanation.query),
         ("Match", match.name, explanation.item),
     )
     figures = ""
@@ -51,10 +51,9 @@ def _dialog(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> None:
         figures += f"<figcaption>{title}: {escape(name)}</figcaption></figure>"
     st.html(f'<div class="fr-why">{figures}</div>')
     st.html(
-        '<div class="fr-why-scale"><span>counts little</span>'
-        '<span class="fr-why-bar" aria-hidden="true"></span><span>counts most</span></div>'
+        '<div class="fr-why-scale"><span class="fr-why-bar" aria-hidden="true"></span>'
+        "<span>Yellow: what looks most alike</span></div>"
     )
-    st.caption(explanation.note)
 
 
 def _nearest_subject(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> int:
@@ -88,9 +87,9 @@ def _explanation(
 def _hottest(heat: np.ndarray) -> str:
     """Where the heat is strongest, in words for those who do not see it."""
     if not heat.any():
-        return "All of it counts alike"
+        return "All of it looks as much alike"
     rows, columns = (np.array_split(np.arange(side), 3) for side in heat.shape)
     cells = [heat[np.ix_(row, column)].mean() for row in rows for column in columns]
     down, across = divmod(int(np.argmax(cells)), 3)
     words = (("upper", "", "lower")[down], ("left", "middle", "right")[across])
-    return f"What counts most is in the {' '.join(filter(None, words))}"
+    return f"What looks most alike is in the {' '.join(filter(None, words))}"

@@ -7,35 +7,27 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
 
-from fitting_room.index.calibration import SAME_PICTURE, describe_share
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.components import component
 from fitting_room.ui.query import address
 from fitting_room.ui.query import session as sessions
-from fitting_room.ui.query.history import MAX_SUBJECTS, query_of_items
+from fitting_room.ui.query.history import MAX_SUBJECTS
 from fitting_room.ui.query.session import CATALOGUE, QueryPicture
 from fitting_room.ui.query.subjects import ResolvedQuery
-from fitting_room.ui.results import card_actions, card_text, controls, share_dialog
+from fitting_room.ui.results import card_actions, controls, product_panel, share_dialog
+from fitting_room.ui.results.card_data import Card, cards_of, similarity
 from fitting_room.ui.shared import media, once, resources
-from fitting_room.ui.shared.text import percent
 
-#: Other pictures of its item that a card can show, one of the first cards and a later one: each is
-#: reduced before the page is drawn.
-PICTURES_ON_CARD, FIRST_CARDS, PICTURES_LATER = 6, 12, 2
 #: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
 #: Searches that a session keeps: those of one query for each of its pictures.
 SEARCHES_KEPT = MAX_SUBJECTS
-
-Card = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,8 @@ def show(version: Path, resolved: ResolvedQuery | None) -> None:
     if session.moved:
         session.moved = False
         st.rerun()  # the query is another one now, and is drawn outside of this part
+    if session.looking is not None and session.looking.gallery.startswith("group"):
+        session.looking = None  # of another page
     if resolved is None or session.source == CATALOGUE:
         _catalogue(searcher)
     else:
@@ -68,15 +62,12 @@ def show(version: Path, resolved: ResolvedQuery | None) -> None:
 def _catalogue(searcher: Searcher) -> None:
     """Items from all over the catalogue, always the same ones, or those that have some words."""
     session = sessions.current()
-    number_side, filter_side = st.columns([3, 1], gap="medium", vertical_alignment="bottom")
-    with number_side:
-        n = controls.how_many()
-    with filter_side:
-        where = controls.filters(searcher)
-    controls.chips()
     browsing = session.source == CATALOGUE
+    with st.container(key="fr-find"):  # beside a query as well, so that cards keep their place
+        if browsing:
+            controls.find()
     words = session.find.split() if browsing else []
-    mask = searcher.index.mask(where)
+    mask = searcher.index.mask(session.where)
     if words:
         rows = searcher.index.once(np.flatnonzero(mask & searcher.named(words)))
         title = f"{len(rows):,} found" if len(rows) else "Nothing found"
@@ -84,54 +75,57 @@ def _catalogue(searcher: Searcher) -> None:
         rows = searcher.index.once(np.flatnonzero(mask))
         rows = np.random.default_rng(len(searcher.index)).permutation(rows)
         title = "The catalogue" if browsing else "A glance at the catalogue"
-    st.header(title, anchor=False)
-    if not len(rows):
-        _nothing_found(named=bool(words))
-        return
-    page = _page(-(-len(rows) // n), repr((words, where, n))) if browsing else 1
+    n = session.n
+    pages = -(-len(rows) // n)
+    page = page_of(pages, repr((words, session.where, n))) if browsing and pages else 1
     shown = rows[(page - 1) * n : page * n]
     matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
-    cards(None, cards_of(matches, "0"), "Catalogue")
+    found = cards_of(matches, "0", constant=searcher.constant_columns)
+    st.header(title, anchor=False)
+    with controls.row(controls.facets_of(searcher)):
+        controls.how_many()
+        st.container(key="fr-colour", width="content")  # what follows keeps its place
+    with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
+        st.container(key="fr-nothing-close-0")
+        if not found:
+            nothing_found(named=bool(words))
+            return
+        cards(None, found, "Catalogue")
+        if browsing and pages > 1:
+            pages_below(pages)
 
 
-def _page(pages: int, listing: str) -> int:
+def page_of(pages: int, listing: str) -> int:
     """Which of the pages of a listing is shown: the first one after another listing."""
     session = sessions.current()
     if session.paged not in (None, listing):
         session.page = 1
     session.paged = listing
     session.page = min(session.page, pages)
-    if pages > 1:
-        st.pagination(pages, **session.widget("page", key=f"page-{pages}"), width="content")
     return session.page
 
 
+def pages_below(pages: int) -> None:
+    """The numbers of a listing's pages."""
+    widget = sessions.current().widget("page", key=f"page-{pages}")
+    st.pagination(pages, **widget, width="content")
+
+
 def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
-    with st.container(key="fr-controls"):
-        number_side, colour_side, filter_side = st.columns(
-            [3, 3, 2], gap="medium", vertical_alignment="center"
-        )
-    heading = st.container(horizontal=True, vertical_alignment="center", key="fr-heading")
-    with number_side:
+    st.container(key="fr-find")
+    st.header(_heading(resolved), anchor=False)
+    with controls.row(controls.facets_of(searcher), searcher):
         n = controls.how_many()
-    with heading:
-        st.header(_heading(resolved), anchor=False)
-        trained = controls.trained(searcher)
-        fold = controls.fold()
-    with colour_side:
-        options = controls.options(
-            searcher, trained=trained, plain_background=resolved.plain_background
-        )
-    with filter_side:
-        where = controls.filters(searcher)
-    controls.chips()
-    settings = _Settings(n, where, options, fold)
-    if not resolved.query.apart:
-        _matches(searcher, resolved, settings, "0")
-        return
-    for place, picture in enumerate(resolved.pictures):
-        _section(picture)
-        _matches(searcher, resolved.alone(place), settings, str(place))
+        with st.container(key="fr-colour", width="content"):
+            options = controls.options(searcher, plain_background=resolved.plain_background)
+    settings = _Settings(n, sessions.current().where, options, sessions.current().fold)
+    with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
+        if not resolved.query.apart:
+            _matches(searcher, resolved, settings, "0")
+            return
+        for place, picture in enumerate(resolved.pictures):
+            _section(picture)
+            _matches(searcher, resolved.alone(place), settings, str(place))
 
 
 def _section(picture: QueryPicture) -> None:
@@ -150,23 +144,32 @@ def _heading(resolved: ResolvedQuery) -> str:
 
 
 def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, place: str) -> None:
-    if resolved.is_out_of_catalogue:
-        st.caption(
-            ":material/search_off: Nothing in the catalogue is close to your picture. "
-            "These come nearest."
-        )
+    with st.container(key=f"fr-nothing-close-{place}"):
+        if resolved.is_out_of_catalogue:
+            st.caption(f":material/search_off: {_nothing_close(searcher, resolved)}")
     matches = _search(searcher, resolved, settings)
     if not matches:
-        _nothing_found(named=False)
+        nothing_found(named=False)
         return
     weight = searcher.index.colour_weight(
         settings.options, plain_background=resolved.plain_background
     )
-    # What was measured on garments says nothing of a picture that is none.
-    bare = resolved.is_out_of_catalogue or weight > MOSTLY_COLOUR
-    shown = cards_of(matches, place, [similarity(match, bare=bare) for match in matches])
+    alike = searcher.likeness(
+        resolved.features, [m.row for m in matches], nothing_close=resolved.is_out_of_catalogue
+    )
+    words = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
+    shown = cards_of(matches, place, words, searcher.constant_columns)
     cards(resolved, shown, _heading(resolved), f"gallery-{place}")
-    share_dialog.offer(searcher, resolved, matches, place)
+    share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)
+
+
+def _nothing_close(searcher: Searcher, resolved: ResolvedQuery) -> str:
+    """What is said of pictures to which nothing is close."""
+    several = len(resolved.pictures) > 1
+    pictures = "these pictures" if several else "this picture"
+    if all(map(searcher.sees_no_garment, resolved.features)):
+        return f"No garment seen in {pictures}. What comes nearest is shown all the same."
+    return f"Nothing in the catalogue is close to {pictures}. This is the nearest we have."
 
 
 def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> list[Match]:
@@ -190,7 +193,7 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
     return matches[:n]
 
 
-def _nothing_found(*, named: bool) -> None:
+def nothing_found(*, named: bool) -> None:
     if named:
         st.html('<p class="fr-nothing">No item has these words in its name or number.</p>')
         st.button("Show the whole catalogue", on_click=_show_all, icon=":material/apps:")
@@ -211,89 +214,23 @@ def _show_all() -> None:
 
 
 def cards(
-    resolved: ResolvedQuery | None, shown: Sequence[Card], label: str, key: str = "gallery"
+    resolved: ResolvedQuery | None, shown: Sequence[Card], label: str, key: str = "gallery-0"
 ) -> None:
-    """A gallery of cards with their actions."""
+    """A gallery of cards with their actions, and what is looked at by itself, if it is of these."""
+    session = sessions.current()
+    # Of several galleries the first one begins the results, and shows what a link names.
+    first = key == "gallery-0"
+    look = session.looking
+    if look is not None and look.gallery != key and (look.gallery or not first):
+        look = None
+    panel = None if look is None else product_panel.data_of(resources.now_open(), resolved, look)
     data = {
         "label": label,
-        # Of several galleries the first one begins the results.
-        "first": key in ("gallery", "gallery-0"),
+        "first": first,
         "query": "" if resolved is None else repr(resolved.query),
         "cards": shown,
-        "actions": [
-            {"name": a.name, "label": a.label, "place": a.place, "icon": a.icon}
-            for a in card_actions.offered(resolved)
-        ],
+        "actions": card_actions.described(card_actions.offered(resolved)),
+        "answered": session.answered,
+        "panel": panel,
     }
     component("gallery")(key=key, data=data, on_act_change=partial(card_actions.act, key))
-
-
-def cards_of(
-    matches: Sequence[Match], place: str, similarities: Sequence[dict[str, Any]] | None = None
-) -> list[Card]:
-    """What the page shows of matches; ``place`` is a name of the gallery's own on the page."""
-    named = [
-        (match.image, *match.pictures[: PICTURES_ON_CARD if i < FIRST_CARDS else PICTURES_LATER])
-        for i, match in enumerate(matches)
-    ]
-    thumbnails = iter(resources.thumbnails([image for images in named for image in images]))
-    return [
-        _card(
-            match,
-            f"{place}-{i}",
-            [next(thumbnails) for _ in named[i]],
-            similarities[i] if similarities else None,
-        )
-        for i, match in enumerate(matches)
-    ]
-
-
-def _card(
-    match: Match, place: str, thumbnails: Sequence[bytes | None], similarity: dict[str, Any] | None
-) -> Card:
-    """``thumbnails`` are of the item's best picture and of others; one that cannot be read is
-    ``None``."""
-    best, *others = (
-        None if thumbnail is None else media.address(thumbnail, f"card-{place}-{number}")
-        for number, thumbnail in enumerate(thumbnails)
-    )
-    return {
-        "id": match.id,
-        "name": match.name,
-        "src": best,
-        "pictures": [source for source in others if source is not None],
-        "href": "./?" + urlencode(address.params_of(query_of_items([match.id])), doseq=True),
-        "text": " · ".join(card_text.attributes(match.attributes)),
-        "others": _others(match),
-        "similarity": similarity,
-    }
-
-
-def _others(match: Match) -> dict[str, str] | None:
-    count = len(match.others)
-    title = f"{count:,} more look{'s' if count == 1 else ''} all but the same"
-    return {"text": f"+{count:,} alike", "title": title} if count else None
-
-
-def similarity(match: Match, *, bare: bool) -> dict[str, Any]:
-    """How good a match is: in words and by how often such a one was right where that was measured
-    on this catalogue, and otherwise, or where ``bare``, the similarity alone. The query's own
-    picture is called that."""
-    precision = match.expected_precision
-    if match.same_picture:
-        return {
-            "amount": 1.0,
-            "text": SAME_PICTURE,
-            "title": "It is the picture that you search with",
-        }
-    if precision is None or bare:
-        return {
-            "amount": max(0.0, match.similarity),
-            "text": f"{match.similarity:.2f}",
-            "title": "Similarity to your picture; 1 is the same",
-        }
-    return {
-        "amount": precision,
-        "text": describe_share(precision),
-        "title": f"Of items this similar, {percent(precision)} were of the same kind",
-    }

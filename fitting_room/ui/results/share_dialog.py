@@ -3,7 +3,7 @@ picture. Files are made when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +17,7 @@ from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.query.address import params_of
 from fitting_room.ui.query.history import query_of_items
 from fitting_room.ui.query.subjects import ResolvedQuery
+from fitting_room.ui.serving import server
 from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import plain
 
@@ -66,40 +67,61 @@ def link_to(item: str) -> str:
     return f"{here.scheme}://{here.netloc}/{path + '/' if path else ''}?{query}"
 
 
-def offer(searcher: Searcher, resolved: ResolvedQuery, matches: Sequence[Match], key: str) -> None:
-    """The matches as files, below the gallery."""
+def offer(
+    searcher: Searcher,
+    resolved: ResolvedQuery,
+    matches: Sequence[Match],
+    words: Sequence[str],
+    key: str,
+) -> None:
+    """The matches as files, below the gallery. ``words`` say how alike each of them is."""
     name, columns = f"matches {resolved.pictures[0].name}", searcher.index.filter_columns
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
+        _file(
             "Matches as csv",
             lambda: export.matches_csv(matches, columns).encode("utf-8-sig"),
-            file_name=export.file_name(name, "csv"),
-            mime="text/csv",
-            key=f"save-csv-{key}",
-            icon=":material/table:",
-            on_click="ignore",
-            help="The ranked matches with everything that the catalogue says of them",
+            export.file_name(name, "csv"),
+            "text/csv",
+            f"save-csv-{key}",
+            ":material/table:",
+            "The ranked matches with everything that the catalogue says of them",
         )
-        st.download_button(
+        _file(
             "Contact sheet",
-            lambda: export.as_png(_sheet(searcher, resolved, matches)),
-            file_name=export.file_name(name, "png"),
-            mime="image/png",
-            key=f"save-sheet-{key}",
-            icon=":material/grid_view:",
-            on_click="ignore",
-            help="One picture of the query and its matches",
+            lambda: export.as_png(_sheet(searcher, resolved, matches, words)),
+            export.file_name(name, "png"),
+            "image/png",
+            f"save-sheet-{key}",
+            ":material/grid_view:",
+            "One picture of the query and its matches",
         )
 
 
-def _sheet(searcher: Searcher, resolved: ResolvedQuery, matches: Sequence[Match]) -> Image.Image:
+def _file(
+    label: str, make: Callable[[], bytes], name: str, kind: str, key: str, icon: str, about: str
+) -> None:
+    st.download_button(
+        label,
+        server.saving(make, kind, name),
+        file_name=name,
+        mime=kind,
+        key=key,
+        icon=icon,
+        on_click="ignore",
+        help=about,
+    )
+
+
+def _sheet(
+    searcher: Searcher, resolved: ResolvedQuery, matches: Sequence[Match], words: Sequence[str]
+) -> Image.Image:
     queries = [
-        export.Shown(_opened(searcher, picture.jpeg), picture.name, "Query")
+        export.Shown(_opened(searcher, picture.jpeg), picture.name, "Your picture")
         for picture in resolved.pictures
     ]
     shown = [
-        export.Shown(_opened(searcher, resources.preview(m.image)), m.name, export.detail_of(m))
-        for m in matches[: export.MOST_ON_SHEET]
+        export.Shown(_opened(searcher, resources.preview(m.image)), m.name, f"{word} · {m.id}")
+        for m, word in list(zip(matches, words, strict=True))[: export.MOST_ON_SHEET]
     ]
     return export.contact_sheet(queries, shown, f"Most like {resolved.pictures[0].name}")
 

@@ -1,4 +1,4 @@
-"""What all visitors share: the index, opened or built once, with a progress bar meanwhile."""
+"""What all visitors share: the index, opened or built once, and the catalogue meanwhile."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import ParamSpec
 
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from fitting_room.build.builder import BuildError
-from fitting_room.catalogue.catalogue import CatalogueError
+from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
 from fitting_room.catalogue.place import location_of
-from fitting_room.embedding.backbones import get_backbone
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
-from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.gate import CATALOGUE
 from fitting_room.index.data import current_version
 from fitting_room.index.description import count_in_words
@@ -30,8 +30,8 @@ from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings, SettingsError
 from fitting_room.ui.shared import media
-from fitting_room.ui.shared.text import plain
-from fitting_room.util.progress import Progress
+from fitting_room.ui.shared.early_catalogue import EarlyCatalogue
+from fitting_room.util.progress import Pace, Progress
 from fitting_room.util.threads import limit_blas_threads
 
 P = ParamSpec("P")
@@ -57,25 +57,33 @@ PREVIEW_SIZE = (1024, 1024)
 PREVIEWS_KEPT = 64
 
 
-class Shared:
-    """An opened index and the reduced pictures of its items."""
+class Pictures:
+    """The catalogue's pictures, which ``read`` reads, reduced for the page."""
 
-    def __init__(self, fitting_room: FittingRoom) -> None:
-        self.fitting_room = fitting_room
+    def __init__(self, read: Callable[[str], bytes], limits: ImageLimits) -> None:
+        self._read, self._limits = read, limits
         self.make_thumbnail = lru_cache(THUMBNAILS_KEPT)(self._make_thumbnail)
         self.make_preview = lru_cache(PREVIEWS_KEPT)(self._make_preview)
 
     def _make_thumbnail(self, image: str) -> bytes:
-        data = self.fitting_room.picture(image)
+        data = self._read(image)
         if data.startswith(b"\xff\xd8") and len(data) <= THUMBNAIL_BYTES:
             return data
-        opened = open_image(data, limits=self.fitting_room.limits, gate=CATALOGUE)
-        return media.jpeg(opened, THUMBNAIL_SIZE)
+        return media.jpeg(self._opened(data), THUMBNAIL_SIZE)
 
     def _make_preview(self, image: str) -> bytes:
-        data = self.fitting_room.picture(image)
-        opened = open_image(data, limits=self.fitting_room.limits, gate=CATALOGUE)
-        return media.jpeg(opened, PREVIEW_SIZE, quality=90)
+        return media.jpeg(self._opened(self._read(image)), PREVIEW_SIZE, quality=90)
+
+    def _opened(self, data: bytes) -> Image.Image:
+        return open_image(data, limits=self._limits, gate=CATALOGUE)
+
+
+class Shared(Pictures):
+    """An opened index and the reduced pictures of its items."""
+
+    def __init__(self, fitting_room: FittingRoom) -> None:
+        super().__init__(fitting_room.picture, fitting_room.limits)
+        self.fitting_room = fitting_room
 
 
 class Preparation:
@@ -86,6 +94,10 @@ class Preparation:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.progress: Progress | None = None
+        self.pace = Pace()
+        #: The catalogue to look at while its index is built, and its pictures.
+        self.early: EarlyCatalogue | None = None
+        self.early_pictures: Pictures | None = None
         self.result: Future[None] = Future()
         self._shared: Shared | None = None
         self._given_up: Path | None = None
@@ -111,6 +123,7 @@ class Preparation:
             fitting_room.embed([Image.new("RGB", (60, 80), "grey")])
             limit_blas_threads()
             self._shared = Shared(fitting_room)
+            self.early = self.early_pictures = None
             result.set_result(None)
         except _EXPECTED as error:
             _log.error("%s", error)
@@ -140,12 +153,25 @@ class Preparation:
         settings = self.settings
         if settings.catalogue is None:
             return FittingRoom.open(settings.index_folder, settings)
+        catalogue = load_catalogue(settings.catalogue)
+        limits = settings.limits
+        self.early_pictures = Pictures(
+            lambda image: catalogue.store.read(image, limits.max_bytes), limits
+        )
+        self.early = EarlyCatalogue(catalogue)
         return FittingRoom.build(
-            settings.catalogue, settings.index_folder, settings=settings, listener=self._listen
+            catalogue, settings.index_folder, settings=settings, listener=self._listen
         )
 
     def _listen(self, progress: Progress) -> None:
+        self.pace.note(progress)
         self.progress = progress
+
+    @property
+    def pictures(self) -> Pictures:
+        """The catalogue's pictures, those of the index as soon as there is one. Raises what
+        hindered the preparation."""
+        return self.early_pictures or self.shared
 
     @property
     def shared(self) -> Shared:
@@ -189,16 +215,24 @@ def _preparation() -> Preparation:
     return _prepare(Settings.from_environment())
 
 
-def fitting_room() -> FittingRoom:
-    """The index that all visitors share. While it is being prepared, shows how far it is; if it
-    cannot be, says why and stops the page here."""
+def prepare() -> None:
+    """Begin to open or build the index before the first visitor comes."""
+    with suppress(SettingsError):  # the page says it to whoever opens it
+        _preparation()
+
+
+def fitting_room(meanwhile: Callable[[EarlyCatalogue], None] | None = None) -> FittingRoom:
+    """The index that all visitors share. While it is being prepared, shows how far it is and what
+    ``meanwhile`` draws of the catalogue; if it cannot be, says why and stops the page here."""
     try:
         preparation = _preparation()
     except SettingsError as error:
         st.error(str(error), icon=":material/settings_alert:")
         st.stop()
+    # Both are there in every run, so that what follows keeps its place on the page.
+    line, below = st.empty(), st.container()
     if not preparation.result.done():
-        _wait_for(preparation)
+        _wait_for(preparation, meanwhile, line, below)
     failure = preparation.result.exception()
     if failure is not None:
         expected = isinstance(failure, _EXPECTED)
@@ -266,46 +300,65 @@ def still(version: Path) -> FittingRoom:
     return fitting_room
 
 
-def _wait_for(preparation: Preparation) -> None:
-    place = st.empty()
-    # Opening takes a moment, building longer; only the latter deserves a bar.
+def _wait_for(
+    preparation: Preparation,
+    meanwhile: Callable[[EarlyCatalogue], None] | None,
+    line: DeltaGenerator,
+    below: DeltaGenerator,
+) -> None:
+    """Show how far the preparation is until it is done. Whatever the visitor does meanwhile draws
+    the page anew and comes back here."""
+    drawn = False
     while not preparation.result.done():
-        with place.container():
-            progress = preparation.progress
-            if progress is None:
-                st.progress(0.0, "Opening the catalogue …")
-            else:
-                st.progress(progress.fraction, _in_words(progress))
-                st.caption("This happens once. The result is kept for every later visit.")
+        progress, early = preparation.progress, preparation.early
+        text = _in_words(progress, preparation.pace.seconds_left)
+        line.progress(0.0 if progress is None else _fraction(progress), text)
+        if meanwhile is not None and early is not None and not drawn:
+            drawn = True
+            with below:
+                meanwhile(early)
         wait([preparation.result], 0.2)
-    place.empty()
+    if drawn:
+        st.rerun()  # the page itself, with what the visitor has chosen meanwhile
+    line.empty()
 
 
-def _in_words(progress: Progress) -> str:
+def _in_words(progress: Progress | None, seconds_left: float | None) -> str:
+    """How far a preparation is, for a shopper; the time left only where it is known."""
+    if progress is None:
+        return "Opening the catalogue …"
     if progress.unit == "B":
-        return f"{progress.stage}: {progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB"
-    if progress.total == 1:
-        return f"{progress.stage} …"
-    text = f"{progress.stage}: {progress.done:,} of {progress.total:,}"
-    if progress.rate:
-        text += f", {progress.rate:,.0f} a second"
-    if progress.seconds_left is not None:
-        minutes, seconds = divmod(round(progress.seconds_left), 60)
-        text += f", {minutes}:{seconds:02} left"
-    return text
+        so_far = f"{progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB"
+        return f"Getting ready: {so_far} of what compares pictures are here"
+    if progress.unit != "picture":
+        return "Getting ready …" if progress.total == 1 else "Almost ready …"
+    text = f"Getting ready: {progress.done:,} of {progress.total:,}"
+    return text if seconds_left is None else f"{text}, about {_duration(seconds_left)} left"
+
+
+def _fraction(progress: Progress) -> float:
+    """How much of a preparation is done; what comes after the pictures is short."""
+    return progress.fraction if progress.unit in ("B", "picture") else float(progress.total > 1)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{round(minutes / 60)} h"
 
 
 def thumbnails(images: Sequence[str]) -> list[bytes | None]:
     """The catalogue's pictures of those names at a card's size, JPEGs made once; ``None`` where one
     cannot be read."""
-    make = _preparation().shared.make_thumbnail
+    make = _preparation().pictures.make_thumbnail
     return [_picture(make, image) for image in images]
 
 
 def preview(image: str) -> bytes | None:
     """The catalogue's picture of that name, upright and within :data:`PREVIEW_SIZE`, as a JPEG;
     ``None`` where it cannot be read."""
-    return _picture(_preparation().shared.make_preview, image)
+    return _picture(_preparation().pictures.make_preview, image)
 
 
 def _picture(make: Callable[[str], bytes], image: str) -> bytes | None:
@@ -317,27 +370,7 @@ def _picture(make: Callable[[str], bytes], image: str) -> bytes | None:
 
 
 def footer(searcher: Searcher) -> None:
-    """At the page's foot: what is searched and which network does it; and where that is not the
-    named default, why, and how to get it."""
-    manifest = searcher.index.manifest
-    line = count_in_words(searcher.index)
-    if failed := manifest.counts.failed:
-        alone = searcher.index.item_pictures is None
-        line += f" ({failed:,} more {'have no usable picture' if alone else 'cannot be used'})"
-    line += f". Pictures are compared by {get_backbone(searcher.index.identity['backbone']).title}"
+    """At the page's foot: how much there is to look at. What compares it is the owner's business
+    (:mod:`fitting_room.ui.pages.about`)."""
     st.divider()
-    if not manifest.advice:
-        st.caption(line + ".")
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="fr-network"):
-        st.caption(f"{line}, because {plain(manifest.chosen_because)}.", width="content")
-        with st.popover("How to get ResNet50", type="tertiary"):
-            st.markdown(
-                "ResNet50 is the network this page is meant for. Its weights are downloaded when "
-                "an index is built, which was not possible here. Whoever runs the page can either"
-                "\n\n- build again on a machine with a connection: "
-                "`fitting-room build CATALOGUE --index DIR --backbone resnet50`, or"
-                "\n- bring the file there in another way: `fitting-room info --index DIR` says "
-                "where it is downloaded from and where to put it; `--weights FILE` takes it from "
-                "anywhere."
-            )
+    st.caption(f"{count_in_words(searcher.index)} in this catalogue.")

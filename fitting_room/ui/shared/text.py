@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fitting_room.catalogue.schema import plain_column
+
 #: What makes a link of an address that nobody marked as one, or an icon of its name, also where the
 #: signs are escaped (GitHub's Markdown, "Autolinks"): cut in two by a character that is not seen.
 _ADDRESS = re.compile(
@@ -30,9 +32,26 @@ def quoted(text: str) -> str:
     return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
 
 
+#: Columns of well-known catalogues whose own names are not how people speak.
+_SPOKEN = {
+    "articletype": "Type", "producttype": "Type", "producttypename": "Type",
+    "googleproductcategory": "Category", "mastercategory": "Category",
+    "subcategory": "Subcategory", "basecolour": "Colour", "basecolor": "Colour",
+    "colourgroupname": "Colour", "graphicalappearancename": "Pattern", "usage": "Occasion",
+    "indexgroupname": "Department", "indexname": "Range", "detaildesc": "Description",
+    "bodyhtml": "Description", "longdescription": "Description", "vendor": "Brand",
+    "agegroup": "Age", "gtin": "GTIN", "sku": "SKU", "id": "Number",
+}  # fmt: skip
+
+
 def label(column: str) -> str:
-    """A column's name for people: `baseColour` -> `Base colour`."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ")
+    """A column's name for people: `baseColour` -> `Colour`, `garment_group_name` -> `Garment
+    group`."""
+    spoken = _SPOKEN.get(plain_column(column))
+    if spoken is not None:
+        return spoken
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).replace("_", " ").strip()
+    words = re.sub(r"(?<=\w) name$", "", words, flags=re.I)
     return words[:1].upper() + words[1:].lower()
 
 

@@ -14,7 +14,9 @@ from fitting_room.facade import FittingRoom
 from fitting_room.index import data
 from fitting_room.index.data import current_version
 from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.salvage import salvage
 from fitting_room.index.verifier import Verifier
+from fitting_room.settings import Settings
 from tests.conftest import SAMPLES
 from tests.ui.app.conftest import NewPage, cards, upload
 
@@ -61,3 +63,45 @@ def test_damage_that_is_found_later_is_said_until_there_is_a_sound_version(
     assert not page.exception
     assert errors(page) == ""
     assert cards(page)
+
+
+def test_a_damaged_catalogue_is_built_again_from_the_page(
+    new_page: NewPage,
+    with_copies: Path,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "index"
+    FittingRoom.build(with_copies, folder, settings=settings)
+    damaged = current_version(folder) / "vectors.npy"
+    content = bytearray(damaged.read_bytes())
+    content[-4] ^= 1
+    damaged.write_bytes(content)
+    monkeypatch.setattr(data, "CHECKED_AT_ONCE", 0)
+    verifiers: list[Verifier] = []
+    read = Verifier._digest
+
+    def digest(self: Verifier, path: Path) -> str:
+        verifiers.append(self)
+        return read(self, path)
+
+    monkeypatch.setattr(Verifier, "_digest", digest)
+    page = new_page(catalogue=with_copies, index=folder)
+    upload(page, (with_copies / "images" / "10724.webp").read_bytes(), kind="image/webp")
+    with pytest.raises(IndexUnusable, match=r"vectors\.npy"):
+        verifiers[0].wait()
+    page.run()
+    assert "vectors.npy is not what was written). Build it again." in errors(page)
+    assert not cards(page)
+    (again,) = (button for button in page.button if button.label == "Build it again")
+    again.click().run()
+    assert not page.exception
+    assert errors(page) == ""
+    assert len(cards(page)) > 1
+    assert current_version(folder) != damaged.parent
+    upload(page, (with_copies / "images" / "10724.webp").read_bytes(), kind="image/webp")
+    assert not page.exception
+    assert {"10724", "70", "80", "90"} & {card["id"] for card in cards(page)}
+    assert "Build it again" not in [button.label for button in page.button]
+    assert salvage(folder).faults == {}

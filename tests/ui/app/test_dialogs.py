@@ -30,8 +30,15 @@ def test_an_explanation_shows_where_the_similarity_lies(
     assert not page.exception
     figures = next(h.value for h in page.get("html") if 'class="fr-why"' in h.value)
     assert figures.count("<img") == 2
-    assert "What counts most is in the" in figures
-    assert any("closer than that of" in h.value for h in page.get("html"))
+    assert "What looks most alike is in the" in figures
+    assert "Your picture: " in figures
+    html = " ".join(h.value for h in page.get("html"))
+    assert "Yellow: what looks most alike" in html
+    sentence = html.split('class="fr-why-sentence">')[1].split("<")[0]
+    assert "shape" in sentence
+    assert "colours" in sentence
+    assert "%" not in sentence
+    assert not any("network" in caption.value for caption in page.caption[:-1])
 
 
 def test_an_explanation_of_two_items_compares_their_columns(
@@ -42,11 +49,15 @@ def test_an_explanation_of_two_items_compares_their_columns(
     act(page, "why", other)
     sentence = next(h.value for h in page.get("html") if 'class="fr-why-sentence"' in h.value)
     one, two = (demo_fitting_room.item(item).attributes for item in (ITEM, other))
+    same = {
+        "articleType": f"ame type ({one['articleType']})",
+        "baseColour": f"ame {one['baseColour'].lower()}",
+    }
     for column, word in (("articleType", "type"), ("baseColour", "colour")):
         if one[column] == two[column]:
-            assert f"{word} ({one[column]})" in sentence
+            assert same[column] in sentence
         else:
-            assert f"{word} ({one[column]} and {two[column]})" in sentence
+            assert f"nother {word} ({one[column]} and {two[column]})" in sentence
 
 
 def test_a_card_is_saved_or_shared(page: AppTest, demo_fitting_room: FittingRoom) -> None:
@@ -92,7 +103,7 @@ def test_matches_are_saved_as_files(
     picture = QueryPicture("mine.jpg", b"no picture", features[0])
     resolved = ResolvedQuery(query_of_items(["1"]), (picture,))
     matches = demo_fitting_room.search(features[0], 5)
-    share_dialog.offer(demo_fitting_room, resolved, matches, "0")
+    share_dialog.offer(demo_fitting_room, resolved, matches, ["Alike"] * 5, "0")
     assert matches[4].id in files["Matches as csv"]().decode("utf-8-sig")
     with Image.open(BytesIO(files["Contact sheet"]())) as sheet:
         assert sheet.width > 1_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from io import BytesIO
 
 import numpy as np
@@ -12,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.gate import Gate, Lane
+from fitting_room.ui.query.session import Upload
 from tests.conftest import DEMO, SAMPLES, picture_bytes
-from tests.ui.app.conftest import galleries, headings, ids, send, session_of, upload
+from tests.ui.app.conftest import data_of, galleries, go_to, headings, ids, send, session_of, upload
 
 ITEMS = ["10724", "10484", "10005"]
 
@@ -40,39 +40,55 @@ def test_an_upload_has_the_features_of_its_file(
     np.testing.assert_allclose(picture.features.embeddings, expected.embeddings, atol=1e-3)
 
 
-def paste(page: AppTest, data: bytes) -> AppTest:
-    return send(page, "paste", "picture", {"data": base64.b64encode(data).decode()})
-
-
-def test_a_pasted_picture_is_searched(page: AppTest):
-    paste(page, bytes_of("10724"))
+def test_a_picture_of_the_page_s_own_has_a_name_for_people(page: AppTest) -> None:
+    upload(page, bytes_of("10724"), "Pasted picture.png", "image/png")
     assert not page.exception
+    assert ids(page)[0] == "10724"
+    assert [kept.name for kept in session_of(page).pictures.values()] == ["Pasted picture"]
+
+
+def test_the_same_file_twice_is_one_picture(page: AppTest) -> None:
+    upload_all(page, bytes_of("10724"), bytes_of("10724"))
+    assert headings(page) == ["Most like your picture"]
+
+
+def test_a_refused_file_leaves_what_was_there(page: AppTest) -> None:
+    upload(page, bytes_of("10724"))
+    before = ids(page)
+    upload(page, b"no picture", "next.jpg")
+    assert headings(page) == ["Most like your picture"]
+    assert ids(page) == before
+    (refusal,) = page.error
+    assert refusal.value.startswith(r"next\.jpg: ")
+    upload(page, bytes_of("10484"))
+    assert not page.error
+
+
+def test_pictures_that_come_in_while_others_are_looked_at_are_not_lost(page: AppTest) -> None:
+    """A run that is cut off before it embeds leaves them in the session for the next one."""
+    session_of(page).uploads = [Upload("first.webp", bytes_of("10724"))]
+    upload(page, bytes_of("10484"), "second.webp")
+    assert [data["cards"][0]["id"] for data in galleries(page)] == ["10724", "10484"]
+    assert session_of(page).uploads == []
+
+
+def test_a_picture_dropped_on_another_page_is_searched_with(page: AppTest) -> None:
+    go_to(page, "about")
+    assert headings(page)[0] == "About this catalogue"
+    upload(page, bytes_of("10724"))
+    assert headings(page) == ["Most like your picture"]
     assert ids(page)[0] == "10724"
 
 
-@pytest.mark.parametrize(
-    ("message", "sentence"),
-    [
-        ({"problem": "none"}, "no picture in the clipboard"),
-        ({"problem": "large"}, "too large"),
-        ({"data": "not base64!"}, "no picture"),
-        ({"data": 5}, "no picture"),
-        ({"data": "A" * 6_000_000}, "no picture"),
-        ({"data": base64.b64encode(b"hello").decode()}, "not a picture in a format"),
-    ],
-)
-def test_a_clipboard_without_a_usable_picture_is_reported(page: AppTest, message, sentence: str):
-    send(page, "paste", "picture", message)
-    assert not page.exception
-    assert sentence in page.error[0].value
-    assert headings(page) == ["A glance at the catalogue"]
-
-
-@pytest.mark.parametrize("message", [None, "text", ["data"], 3])
-def test_a_strange_message_of_the_clipboard_changes_nothing(page: AppTest, message):
-    send(page, "paste", "picture", message)
-    assert not page.exception
-    assert headings(page) == ["A glance at the catalogue"]
+def test_the_place_for_pictures_says_what_becomes_of_them(page: AppTest) -> None:
+    place = data_of(page, "upload")
+    assert place["first"] is True
+    assert place["limits"]["bytes"] == 32 * 2**20
+    assert {".jpg", ".heic"} <= set(place["limits"]["endings"])
+    upload(page, bytes_of("10724"))
+    after = data_of(page, "upload")
+    assert after["first"] is False
+    assert after["taken"] > place["taken"]  # so that the browser knows that it has arrived
 
 
 def test_several_pictures_are_searched_one_by_one(page: AppTest):
@@ -86,11 +102,11 @@ def test_several_pictures_are_combined_into_one_query(
     page: AppTest, demo_fitting_room: FittingRoom
 ):
     upload_all(page, *map(bytes_of, ITEMS[:2]))
-    page.segmented_control(key="together").set_value("Like these").run()
+    page.segmented_control(key="together").set_value("Search together").run()
     assert headings(page) == ["Most like these"]
     queries = [kept.features for kept in session_of(page).pictures.values()]
     assert ids(page) == [match.id for match in demo_fitting_room.search(queries, 12, fold=True)]
-    page.segmented_control(key="together").set_value("Each for itself").run()
+    page.segmented_control(key="together").set_value("Search each").run()
     assert len(galleries(page)) == 2
 
 
@@ -121,11 +137,20 @@ def test_a_session_keeps_a_bounded_number_of_pictures(page: AppTest):
         colours = [(value * 30, start * 80, 90) for value in range(8)]
         upload_all(page, *(picture_bytes(colour) for colour in colours))
     assert len(session_of(page).pictures) == 16
-    page.button(key="back").click().run()
-    page.button(key="back").click().run()
+    send(page, "trail", "go", 0)
     assert not page.exception
     assert headings(page) == ["A glance at the catalogue"]
     assert "not kept any more" in page.info[0].value
+
+
+@pytest.mark.parametrize("message", [None, "text", -1, 99, True, [1], {"a": 2}])
+def test_a_strange_message_of_the_trail_changes_nothing(page: AppTest, message: object) -> None:
+    upload(page, bytes_of("10724"))
+    upload(page, bytes_of("10484"))
+    before = ids(page)
+    send(page, "trail", "go", message)
+    assert not page.exception
+    assert ids(page) == before
 
 
 def test_an_upload_is_decoded_once(page: AppTest, monkeypatch: pytest.MonkeyPatch):

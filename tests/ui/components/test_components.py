@@ -6,10 +6,11 @@ import re
 
 import pytest
 
-from fitting_room.ui.components import _FOLDER, _script
+from fitting_room.ui.components import _FOLDER, _script, _styles
 
 SCRIPTS = sorted(path.name for path in _FOLDER.glob("*.js"))
-COMPONENTS = sorted(path.stem + ".js" for path in _FOLDER.glob("*.css"))
+# A style sheet is a component's, or of a part of one, which is called after it.
+COMPONENTS = sorted(path.stem + ".js" for path in _FOLDER.glob("*.css") if "_" not in path.stem)
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -32,3 +33,13 @@ def test_what_is_imported_stands_before_it_is_used() -> None:
     script = _script("map.js")
     assert script.index("class Points") < script.index("new Points(")
     assert script.count("class Points") == 1
+
+
+def test_what_two_scripts_import_stands_there_once() -> None:
+    assert _script("gallery.js").count("function element(") == 1
+
+
+def test_the_style_sheet_of_a_part_comes_with_its_component() -> None:
+    assert ".fr-card" in _styles("gallery")
+    assert ".fr-panel" in _styles("gallery")
+    assert ".fr-panel" not in _styles("map")

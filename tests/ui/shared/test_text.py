@@ -8,8 +8,11 @@ from fitting_room.ui.shared import text
 
 
 def test_columns_and_files_have_names_for_people():
-    assert text.label("baseColour") == "Base colour"
-    assert text.label("sub_category") == "Sub category"
+    assert text.label("baseColour") == text.label("colour_group_name") == "Colour"
+    assert text.label("articleType") == "Type"
+    assert text.label("sleeve_length") == text.label("sleeveLength") == "Sleeve length"
+    assert text.label("garment_group_name") == "Garment group"
+    assert text.label("name") == "Name"
     assert text.title_of(Path("samples/red-dress_2.jpg")) == "Red dress 2"
 
 

@@ -1,0 +1,25 @@
+// Elements of a map's frame.
+
+// A new element with a class and a text.
+export function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// A button with an icon (a name of Material Symbols) and a text.
+export function button(icon, text, act) {
+  const made = element("button");
+  const sign = element("span", "fr-map-icon", icon);
+  sign.setAttribute("aria-hidden", "true");
+  made.append(sign);
+  if (text) made.append(element("span", "", text));
+  Object.assign(made, { type: "button", onclick: act });
+  return made;
+}
+
+// The same with the icon alone, for which the name is a label and a tip.
+export function iconButton(icon, name, act) {
+  return Object.assign(button(icon, "", act), { title: name, ariaLabel: name });
+}

@@ -1,0 +1,107 @@
+// What the ways of giving a picture share: each file is looked at here, and those that can be sent
+// are handed to Streamlit's uploader, which stands on every page, unseen.
+
+const PATIENCE = 15000;
+const TRANSPORT = ".st-key-fr-transport input[type=file]";
+
+// Several components are on the page; they share one desk.
+window.fittingRoomUpload ??= {
+  limits: { bytes: Number.POSITIVE_INFINITY, files: 8, endings: [], formats: "" },
+  refusals: [],
+  sending: 0,
+  watchers: new Set(),
+};
+export const desk = window.fittingRoomUpload;
+
+export function changed() {
+  for (const watcher of desk.watchers) watcher();
+}
+
+function named(file) {
+  // Signs that are not seen could turn the sentence around them.
+  const name = file.name.replace(/[\p{Cc}\p{Cf}]/gu, "");
+  return name.length > 60 ? `${name.slice(0, 40)}…${name.slice(-12)}` : name;
+}
+
+function inMegabytes(bytes) {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0)} MB`;
+}
+
+// Why a file cannot be sent, in one sentence, or nothing where it can.
+function refusal(file) {
+  const { bytes, endings, formats } = desk.limits;
+  const ending = file.name.toLowerCase().match(/\.[a-z0-9]+$/)?.[0] ?? "";
+  if (!file.type.startsWith("image/") && !endings.includes(ending))
+    return `${named(file)} is not a picture that can be read here. ${formats} are.`;
+  if (!file.size) return `${named(file)} is empty. Choose it again, or another one.`;
+  if (file.size > bytes)
+    return `${named(file)} has ${inMegabytes(file.size)}; at most ${inMegabytes(bytes)} can be sent.`;
+  return "";
+}
+
+export function say(...sentences) {
+  desk.refusals = sentences;
+  // What the server said of the last attempt is over with this one.
+  document.documentElement.dataset.frAttempt = "new";
+  changed();
+}
+
+// Take files in: the good ones are sent, the others named, in place of those of the last time.
+export function give(files) {
+  const sentences = [];
+  const good = [];
+  for (const file of files) {
+    const why = refusal(file);
+    if (why) sentences.push(why);
+    else good.push(file);
+  }
+  if (good.length > desk.limits.files) {
+    good.length = desk.limits.files;
+    sentences.push(`Only the first ${desk.limits.files} pictures are searched with.`);
+  }
+  say(...sentences);
+  if (good.length) send(good, performance.now());
+}
+
+// While the connection comes back, the uploader takes nothing: it is waited for.
+function send(files, since) {
+  const input = document.querySelector(TRANSPORT);
+  if (!input || input.disabled) {
+    if (performance.now() - since > PATIENCE) {
+      settled();
+      say("The server cannot be reached. Reload the page and give the picture again.");
+      return;
+    }
+    desk.sending = files.length;
+    changed();
+    setTimeout(() => send(files, since), 200);
+    return;
+  }
+  const transfer = new DataTransfer();
+  for (const file of files) transfer.items.add(file);
+  input.files = transfer.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+  desk.sending = files.length;
+  desk.failed?.disconnect();
+  desk.failed = watchForFailure(input.closest(".st-key-fr-transport"));
+  changed();
+}
+
+// Streamlit says it within the uploader, which nobody sees, when a file does not arrive.
+function watchForFailure(transport) {
+  const observer = new MutationObserver(() => {
+    if (!transport.querySelector("[data-testid*=Error i], [class*=error i]")) return;
+    settled();
+    say("The picture did not arrive. Give it again, or a smaller one.");
+  });
+  observer.observe(transport, { childList: true, subtree: true });
+  return observer;
+}
+
+// What was sent has arrived, or has failed.
+export function settled() {
+  desk.failed?.disconnect();
+  desk.failed = null;
+  desk.sending = 0;
+  changed();
+}
