@@ -3,8 +3,11 @@
 
 import { desk, give, say } from "./upload_files.js";
 
-function carriesFiles(event) {
-  return !desk.dragsOwn && [...(event.dataTransfer?.types ?? [])].includes("Files");
+// Whether something is dragged that the page says something to: files, or a link from elsewhere,
+// which the browser would leave the page for.
+function isForUs(event) {
+  const types = [...(event.dataTransfer?.types ?? [])];
+  return !desk.dragsOwn && (types.includes("Files") || types.includes("text/uri-list"));
 }
 
 function overlay() {
@@ -23,11 +26,10 @@ function show(shown) {
 }
 
 function drop(event) {
-  if (event.target.closest?.("input, textarea")) return;
+  if (!isForUs(event)) return; // words that are dragged into a field, say
   event.preventDefault();
   event.stopPropagation();
   show(false);
-  if (desk.dragsOwn) return;
   const files = [...(event.dataTransfer?.files ?? [])];
   if (files.length) give(files);
   else say("That was a link and no picture. Save the picture and drop the file.");
@@ -53,9 +55,9 @@ function listen() {
   on("dragend", () => {
     desk.dragsOwn = false;
   });
-  on("dragenter", (event) => carriesFiles(event) && show(true));
+  on("dragenter", (event) => isForUs(event) && show(true));
   on("dragover", (event) => {
-    if (!carriesFiles(event)) return;
+    if (!isForUs(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = "copy";
     show(true);

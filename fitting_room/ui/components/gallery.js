@@ -1,7 +1,8 @@
 // The gallery: cards with a picture, what the catalogue says of an item, and its actions.
 // A card that stays keeps its element, so that neither its picture nor the focus is lost.
 
-import { button, element, similarity } from "./gallery_elements.js";
+import { element } from "./element.js";
+import { button, similarity } from "./gallery_elements.js";
 import { Panel } from "./gallery_panel.js";
 
 // Steps through the other pictures of an item in place. Each is fetched when it is shown, or is

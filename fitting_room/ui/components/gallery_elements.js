@@ -1,12 +1,7 @@
 // What the cards of the gallery and its panel are made of. All words are strangers': they become
 // text and attributes, never markup.
 
-export function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+import { element } from "./element.js";
 
 // A button for an action of a card; without a name it is one of the page's own.
 export function button(action, card, className) {

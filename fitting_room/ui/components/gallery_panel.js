@@ -2,7 +2,8 @@
 // opens at once with what the card has; the rest comes from the server. The browser's own dialog
 // keeps the focus inside, is closed with Escape, and tells screen readers what it is.
 
-import { button, element, similarity } from "./gallery_elements.js";
+import { element } from "./element.js";
+import { button, similarity } from "./gallery_elements.js";
 
 export class Panel {
   // "send" tells the server what is looked at, "give" makes a card of the gallery.

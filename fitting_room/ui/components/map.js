@@ -2,7 +2,8 @@
 // Pictures and names are requested with the event "fr-request" and come with "fr-previews" (see
 // previews.js).
 
-import { element, iconButton } from "./map_element.js";
+import { element } from "./element.js";
+import { iconButton } from "./map_buttons.js";
 import { listen } from "./map_gestures.js";
 import { Legend } from "./map_legend.js";
 import { paintCross, paintDiscs, paintMarks, paintPart, paintPixels, paintPlaces } from "./map_painting.js";

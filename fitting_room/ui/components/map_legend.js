@@ -1,7 +1,8 @@
 // The legend of a map: the commonest values with their colours, and the others behind a button.
 // Each shows its items alone.
 
-import { button, element } from "./map_element.js";
+import { element } from "./element.js";
+import { button } from "./map_buttons.js";
 
 export class Legend {
   constructor(choose) {

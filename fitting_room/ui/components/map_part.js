@@ -1,7 +1,8 @@
 // Choosing a part of a map: by a rectangle that is drawn, or what is in view. The part is listed in
 // the gallery below the map, by the server (see part.js).
 
-import { button, element } from "./map_element.js";
+import { element } from "./element.js";
+import { button } from "./map_buttons.js";
 
 export class PartChooser {
   constructor(map) {

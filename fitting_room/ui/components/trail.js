@@ -1,8 +1,6 @@
 // The queries that led here, as small pictures; each leads back.
 
-function element(tag, className, properties) {
-  return Object.assign(document.createElement(tag), { className, ...properties });
-}
+import { element } from "./element.js";
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".fr-trail");

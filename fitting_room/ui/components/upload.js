@@ -1,11 +1,8 @@
 // Where a visitor gives a picture: a large place on the opening page, two buttons beside a query.
 
+import { element } from "./element.js";
 import { openCamera } from "./upload_camera.js";
 import { changed, desk, give, say, settled } from "./upload_files.js";
-
-function element(tag, className, properties) {
-  return Object.assign(document.createElement(tag), { className, ...properties });
-}
 
 function build(root, limits) {
   const chooser = element("input", "fr-upload-chooser", {

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from fitting_room.imaging.decode import ImageRejected
-from fitting_room.ui.query.session import QueryPicture, Session
+from fitting_room.ui.query.session import QueryPicture, Session, Upload
 from fitting_room.ui.shared import once
 
 K = TypeVar("K")
+#: A picture to search with, or one that the browser gave back and that is not embedded yet.
+P = TypeVar("P", QueryPicture, Upload)
 
 FULL = "The page keeps as many pictures of its visitors as it may right now. Try again in a minute."
 
@@ -28,17 +30,10 @@ class Kept:
     def __init__(self, most: float = math.inf) -> None:
         self.most = most
         self._sessions: WeakSet[Session] = WeakSet()
-        self._pictures: WeakSet[QueryPicture] = WeakSet()
+        self._pictures: WeakSet[QueryPicture | Upload] = WeakSet()
         self._lock = threading.Lock()
 
-    def keep(
-        self,
-        session: Session,
-        store: OrderedDict[K, QueryPicture],
-        key: K,
-        picture: QueryPicture,
-        count: int,
-    ) -> QueryPicture:
+    def keep(self, session: Session, store: OrderedDict[K, P], key: K, picture: P, count: int) -> P:
         """Keep a picture as the newest of ``count`` in a store of its session. Raises
         :class:`ImageRejected` where nobody can give any more."""
         with self._lock:
@@ -53,14 +48,22 @@ class Kept:
 
     def held(self) -> int:
         """Bytes of all that is in memory."""
-        return sum(len(picture.jpeg) for picture in self._pictures)
+        return sum(map(_size, self._pictures))
 
 
-def _give(session: Session, newest: QueryPicture) -> bool:
+def _size(picture: QueryPicture | Upload) -> int:
+    return len(picture.data if isinstance(picture, Upload) else picture.jpeg)
+
+
+def _stores(session: Session) -> tuple[OrderedDict[Any, Any], ...]:
+    """What a session keeps, what it gives first before the others."""
+    return session.crops, session.restored, session.pictures
+
+
+def _give(session: Session, newest: QueryPicture | Upload) -> bool:
     """Have a session give its oldest part of a picture, or else its oldest picture, but for the
     ``newest``; whether it had one."""
-    stores: tuple[OrderedDict[Any, QueryPicture], ...] = (session.crops, session.pictures)
-    for store in stores:
+    for store in _stores(session):
         for key, picture in store.items():
             if picture is not newest:
                 del store[key]
@@ -69,8 +72,7 @@ def _give(session: Session, newest: QueryPicture) -> bool:
 
 
 def _bytes_of(session: Session) -> int:
-    stores: tuple[OrderedDict[Any, QueryPicture], ...] = (session.pictures, session.crops)
-    return sum(len(picture.jpeg) for store in stores for picture in store.values())
+    return sum(_size(picture) for store in _stores(session) for picture in store.values())
 
 
 #: Of this process, which serves one page.

@@ -10,12 +10,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from contextlib import suppress
 from typing import Any
 
+from fitting_room.imaging.decode import ImageRejected
 from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.address import params_of, query_of
 from fitting_room.ui.query.history import MAX_QUERIES, PICTURE, History, Query
+from fitting_room.ui.query.kept import KEPT
 from fitting_room.ui.query.session import Params, Session, Upload
 from fitting_room.ui.query.subjects import MAX_PICTURES
 from fitting_room.ui.shared import resources
@@ -52,8 +55,9 @@ def _take_back() -> None:
         return
     session.is_back = True
     for picture in _listed(message, "pictures")[-MAX_PICTURES:]:
-        if (upload := _picture(picture)) is not None:
-            session.restored.setdefault(picture["id"], upload)
+        if (upload := _picture(picture)) is not None and picture["id"] not in session.restored:
+            with suppress(ImageRejected):  # no room for it: the page says that it is not kept
+                KEPT.keep(session, session.restored, picture["id"], upload, MAX_PICTURES)
     searcher = resources.now_open()
     trail = [_params(params) for params in _listed(message, "trail")[-MAX_QUERIES:]]
     queries = [query for params in trail if (query := query_of(searcher, session, params))]

@@ -34,7 +34,7 @@ CAMERA_PICTURE = "Camera picture"
 Params = dict[str, list[str]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Upload:
     """A picture that was given and is not embedded yet. ``file`` is its id in Streamlit's memory,
     where it lies there."""

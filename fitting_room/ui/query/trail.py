@@ -55,13 +55,13 @@ def _small(searcher: Searcher, place: int, query: Query) -> str | None:
     if (found := kept.get((subject, query.crop))) is not None:
         return found
     data = subjects.bytes_of(searcher, subject, query.crop)
+    if data is None:
+        return None
     try:
-        small = media.jpeg(open_image(data, limits=searcher.limits), SMALL) if data else b""
+        small = media.jpeg(open_image(data, limits=searcher.limits), SMALL)
     except ImageRejected:
         return None
-    return (
-        once.keep(kept, (subject, query.crop), media.data_uri(small), MAX_SMALL) if small else None
-    )
+    return once.keep(kept, (subject, query.crop), media.data_uri(small), MAX_SMALL)
 
 
 def title(searcher: Searcher, query: Query) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from fitting_room.index.head import is_trained_here
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
@@ -90,12 +91,16 @@ def _position_in_words(position: int) -> str:
 
 def _trained(searcher: Searcher) -> None:
     """The switch for the head, where the index has one."""
-    if searcher.index.head is None:
+    head = searcher.index.head
+    if head is None:
         return
+    labels = (
+        "this catalogue's own" if is_trained_here(head) else "many pictures of fashion and their"
+    )
     st.toggle(
         "Knows fashion",
         **_shown_later("trained"),
-        help="Ranks with what was learned from pictures of fashion and their labels; "
+        help=f"Ranks with what was learned from {labels} labels; "
         "switched off, by shapes and colours as they are.",
     )
 

@@ -25,8 +25,8 @@ from fitting_room.util.memory import give_back_at_once
 
 #: Of this process, which serves one page.
 VISITS = Visits()
-#: Megabytes of a message of the page's connection in either direction. A pasted picture has six,
-#: the map of a million items seven.
+#: Megabytes of a message of the page's connection in either direction. What a browser gives
+#: back of a visit has four, the map of a million items seven.
 MOST_MESSAGE = 32
 
 

@@ -1,12 +1,6 @@
-// Elements of a map's frame.
+// Buttons of a map's frame.
 
-// A new element with a class and a text.
-export function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
+import { element } from "./element.js";
 
 // A button with an icon (a name of Material Symbols) and a text.
 export function button(icon, text, act) {
