@@ -56,6 +56,8 @@ def recorded(page: Page, what: str) -> Iterator[None]:
 def test_an_answer_is_replaced_at_once(visit: Visit, address: str, width: int) -> None:
     page = visit(address, width=width)
     expect(cards(page)).to_have_count(12)
+    # A browser that is here for the first time fetches the script of each kind of element.
+    expect(page.get_by_role("button", name="Filter")).to_be_visible()
     wait_until_drawn(page)
     with recorded(page, "a picture"):
         before = ids(page)

@@ -89,8 +89,15 @@ function send(files, since) {
 
 // Streamlit says it within the uploader, which nobody sees, when a file does not arrive.
 function watchForFailure(transport) {
+  const failures = () =>
+    transport.querySelectorAll("[data-testid*=Error i], [class*=error i]").length;
+  // It keeps those of earlier attempts for a while.
+  let before = failures();
   const observer = new MutationObserver(() => {
-    if (!transport.querySelector("[data-testid*=Error i], [class*=error i]")) return;
+    const now = failures();
+    const isNew = now > before;
+    before = now;
+    if (!isNew) return;
     settled();
     say("The picture did not arrive. Give it again, or a smaller one.");
   });

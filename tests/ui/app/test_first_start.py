@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.facade import FittingRoom
@@ -77,12 +78,18 @@ def begin_with(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
     monkeypatch.setattr(sessions, "Session", Begun)
 
 
-def test_the_page_turns_into_the_usual_one_by_itself(
-    new_page: NewPage, shop: Path, tmp_path: Path, held: list[Session]
-) -> None:
+def turned(new_page: NewPage, shop: Path, tmp_path: Path, held: list[Session]) -> AppTest:
+    """The page after it was opened while the index was built, once."""
     page = new_page(catalogue=shop, index=tmp_path / "index")
     assert not page.exception
     assert len(held) == 1
+    return page
+
+
+def test_the_page_turns_into_the_usual_one_by_itself(
+    new_page: NewPage, shop: Path, tmp_path: Path, held: list[Session]
+) -> None:
+    page = turned(new_page, shop, tmp_path, held)
     assert headings(page) == ["A glance at the catalogue"]
     assert len(cards(page)) == 10
 
@@ -95,9 +102,7 @@ def test_what_a_visitor_looks_at_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begin_with(monkeypatch, n=4, page=2, where={"gender": ["Women", "Men"]})
-    page = new_page(catalogue=shop, index=tmp_path / "index")
-    assert not page.exception
-    assert len(held) == 1
+    page = turned(new_page, shop, tmp_path, held)
     assert session_of(page).source == CATALOGUE
     assert (session_of(page).page, session_of(page).n) == (2, 4)
     listed = EarlyCatalogue(load_catalogue(shop)).listing([], {"gender": ["Women", "Men"]})
@@ -113,8 +118,6 @@ def test_a_picture_that_was_given_early_is_answered(
 ) -> None:
     data = (shop / "images" / "3.jpg").read_bytes()
     begin_with(monkeypatch, uploads=[Upload("blue.jpg", data)])
-    page = new_page(catalogue=shop, index=tmp_path / "index")
-    assert not page.exception
-    assert len(held) == 1
+    page = turned(new_page, shop, tmp_path, held)
     assert headings(page) == ["Most like your picture"]
     assert ids(page)[0] == "3"

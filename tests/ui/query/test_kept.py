@@ -9,7 +9,7 @@ import pytest
 from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.ui.query.kept import FULL, Kept
-from fitting_room.ui.query.session import QueryPicture, Session
+from fitting_room.ui.query.session import QueryPicture, Session, Upload
 
 NOTHING: Features = None  # type: ignore[assignment]
 
@@ -72,3 +72,15 @@ def test_a_picture_that_is_too_large_for_all_is_refused() -> None:
     with pytest.raises(ImageRejected):
         keep(kept, session, "a", 20)
     assert not session.pictures
+
+
+def test_what_a_browser_gave_back_counts_and_goes_before_pictures() -> None:
+    kept, session = Kept(100), Session()
+    keep(kept, session, "shown", 40)
+    for name in "ab":
+        kept.keep(session, session.restored, name, Upload(name, bytes(30)), 16)
+    assert kept.held() == 100
+    keep(kept, session, "next", 20)
+    gc.collect()
+    assert list(session.restored) == ["b"]
+    assert list(session.pictures) == ["shown", "next"]
