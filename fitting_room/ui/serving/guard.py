@@ -189,7 +189,7 @@ def security_headers(frame_ancestors: Iterable[str] = ()) -> dict[str, str]:
         "img-src": "'self' data: blob:",
         "media-src": "'self' blob:",
         "font-src": "'self' data:",
-        "connect-src": "'self' data: blob:",  # what the webcam took is fetched from a data URI
+        "connect-src": "'self'",
         "worker-src": "'self' blob:",
         "object-src": "'none'",
         "base-uri": "'self'",
