@@ -17,8 +17,9 @@ NAME_COLUMNS = (
     "productDisplayName", "name", "title", "prod_name", "item_name", "product_name",
     "display_name", "product_title", "caption", "text", "description",
 )  # fmt: skip
-#: Columns of ``Catalogue.items`` that are the catalogue's own and not attributes of the items.
-RESERVED_COLUMNS = ("id", "image", "signature")
+#: Columns of a catalogue's items, and in an index beside them, that are the program's own and not
+#: attributes of the items.
+RESERVED_COLUMNS = ("id", "image", "signature", "digest")
 
 #: Cells that say "not available". `NA` is how the Fashion Product Images data says it.
 NOT_AVAILABLE = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})

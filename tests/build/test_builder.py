@@ -38,6 +38,27 @@ def test_a_second_build_embeds_nothing(shop: Path, folder: Path) -> None:
     assert_right(folder, shop)
 
 
+def test_an_index_within_its_catalogue_is_no_part_of_it(shop: Path) -> None:
+    inside = shop / "index"
+    build(shop, inside)
+    summary, seen = build(shop, inside)
+    assert (seen, summary.items, summary.reused) == (0, 10, 10)
+    assert_right(inside, shop)
+
+
+@pytest.mark.parametrize("column", ["digest", "signature", "image"])
+def test_a_column_called_like_one_of_the_program_s_own_is_an_attribute(
+    shop: Path, folder: Path, column: str
+) -> None:
+    lines = (shop / "styles.csv").read_text("utf-8").splitlines()
+    lines = [f"{lines[0]},{column}", *(f"{line},word {n}" for n, line in enumerate(lines[1:]))]
+    (shop / "styles.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    for _ in range(2):
+        summary, _ = build(shop, folder)
+        assert summary.items == 10
+    assert set(Index.open(folder).items[f"{column}_"]) == {f"word {n}" for n in range(10)}
+
+
 def _change_one(shop: Path) -> None:
     picture(shop, 4).write_bytes(picture_bytes("magenta", size=(61, 80)))
 

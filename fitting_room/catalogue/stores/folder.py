@@ -25,6 +25,7 @@ LINKS_OUT = "links that lead out of the folder"
 _DANGLING = "links that lead nowhere"
 _LINKED_FOLDERS = "links to folders that are listed where they lie"
 _NO_FILES = "neither files nor folders"
+_INDEXES = "folders with an index, which is no part of the catalogue"
 
 _SNAPSHOT_OF = re.compile("(datasets|models)--")
 
@@ -54,6 +55,9 @@ class FolderStore(Container):
         while pending:
             inside, folder = pending.pop()
             try:
+                if inside and _is_index(Path(folder)):
+                    listing.pass_over(inside[:-1], _INDEXES)
+                    continue
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if entry.name.startswith((".", "__MACOSX")):
@@ -156,3 +160,14 @@ def _signature(entry: os.DirEntry[str]) -> str | None:
 
 def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
+
+
+def _is_index(folder: Path) -> bool:
+    """Whether the folder is an index that this program made: its tables name the catalogue's
+    pictures, and would be taken for the catalogue's own."""
+    try:
+        with (folder / "CURRENT").open("rb") as file:
+            version = file.read(100).decode("ascii", "replace").strip()
+    except OSError:
+        return False
+    return is_plain_name(version) and (folder / version / "manifest.json").is_file()
