@@ -86,6 +86,16 @@ class Settings:
     #: Whether the page is the owner's, who marks groups of look-alikes on it: ``1`` or ``0``. It
     #: must listen on this machine alone.
     owner: bool = False
+    #: Whether the HTTP API is there beside the page: ``1`` or ``0``.
+    api: bool = True
+    #: Tokens, with blanks between, that may change the catalogue through the API, or a file of
+    #: them; without any, nobody may.
+    api_tokens: str = field(default="", repr=False)
+    api_tokens_file: Path | None = None
+    #: Other sites, with blanks between, whose pages may ask the API: ``https://shop.example``.
+    api_origins: str = ""
+    #: Seconds that a request to the API may take to arrive, and again to be answered.
+    api_timeout: float = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

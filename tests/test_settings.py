@@ -29,10 +29,16 @@ SETTINGS = {
     "frame_ancestors": ("https://shop.example", "https://shop.example"),
     "forget_after": ("90", 90.0),
     "owner": ("1", True),
+    "api": ("0", False),
+    "api_tokens": ("a-first-token b-second-token", "a-first-token b-second-token"),
+    "api_tokens_file": ("/run/secrets/tokens", Path("/run/secrets/tokens")),
+    "api_origins": ("https://shop.example", "https://shop.example"),
+    "api_timeout": ("12.5", 12.5),
     "places": ("s3://bucket https://shop.example", "s3://bucket https://shop.example"),
 }
 NUMBERS = [
-    "download_timeout", "forget_after", "max_held_megabytes", "max_megabytes", "max_megapixels",
+    "api_timeout", "download_timeout", "forget_after", "max_held_megabytes", "max_megabytes",
+    "max_megapixels",
 ]  # fmt: skip
 
 

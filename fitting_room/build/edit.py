@@ -44,6 +44,14 @@ class EditError(Exception):
     """Items cannot be added or removed; the text says what to do. Nothing was changed."""
 
 
+class ItemExistsError(EditError):
+    """Items of these ids are there already."""
+
+
+class IndexBusyError(EditError):
+    """Another build or change of the index is running."""
+
+
 @dataclass(frozen=True, slots=True)
 class EditSummary:
     """What was done: the ids of items that were ``added``, ``replaced`` and ``removed``, the
@@ -87,7 +95,7 @@ def add_items(
         _check_columns(old, values)
         there = set(old.items["id"])
         if known := [item for item in dict.fromkeys(names) if item in there and not replacing]:
-            raise EditError(
+            raise ItemExistsError(
                 f"{folder}: {_listed(known)} {'is' if len(known) == 1 else 'are'} there already. "
                 "Give another --id, or --replace what is there."
             )
@@ -156,7 +164,7 @@ def _opened(folder: Path) -> Iterator[Index]:
                 remove_leftovers(folder)
                 raise
     except Timeout as error:
-        raise EditError(f"{folder}: a build of this index is running. Wait for it.") from error
+        raise IndexBusyError(f"{folder}: a build of this index is running. Wait for it.") from error
 
 
 # --- the items that are added -----------------------------------------------------------------

@@ -257,6 +257,8 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
                 "shows the same index to others."
             )
         environment["FITTING_ROOM_OWNER"] = "1"
+    if options.api == "off":
+        environment["FITTING_ROOM_API"] = "0"
     if options.index is not None:
         Index.open(options.index)  # say now what is wrong with it, not in the page
         environment["FITTING_ROOM_INDEX"] = str(options.index.resolve())

@@ -21,9 +21,10 @@ from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.gate import VISITORS
 from fitting_room.index.added import added_path, is_added, read_added
+from fitting_room.index.comparison import as_features
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
-from fitting_room.search import likeness
+from fitting_room.search import likeness, selection
 from fitting_room.search.likeness import Likeness
 from fitting_room.util.aliases import old_attribute, old_keywords
 
@@ -31,8 +32,6 @@ from fitting_room.util.aliases import old_attribute, old_keywords
 Picture = str | Path | bytes | Image.Image
 #: Where the best match's expected precision is below this, nothing is close.
 LEAST_EXPECTED_PRECISION = 0.35
-#: To fill a folded page, at most this many times as many hits as matches are searched for.
-MOST_FOLDED = 32
 #: Other pictures of an item that a match names at most.
 MOST_PICTURES = 20
 P = TypeVar("P", str, Path, bytes, Image.Image)
@@ -138,6 +137,8 @@ class Searcher:
         fold: bool = False,
         negatives: Sequence[Features] = (),
         without: Collection[str] = (),
+        diversity: float = 0.0,
+        only_good: bool = False,
     ) -> list[Match]:
         """The ``n`` items most similar to a picture, or to its features or embedding, best first,
         each by its best picture.
@@ -145,10 +146,16 @@ class Searcher:
         Several features are one query, for items similar to all of them and unlike ``negatives``;
         its matches have no expected precision. ``where`` narrows the catalogue: ``{"gender":
         ["Women", "Girls"], "season": "Summer"}``. With ``fold``, near-duplicates are one match,
-        the best of them, which names the ``others``. Ids in ``without`` are left out. Raises
-        ``ImageRejected`` for an unusable picture and ``FilterError`` for an unknown column.
+        the best of them, which names the ``others``. Ids in ``without`` are left out.
+        ``diversity``, 0 to 1, is how much a variety counts against likeness
+        (:func:`fitting_room.search.selection.varied`); with ``only_good`` there may be fewer, all
+        of which are alike in the words of :meth:`likeness`. Raises ``ImageRejected`` for an
+        unusable picture and ``FilterError`` for an unknown column.
         """
+        if not 0 <= diversity <= 1:
+            raise ValueError("diversity lies between 0 and 1")
         queries = self._as_queries(query)
+        wanted = as_features(queries)
         plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
         positives = None
         if not isinstance(queries, np.ndarray) and (negatives or len(queries) > 1):
@@ -161,13 +168,24 @@ class Searcher:
                 queries, count, where, options=options, exclude=exclude, positives=positives
             )[0]
 
-        hits, others = _folded(self.index, top, n) if fold else (top(n), None)
+        pool = n * selection.POOL if diversity else n
+        hits, others = selection.folded(self.index, top, pool) if fold else (top(pool), None)
+        if only_good:
+            places = selection.good(self._likeness_of(wanted, hits))
+            hits, others = _at(places, hits, others)
+        if diversity:
+            places = selection.varied(self.index, hits, n, diversity, options)
+            hits, others = _at(places, hits, others)
         measured = options if positives is None else None
         matches = self.matches(hits, measured, plain_background=plain_background, others=others)
         if isinstance(queries, np.ndarray) or positives is not None:
             return matches
         same = self.index.same_pictures(queries[0], hits.rows).tolist()
         return [replace(m, same_picture=s) if s else m for m, s in zip(matches, same, strict=True)]
+
+    def _likeness_of(self, queries: Sequence[Features], hits: Hits) -> list[Likeness]:
+        out = all(self.index.is_out_of_catalogue(query, hits.rows.tolist()) for query in queries)
+        return self.likeness(queries, hits.rows.tolist(), nothing_close=out)
 
     @old_keywords
     def search_many(
@@ -367,16 +385,9 @@ class Searcher:
             return f"{self.catalogue_location}/{image}"
 
 
-def _folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list[list[int]]]:
-    """The best of each group of near-duplicates, and the rows of the others of each group."""
-    count = 2 * n  # mostly enough, and a second search costs as much as the first
-    while True:
-        hits = top(count)
-        groups = index.near_duplicates(hits)
-        # With one group more than needed, the last of the needed ones is known to be complete.
-        if len(groups) > n or len(hits) < count or count >= MOST_FOLDED * n:
-            break
-        count *= 2
-    best = np.array([group[0] for group in groups[:n]], np.int64)
-    others = [hits.rows[group[1:]].tolist() for group in groups[:n]]
-    return Hits(hits.rows[best], hits.similarities[best]), others
+def _at(
+    places: np.ndarray, hits: Hits, others: list[list[int]] | None
+) -> tuple[Hits, list[list[int]] | None]:
+    """Hits at some places, and the rows folded into each."""
+    kept = None if others is None else [others[place] for place in places.tolist()]
+    return Hits(hits.rows[places], hits.similarities[places]), kept

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.index.scoring import Hits
+from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.components import component, sent
 from fitting_room.ui.map import points
@@ -21,7 +22,6 @@ from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import MAX_SUBJECTS, query_of_items
 from fitting_room.ui.results import card_actions, controls
 from fitting_room.ui.results.card_data import cards_of
-from fitting_room.ui.results.facets import Facet
 from fitting_room.ui.results.gallery import cards
 from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import plain, quoted

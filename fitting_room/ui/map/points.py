@@ -12,8 +12,8 @@ import streamlit as st
 from fitting_room.build import embedding_map
 from fitting_room.build.cluster_names import name_clusters
 from fitting_room.catalogue.schema import columns_like
+from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
-from fitting_room.ui.results.facets import Facet
 from fitting_room.ui.results.swatches import are_colours, colour_of
 from fitting_room.ui.shared import once
 

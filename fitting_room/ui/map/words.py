@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
-from fitting_room.ui.results.facets import Facet
 from fitting_room.ui.shared.text import label, plain
 
 #: Kinds in the map in words.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from fitting_room.early_catalogue import EarlyCatalogue
 from fitting_room.search.searcher import Match
 from fitting_room.ui.components import component
 from fitting_room.ui.query import session as sessions
@@ -14,7 +15,6 @@ from fitting_room.ui.query.session import CATALOGUE, UPLOADED
 from fitting_room.ui.results import controls, gallery
 from fitting_room.ui.results.card_data import cards_of
 from fitting_room.ui.shared import marks
-from fitting_room.ui.shared.early_catalogue import EarlyCatalogue
 
 
 def show(catalogue: EarlyCatalogue) -> None:

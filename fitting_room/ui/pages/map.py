@@ -17,7 +17,9 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.components import component, sent
 from fitting_room.ui.map import part, points, words
@@ -26,7 +28,6 @@ from fitting_room.ui.query import subjects
 from fitting_room.ui.query.history import ITEM, query_of_items
 from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.results import card_actions, controls
-from fitting_room.ui.results.facets import Facet
 from fitting_room.ui.shared import media, resources
 from fitting_room.ui.shared.text import label, plain
 
@@ -139,7 +140,7 @@ def _previews(version: Path) -> None:
 @lru_cache(PREVIEWS_KEPT)
 def _preview(thumbnail: bytes | None) -> str | None:
     try:
-        small = media.jpeg(open_image(thumbnail), PREVIEW_SIZE, quality=80) if thumbnail else None
+        small = as_jpeg(open_image(thumbnail), PREVIEW_SIZE, quality=80) if thumbnail else None
     except ImageRejected:
         return None
     return media.data_uri(small) if small else None

@@ -16,7 +16,8 @@ from PIL import Image
 
 from fitting_room.imaging.decode import EMPTY_PAGE, SUFFIXES, ImageRejected, is_blank, is_empty_page
 from fitting_room.imaging.features import Features
-from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.imaging.thumbnails import as_jpeg
+from fitting_room.search import answers
 from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings
 from fitting_room.ui.query import kept
@@ -24,7 +25,7 @@ from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import ITEM, MAX_SUBJECTS, PICTURE, Box, Query, Subject
 from fitting_room.ui.query.session import CAMERA_PICTURE, UPLOADED, QueryPicture, Upload
 from fitting_room.ui.serving import server
-from fitting_room.ui.shared import media, resources
+from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import plain, title_of
 
 #: Width and height of the working copy that a session keeps of a picture, and how many pictures
@@ -121,11 +122,8 @@ def _embed_upload(searcher: Searcher, upload: Upload) -> Subject:
 
 def _query_picture(searcher: Searcher, name: str, image: Image.Image) -> QueryPicture:
     features = searcher.describe([image])[0]
-    # Whether anything is close is judged in the whole catalogue, however matches are filtered and
-    # ranked. The head judges photographs only: in a drawing it sees a kind that it was taught.
-    options = SimilarityOptions(trained=not features.plain_background)
-    out = searcher.is_out_of_catalogue(searcher.search(features, 1, options=options), features)
-    jpeg = media.jpeg(image, WORKING_SIZE, quality=90)
+    out = answers.is_out_of_catalogue(searcher, features)
+    jpeg = as_jpeg(image, WORKING_SIZE, quality=90)
     return QueryPicture(name, jpeg, features, out, searcher.index.identity)
 
 

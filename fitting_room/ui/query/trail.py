@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from fitting_room.imaging.decode import ImageRejected, open_image
+from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.components import component, sent
 from fitting_room.ui.query import session as sessions
@@ -58,7 +59,7 @@ def _small(searcher: Searcher, place: int, query: Query) -> str | None:
     if data is None:
         return None
     try:
-        small = media.jpeg(open_image(data, limits=searcher.limits), SMALL)
+        small = as_jpeg(open_image(data, limits=searcher.limits), SMALL)
     except ImageRejected:
         return None
     return once.keep(kept, (subject, query.crop), media.data_uri(small), MAX_SMALL)

@@ -16,6 +16,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from fitting_room.imaging.decode import FORMATS_IN_WORDS, SUFFIXES, ImageRejected, open_image
+from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.ui.components import component
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import subjects
@@ -125,7 +126,7 @@ def _previews_of(paths: tuple[tuple[str, str], ...]) -> list[tuple[str, str, byt
     previews = []
     for name, path in paths:
         try:
-            preview = media.jpeg(open_image(Path(path)), SAMPLE_SIZE)
+            preview = as_jpeg(open_image(Path(path)), SAMPLE_SIZE)
         except ImageRejected:
             continue  # a folder of one's own may hold anything; the others are still offered
         previews.append((name, title_of(Path(path)), preview))

@@ -10,12 +10,13 @@ import streamlit as st
 
 from fitting_room.index.head import is_trained_here
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search import facets
+from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.address import MAX_LETTERS, POSITIONS
 from fitting_room.ui.query.session import COUNTS
-from fitting_room.ui.results import facets, swatches
-from fitting_room.ui.results.facets import Facet
+from fitting_room.ui.results import swatches
 from fitting_room.ui.shared import marks
 from fitting_room.ui.shared.text import label, plain
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from fitting_room.embedding.engine import EngineError
 from fitting_room.imaging.decode import ImageRejected
+from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search.explanation import Explanation, explain
 from fitting_room.search.searcher import Match, Searcher
@@ -45,7 +46,7 @@ def _dialog(searcher: Searcher, resolved: ResolvedQuery, match: Match) -> None:
     )
     figures = ""
     for title, name, heat in sides:
-        address = media.data_uri(media.jpeg(heat.overlay, OVERLAY_SIZE))
+        address = media.data_uri(as_jpeg(heat.overlay, OVERLAY_SIZE))
         alt = escape(f"{title}: {name}. {_hottest(heat.picture)}", quote=True)
         figures += f'<figure><img src="{address}" alt="{alt}">'
         figures += f"<figcaption>{title}: {escape(name)}</figcaption></figure>"

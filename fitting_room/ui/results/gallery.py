@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.search import answers
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.components import component
 from fitting_room.ui.query import address
@@ -146,7 +147,7 @@ def _heading(resolved: ResolvedQuery) -> str:
 def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, place: str) -> None:
     with st.container(key=f"fr-nothing-close-{place}"):
         if resolved.is_out_of_catalogue:
-            st.caption(f":material/search_off: {_nothing_close(searcher, resolved)}")
+            st.caption(f":material/search_off: {answers.message(searcher, resolved.features)}")
     matches = _search(searcher, resolved, settings)
     if not matches:
         nothing_found(named=False)
@@ -161,15 +162,6 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     shown = cards_of(matches, place, words, searcher.constant_columns)
     cards(resolved, shown, _heading(resolved), f"gallery-{place}")
     share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)
-
-
-def _nothing_close(searcher: Searcher, resolved: ResolvedQuery) -> str:
-    """What is said of pictures to which nothing is close."""
-    several = len(resolved.pictures) > 1
-    pictures = "these pictures" if several else "this picture"
-    if all(map(searcher.sees_no_garment, resolved.features)):
-        return f"No garment seen in {pictures}. What comes nearest is shown all the same."
-    return f"Nothing in the catalogue is close to {pictures}. This is the nearest we have."
 
 
 def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> list[Match]:

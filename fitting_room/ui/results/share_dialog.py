@@ -119,9 +119,12 @@ def _sheet(
         export.Shown(_opened(searcher, picture.jpeg), picture.name, "Your picture")
         for picture in resolved.pictures
     ]
+    on_sheet = matches[: export.MOST_ON_SHEET]
+    # As large as they are drawn there, and mostly made already for the cards.
+    pictures = resources.thumbnails([match.image for match in on_sheet])
     shown = [
-        export.Shown(_opened(searcher, resources.preview(m.image)), m.name, f"{word} · {m.id}")
-        for m, word in list(zip(matches, words, strict=True))[: export.MOST_ON_SHEET]
+        export.Shown(_opened(searcher, picture), match.name, f"{word} · {match.id}")
+        for match, picture, word in zip(on_sheet, pictures, words, strict=False)
     ]
     return export.contact_sheet(queries, shown, f"Most like {resolved.pictures[0].name}")
 

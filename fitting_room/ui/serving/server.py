@@ -35,10 +35,15 @@ def is_drawing() -> bool:
     return get_script_run_ctx() is not None
 
 
+def is_local() -> bool:
+    """Whether nobody reaches the server from another machine."""
+    return config.get_option("server.address") in LOCAL
+
+
 def is_owners() -> bool:
     """Whether what is marked on the page is marked by its owner: the settings say so, and nobody
     reaches the server from another machine. There are no accounts."""
-    return settings_now().owner and config.get_option("server.address") in LOCAL
+    return settings_now().owner and is_local()
 
 
 def note_visit() -> None:
@@ -145,6 +150,7 @@ def configure() -> None:
     """What is set before the server starts: how memory is given back, the size of an upload and of
     a message, and that a visit is not ended behind the back of
     :mod:`fitting_room.ui.serving.visits`."""
+    st.secrets.load_if_toml_exists()  # which makes variables of what stands in .streamlit/secrets
     settings = settings_now()
     give_back_at_once()
     # Of 200 MB by default, each connection may have one on its way.

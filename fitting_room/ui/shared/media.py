@@ -10,9 +10,7 @@ data URIs, sent to their browser and to nobody else.
 from __future__ import annotations
 
 import base64
-from io import BytesIO
 
-from PIL import Image
 from streamlit import runtime
 
 
@@ -27,12 +25,3 @@ def address(jpeg: bytes, place: str) -> str:
 def data_uri(jpeg: bytes) -> str:
     """A JPEG as a data URI. None is remembered here: it may be a visitor's."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-
-
-def jpeg(image: Image.Image, size: tuple[int, int], quality: int = 86) -> bytes:
-    """A picture, reduced to fit ``size``, as a JPEG."""
-    reduced = image.copy()
-    reduced.thumbnail(size, Image.Resampling.LANCZOS)
-    buffer = BytesIO()
-    reduced.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()

@@ -76,8 +76,8 @@ def test_a_gallery_looks_up_what_visitors_share_once_and_not_once_a_card(
 ):
     page = new_page()
     upload(page, RED_DRESS)
-    look_up = Mock(side_effect=resources._preparation)
-    monkeypatch.setattr(resources, "_preparation", look_up)
+    look_up = Mock(side_effect=resources.prepared)
+    monkeypatch.setattr(resources, "prepared", look_up)
     page.slider(key="n").set_value(40).run()
     assert len(cards(page)) == 40
     assert 0 < look_up.call_count <= 4

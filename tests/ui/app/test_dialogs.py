@@ -98,7 +98,9 @@ def test_matches_are_saved_as_files(
 ) -> None:
     files = {}
     monkeypatch.setattr(st, "download_button", lambda label, data, **_: files.update({label: data}))
-    monkeypatch.setattr(share_dialog.resources, "preview", lambda _: picture_bytes("blue"))
+    monkeypatch.setattr(
+        share_dialog.resources, "thumbnails", lambda images: [picture_bytes("blue") for _ in images]
+    )
     features = demo_fitting_room.describe([picture_bytes("red")])
     picture = QueryPicture("mine.jpg", b"no picture", features[0])
     resolved = ResolvedQuery(query_of_items(["1"]), (picture,))

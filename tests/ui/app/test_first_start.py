@@ -10,12 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from fitting_room.catalogue.catalogue import load_catalogue
+from fitting_room.early_catalogue import EarlyCatalogue
 from fitting_room.facade import FittingRoom
 from fitting_room.ui.pages import early
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.session import CATALOGUE, Session, Upload
 from fitting_room.ui.shared import resources
-from fitting_room.ui.shared.early_catalogue import EarlyCatalogue
 from tests.ui.app.conftest import NewPage, cards, filter_of, headings, ids, session_of
 
 TIMEOUT = 60
@@ -23,9 +23,9 @@ TIMEOUT = 60
 
 def _early() -> None:
     from fitting_room.catalogue.catalogue import load_catalogue
+    from fitting_room.early_catalogue import EarlyCatalogue
     from fitting_room.settings import Settings
     from fitting_room.ui.pages import early
-    from fitting_room.ui.shared.early_catalogue import EarlyCatalogue
 
     catalogue = Settings.from_environment().catalogue
     assert catalogue is not None

@@ -10,8 +10,8 @@ import pandas as pd
 
 from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.catalogue.schema import name_columns
-from fitting_room.ui.results import facets
-from fitting_room.ui.results.facets import Facet
+from fitting_room.search import facets
+from fitting_room.search.facets import Facet
 
 
 class EarlyCatalogue:

@@ -59,20 +59,33 @@ def facets_of(items: pd.DataFrame, columns: Sequence[str]) -> list[Facet]:
 
 
 def count_all(
-    facets: Sequence[Facet], where: Mapping[str, Sequence[str]]
+    facets: Sequence[Facet], where: Mapping[str, Sequence[str]], among: np.ndarray | None = None
 ) -> dict[str, dict[str, int]]:
-    """For each column how many items each value would leave, beside the other columns' filters."""
-    masks = {f.column: f.mask(where[f.column]) for f in facets if where.get(f.column)}
+    """For each column how many items each value would leave, beside the other columns' filters,
+    ``among`` some items, bool ``(N,)``, or all."""
+    masks = _masks(facets, where)
     result = {}
     for facet in facets:
         others = [mask for column, mask in masks.items() if column != facet.column]
-        result[facet.column] = facet.counts(np.logical_and.reduce(others) if others else None)
+        result[facet.column] = facet.counts(_all_of(others, among))
     return result
 
 
-def remaining(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> int:
-    """How many items pass all filters."""
-    masks = [f.mask(where[f.column]) for f in facets if where.get(f.column)]
-    if not masks:
+def remaining(
+    facets: Sequence[Facet], where: Mapping[str, Sequence[str]], among: np.ndarray | None = None
+) -> int:
+    """How many items pass all filters, ``among`` some or all."""
+    mask = _all_of(list(_masks(facets, where).values()), among)
+    if mask is None:
         return len(facets[0].codes) if facets else 0
-    return int(np.logical_and.reduce(masks).sum())
+    return int(mask.sum())
+
+
+def _masks(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    return {f.column: f.mask(where[f.column]) for f in facets if where.get(f.column)}
+
+
+def _all_of(masks: list[np.ndarray], among: np.ndarray | None) -> np.ndarray | None:
+    if among is not None:
+        masks = [*masks, among]
+    return np.logical_and.reduce(masks) if masks else None

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitting_room.ui.results.facets import count_all, facets_of, remaining
+from fitting_room.search.facets import count_all, facets_of, remaining
 
 
 @pytest.fixture
