@@ -22,9 +22,8 @@ SCORE_ERROR = 4e-6
 ROWS_AT_ONCE, ROWS_IN_CACHE = 8_192, 1_024
 #: From this many bytes on rows are compared on all cores, which it takes some time to wake.
 SHARED_FROM = 2_000_000
-#: The term that takes longest to read is left out for items that it cannot bring among the best,
-#: where it adds at most this much, and only while at most this fraction of the items is left.
-LITTLE, FEW_LEFT = 0.3, 0.1
+#: Only some items are compared by all terms while at most this fraction of them is left.
+FEW_LEFT = 0.1
 #: Candidates of no more bytes than this are all compared exactly, which is as quick.
 FEW_BYTES = 40_000
 #: Stored in fewer bits a unit row may be a little longer.
@@ -223,25 +222,30 @@ def nearest(
 ) -> np.ndarray:
     """Positions, ascending, of all that may be among the ``n`` best for one query. ``scores``,
     float32 ``(1, M)``, belong to ``rows`` of the index, or to all; they are zero, or minus infinity
-    for what is left out, and are changed. The term that takes longest to read is spared where it
-    cannot matter (the threshold algorithm: Fagin, Lotem and Naor 2001)."""
-    *others, last = sorted(terms, key=lambda term: term.width)
+    for what is left out, and are changed. All items are compared by the term that can add most, and
+    by the others only where these can bring them among the best (the threshold algorithm: Fagin,
+    Lotem and Naor 2001)."""
+    first, *others = sorted(terms, key=lambda term: -term.most(query))
     one = slice(query, query + 1)
-    for term in others:
-        term.add_to(scores, one, rows)
-    if others and n < scores.shape[1] * FEW_LEFT and (most := last.most(query)) <= LITTLE:
+
+    def add(places: np.ndarray | None, to: np.ndarray) -> np.ndarray:
+        chosen = rows if places is None else places if rows is None else rows[places]
+        for term in others:
+            term.add_to(to, one, chosen)
+        return to
+
+    first.add_to(scores, one, rows)
+    few = scores.shape[1] * FEW_LEFT
+    if others and n < few:
         # The n-th of some that are good already is at most the n-th best of all.
         good = top_k_candidates(scores[0], n)
-        whole = scores[:, good]
-        last.add_to(whole, one, good if rows is None else rows[good])
-        worst = np.partition(whole[0], len(good) - n)[len(good) - n]
+        whole = add(good, scores[:, good])[0]
+        worst = np.partition(whole, len(good) - n)[len(good) - n]
+        most = sum(term.most(query) for term in others)
         left = np.flatnonzero(scores[0] >= worst - most - 2 * SCORE_ERROR)
-        if len(left) <= scores.shape[1] * FEW_LEFT:
-            scores = scores[:, left]
-            last.add_to(scores, one, left if rows is None else rows[left])
-            return np.asarray(left[top_k_candidates(scores[0], n)])
-    last.add_to(scores, one, rows)
-    return top_k_candidates(scores[0], n)
+        if len(left) <= few:
+            return np.asarray(left[top_k_candidates(add(left, scores[:, left])[0], n)])
+    return top_k_candidates(add(None, scores)[0], n)
 
 
 def best_among(terms: Terms, query: int, rows: np.ndarray, n: int) -> Hits:

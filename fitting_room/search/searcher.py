@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -217,13 +217,15 @@ class Searcher:
     ) -> list[Match]:
         """Hits with what the catalogue says of them, and with their expected precision for
         ``options``, if any. ``others`` are the rows folded into each hit."""
-        records = self.index.items.iloc[hits.rows].to_dict("records")
         columns, ids = self.attributes, self.index.items["id"]
+        cells = {c: self._cells[c].take(hits.rows).tolist() for c in ("id", "image", *columns)}
         matches = []
-        for place, (row, record) in enumerate(zip(hits.rows.tolist(), records, strict=True)):
-            similarity, image = float(hits.similarities[place]), str(record["image"])
-            attributes = {c: str(record[c]) for c in columns if not pd.isna(record[c])}
-            match = Match(str(record["id"]), row, similarity, self.path(image), image, attributes)
+        for place, row in enumerate(hits.rows.tolist()):
+            similarity, image = float(hits.similarities[place]), str(cells["image"][place])
+            attributes = {c: str(v) for c in columns if not pd.isna(v := cells[c][place])}
+            match = Match(
+                str(cells["id"][place]), row, similarity, self.path(image), image, attributes
+            )
             match = replace(match, pictures=self._other_pictures(row))
             if options is not None:
                 precision = self.index.expected_precision(
@@ -348,6 +350,11 @@ class Searcher:
         if self.index.item_pictures is None:
             return items
         return items.iloc[self.index.first_rows].reset_index(drop=True)
+
+    @cached_property
+    def _cells(self) -> dict[str, Any]:
+        # A column's own array is several times as quick at some rows as the table is.
+        return {str(column): self.index.items[column].array for column in self.index.items}
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -143,7 +143,9 @@ def test_serve_for_all_names_no_address_to_open(run: Any, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1"])
-def test_serve_for_the_owner(run: Any, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_serve_for_the_owner_and_without_the_api(
+    run: Any, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     started: list[dict[str, str]] = []
 
     class Server:
@@ -156,8 +158,11 @@ def test_serve_for_the_owner(run: Any, monkeypatch: pytest.MonkeyPatch, address:
     monkeypatch.setattr(subprocess, "Popen", Server)
     assert run("serve", "--owner", "--address", address).status == 0
     assert run("serve").status == 0
+    assert run("serve", "--api", "off").status == 0
     assert started[0]["FITTING_ROOM_OWNER"] == "1"
     assert "FITTING_ROOM_OWNER" not in started[1]
+    assert "FITTING_ROOM_API" not in started[1]
+    assert started[2]["FITTING_ROOM_API"] == "0"
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.7", "shop.example"])

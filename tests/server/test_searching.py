@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from fitting_room.facade import FittingRoom
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search import answers
 from tests.conftest import SAMPLES, picture_bytes
 
 DRESS = SAMPLES / "red-dress.jpg"
@@ -142,7 +143,7 @@ def test_nothing_close_is_said_as_on_the_page(
     client: TestClient, demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ask(client, DRESS.read_bytes(), n=1)["garment_seen"]
-    monkeypatch.setattr(FittingRoom, "is_out_of_catalogue", lambda *_: True)
+    monkeypatch.setattr(answers, "is_out_of_catalogue", lambda *_: True)
     answer = ask(client, DRESS.read_bytes(), n=1)
     assert answer["out_of_catalogue"]
     assert answer["message"].startswith("Nothing in the catalogue is close to this picture.")

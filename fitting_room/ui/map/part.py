@@ -87,7 +87,7 @@ def items_of(
     one is named; the ones in its middle first."""
     places = points.places_of(searcher)
     left, top, right, bottom = part
-    at = points.in_units(places, places)
+    at = np.rint(points.in_units(places, places))  # as the browser has them
     inside = ((at >= (left, top)) & (at <= (right, bottom))).all(axis=1)
     if facet is not None and only is not None:
         inside &= facet.mask([only]) if only else facet.codes < 0
