@@ -121,6 +121,7 @@ def application(service: Service) -> FastAPI:
 def _add_searches(app: FastAPI, service: Service) -> None:
     @app.post("/v1/search", tags=["search"], summary="Search with pictures")
     async def search(
+        request: Request,
         picture: Annotated[
             list[UploadFile] | None, File(description="one picture, or several as one query")
         ] = None,
@@ -137,6 +138,7 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         fold: Annotated[bool, Form(**_FOLD)] = False,
     ) -> Result:
         """The items that look most like a picture, or like several together, best first."""
+        since = time.perf_counter()
         if text is not None:
             raise Problem(
                 "no-words",
@@ -146,11 +148,12 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         files = await files_of(picture or [])
         question = Question(n, where_of(where), colour, less, diversity, only_good, fold)
         return await service.searching.run(
-            answering.search, service, files, question, root=ROOT, since=time.perf_counter()
+            answering.search, service, files, question, root=_root(request), since=since
         )
 
     @app.get("/v1/items/{item:path}/similar", tags=["search"], summary="Similar items")
     async def similar(
+        request: Request,
         item: ItemId,
         n: Annotated[int, Query(**_N)] = USUAL_MATCHES,
         where: Annotated[str | None, Query(**_WHERE)] = None,
@@ -162,7 +165,9 @@ def _add_searches(app: FastAPI, service: Service) -> None:
     ) -> Result:
         """The items that look most like one of the catalogue, without itself."""
         question = Question(n, where_of(where), colour, less, diversity, only_good, fold)
-        return await service.searching.run(answering.similar, service, item, question, root=ROOT)
+        return await service.searching.run(
+            answering.similar, service, item, question, root=_root(request)
+        )
 
 
 def _add_items(app: FastAPI, service: Service) -> None:
@@ -196,11 +201,11 @@ def _add_items(app: FastAPI, service: Service) -> None:
         return await service.showing.run(catalogue.columns, service, where_of(where))
 
     @app.get("/v1/items/{item:path}", tags=["catalogue"], summary="An item")
-    async def item(item: ItemId) -> Item:
+    async def item(request: Request, item: ItemId) -> Item:
         """An item with all that the catalogue says of it."""
 
         def find() -> Item:
-            return answering.item_of(service.fitting_room(), item, ROOT)
+            return answering.item_of(service.fitting_room(), item, _root(request))
 
         return await service.showing.run(find)
 
@@ -244,6 +249,11 @@ def _add_changes(app: FastAPI, service: Service) -> None:
     async def remove(item: ItemId) -> Edit:
         """Remove an item, and the pictures that the index keeps of it."""
         return await service.changing.run(catalogue.remove, service, item)
+
+
+def _root(request: Request) -> str:
+    """What the addresses of the API begin with, as the client reaches it."""
+    return str(request.scope.get("root_path", ""))
 
 
 # --- how the server is ------------------------------------------------------------------------
