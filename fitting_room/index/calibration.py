@@ -27,8 +27,8 @@ class Curve:
     similarity: tuple[float, ...]
     precision: tuple[float, ...]
 
-    def __call__(self, similarity: float) -> float:
-        return float(np.interp(similarity, self.similarity, self.precision))
+    def __call__(self, similarities: np.ndarray) -> np.ndarray:
+        return np.asarray(np.interp(similarities, self.similarity, self.precision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,35 @@ class Calibration:
     street_trained: tuple[Curve, ...] = ()
     chance: float = 0.0
 
-    def expected_precision(
-        self, similarity: float, *, colour: float, trained: bool, street: bool = False
-    ) -> float | None:
-        """How often results of this similarity were right, 0 to 1, or ``None`` where that was not
-        measured. ``colour`` is the weight of colour in the similarity, ``street`` says that the
-        query is a photograph and the results have plain backgrounds."""
+    def expected_precisions(
+        self, similarities: np.ndarray, *, colour: float, trained: bool, street: bool = False
+    ) -> np.ndarray | None:
+        """How often results of these similarities ``(N,)`` were right, 0 to 1, float64 ``(N,)``, or
+        ``None`` where that was not measured. ``colour`` is the weight of colour in the similarity,
+        ``street`` says that the query is a photograph and the results have plain backgrounds."""
         if street:
             curves = self.street_trained if trained else self.street_plain
         else:
             curves = self.trained if trained else self.plain
         if not curves:
             return None
-        return float(np.interp(colour, COLOUR_WEIGHTS, [curve(similarity) for curve in curves]))
+        at = [float(np.interp(colour, COLOUR_WEIGHTS, row)) for row in np.eye(len(COLOUR_WEIGHTS))]
+        return np.asarray(
+            sum(
+                share * curve(similarities)
+                for share, curve in zip(at, curves, strict=True)
+                if share
+            )
+        )
+
+    def expected_precision(
+        self, similarity: float, *, colour: float, trained: bool, street: bool = False
+    ) -> float | None:
+        """:meth:`expected_precisions` of one similarity."""
+        expected = self.expected_precisions(
+            np.array([similarity]), colour=colour, trained=trained, street=street
+        )
+        return None if expected is None else float(expected[0])
 
     def as_manifest(self) -> dict[str, Any]:
         """As plain values for a manifest."""

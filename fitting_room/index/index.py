@@ -252,12 +252,22 @@ class Index(Comparison):
     def expected_precision(
         self, similarity: float, options: SimilarityOptions, *, plain_background: bool = True
     ) -> float | None:
-        """How often items of this similarity were of the query's kind, 0 to 1, where measured.
+        """:meth:`expected_precisions` of one similarity."""
+        expected = self.expected_precisions(
+            np.array([similarity]), options, plain_background=plain_background
+        )
+        return None if expected is None else float(expected[0])
+
+    def expected_precisions(
+        self, similarities: np.ndarray, options: SimilarityOptions, *, plain_background: bool = True
+    ) -> np.ndarray | None:
+        """How often items of these similarities ``(N,)`` were of the query's kind, 0 to 1, float64
+        ``(N,)``, or ``None`` where that was not measured.
         ``plain_background`` says that the query is no photograph with surroundings."""
         if self.calibration is None or options.metric != scoring.COSINE:
             return None
-        return self.calibration.expected_precision(
-            similarity,
+        return self.calibration.expected_precisions(
+            similarities,
             colour=self.colour_weight(options, plain_background=plain_background),
             trained=self.uses_head(options),
             street=self.mostly_plain_background and not plain_background,

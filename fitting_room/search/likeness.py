@@ -152,12 +152,7 @@ def _expected(
 ) -> np.ndarray | None:
     """How often items so similar were of the query's kind, ``(len(rows),)``, where measured."""
     similarities = index.similarities(query, rows, options=options)
-    expected = [
-        index.expected_precision(similarity, options, plain_background=query.plain_background)
-        for similarity in similarities.tolist()
-    ]
-    known = [precision for precision in expected if precision is not None]
-    return np.array(known) if len(known) == len(rows) else None
+    return index.expected_precisions(similarities, options, plain_background=query.plain_background)
 
 
 def _kinds_agree(index: Index, query: Features, rows: np.ndarray) -> np.ndarray | None:

@@ -172,10 +172,10 @@ class Searcher:
         hits, others = selection.folded(self.index, top, pool) if fold else (top(pool), None)
         if only_good:
             places = selection.good(self._likeness_of(wanted, hits))
-            hits, others = _at(places, hits, others)
+            hits, others = selection.at(places, hits, others)
         if diversity:
             places = selection.varied(self.index, hits, n, diversity, options)
-            hits, others = _at(places, hits, others)
+            hits, others = selection.at(places, hits, others)
         measured = options if positives is None else None
         matches = self.matches(hits, measured, plain_background=plain_background, others=others)
         if isinstance(queries, np.ndarray) or positives is not None:
@@ -219,6 +219,11 @@ class Searcher:
         ``options``, if any. ``others`` are the rows folded into each hit."""
         columns, ids = self.attributes, self.index.items["id"]
         cells = {c: self._cells[c].take(hits.rows).tolist() for c in ("id", "image", *columns)}
+        expected = None
+        if options is not None:
+            expected = self.index.expected_precisions(
+                hits.similarities, options, plain_background=plain_background
+            )
         matches = []
         for place, row in enumerate(hits.rows.tolist()):
             similarity, image = float(hits.similarities[place]), str(cells["image"][place])
@@ -227,11 +232,8 @@ class Searcher:
                 str(cells["id"][place]), row, similarity, self.path(image), image, attributes
             )
             match = replace(match, pictures=self._other_pictures(row))
-            if options is not None:
-                precision = self.index.expected_precision(
-                    similarity, options, plain_background=plain_background
-                )
-                match = replace(match, expected_precision=precision)
+            if expected is not None:
+                match = replace(match, expected_precision=float(expected[place]))
             if others is not None:
                 match = replace(match, others=tuple(str(ids.iloc[row]) for row in others[place]))
             matches.append(match)
@@ -390,11 +392,3 @@ class Searcher:
         except (CatalogueError, ImageRejected):
             # It is gone; where it was is still the best thing to say.
             return f"{self.catalogue_location}/{image}"
-
-
-def _at(
-    places: np.ndarray, hits: Hits, others: list[list[int]] | None
-) -> tuple[Hits, list[list[int]] | None]:
-    """Hits at some places, and the rows folded into each."""
-    kept = None if others is None else [others[place] for place in places.tolist()]
-    return Hits(hits.rows[places], hits.similarities[places]), kept

@@ -59,3 +59,11 @@ def varied(
         alike = index.similarities(features[place], hits.rows, options=options)
         nearest = np.maximum(nearest, alike)
     return np.array(chosen, np.int64)
+
+
+def at(
+    places: np.ndarray, hits: Hits, others: list[list[int]] | None
+) -> tuple[Hits, list[list[int]] | None]:
+    """Hits at some places, and the rows folded into each."""
+    kept = None if others is None else [others[place] for place in places.tolist()]
+    return Hits(hits.rows[places], hits.similarities[places]), kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import streamlit as st
 
 from fitting_room.embedding.backbones import get_backbone
@@ -132,7 +133,7 @@ def _calibration(searcher: Searcher) -> None:
         ("With what was learned", calibration.trained),
     ):
         if curves:
-            table[name] = [percent(curves[1](mark)) for mark in marks]
+            table[name] = [percent(expected) for expected in curves[1](np.array(marks)).tolist()]
     st.table(table, hide_index=True)
 
 
