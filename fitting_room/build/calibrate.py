@@ -136,10 +136,13 @@ def _as_of_photographs(
 
 def fit_curve(similarity: np.ndarray, right: np.ndarray) -> Curve:
     """The curve for results of these similarities, ``(R,)``, of which some were ``right``, bool."""
-    from sklearn.isotonic import IsotonicRegression
+    from scipy.optimize import isotonic_regression
 
     similarity = similarity.astype(np.float64)
-    precision = IsotonicRegression(y_min=0, y_max=1).fit_transform(similarity, right.astype(float))
+    # Results of the same similarity are one point, of their mean.
+    _, of_result, counts = np.unique(similarity, return_inverse=True, return_counts=True)
+    means = np.bincount(of_result, right) / counts
+    precision = isotonic_regression(means, weights=counts).x[of_result]
     order = np.argsort(similarity, kind="stable")
     knots = np.unique(np.linspace(0, len(order) - 1, KNOTS - 1).round().astype(int))
     chosen = order[knots]

@@ -18,6 +18,7 @@ import pandas as pd
 from fitting_room.build.tsne import STEPS, tsne
 from fitting_room.index.manifest import HEAD_FILE, PCA_FILE
 from fitting_room.index.vectors import Matrix, release
+from fitting_room.util.linear import nearest_rows, principal_directions
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -119,10 +120,8 @@ def _sample(rows: np.ndarray) -> np.ndarray:
 
 def _reduction(rows: np.ndarray) -> Reduction:
     """What projects rows on the directions of greatest variance of these ones."""
-    from sklearn.utils.extmath import randomized_svd
-
     mean, count = rows.mean(axis=0), min(DIRECTIONS, *rows.shape)
-    _, _, directions = randomized_svd(rows - mean, count, random_state=0)
+    directions = principal_directions(rows, count)
     return lambda rows: np.asarray((rows - mean) @ directions.T, np.float32)
 
 
@@ -136,13 +135,10 @@ def _place(
 ) -> None:
     """Fill in the ``positions`` of ``new`` rows: between those nearest landmarks that stand near
     the very nearest, so that nothing comes to lie in the empty space between two clusters."""
-    from sklearn.neighbors import NearestNeighbors
-
-    nearest_landmarks = NearestNeighbors(n_neighbors=NEAREST_LANDMARKS, metric="sqeuclidean")
-    nearest_landmarks.fit(reduce(rows[landmarks]))
+    reduced = reduce(rows[landmarks])
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        distances, nearest = nearest_landmarks.kneighbors(reduce(rows[batch]))
+        distances, nearest = nearest_rows(reduce(rows[batch]), reduced, NEAREST_LANDMARKS)
         around = positions[landmarks[nearest]]
         weights = 1 / (distances + 1e-3 * distances.mean(axis=1, keepdims=True) + 1e-9)
         weights *= np.square(around - around[:, :1]).sum(axis=2) < SAME_CLUSTER**2

@@ -14,6 +14,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, sparse
 
+from fitting_room.util.linear import nearest_rows
+
 #: Neighbours that each point is drawn to.
 NEIGHBOURS = 15
 #: Steps with attraction exaggerated, which gathers the clusters, and steps in all. Twice as many
@@ -48,11 +50,10 @@ def tsne(points: np.ndarray, on_step: Callable[[], None]) -> np.ndarray:
 
 def _nearest_graph(points: np.ndarray) -> sparse.csr_array:
     """How strongly points attract each other, ``(N, N)``, in all 1."""
-    from sklearn.neighbors import NearestNeighbors
-
-    count = min(NEIGHBOURS, len(points) - 1)
-    nearest = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points)
-    graph = nearest.kneighbors_graph()  # of other points
+    count, points_in_all = min(NEIGHBOURS, len(points) - 1), len(points)
+    _, nearest = nearest_rows(points, None, count)
+    ones = np.ones(nearest.size, np.float32), nearest.ravel(), np.arange(points_in_all + 1) * count
+    graph = sparse.csr_array(ones, shape=(points_in_all, points_in_all))
     return sparse.csr_array((graph + graph.T) / (2 * graph.sum()), dtype=np.float32)
 
 

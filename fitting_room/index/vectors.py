@@ -19,6 +19,7 @@ import numpy as np
 
 from fitting_room.imaging.features import normalise
 from fitting_room.index.arrays import arrays_of, require_form
+from fitting_room.util.linear import principal_directions
 
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 #: From the most exact to the least.
@@ -145,16 +146,13 @@ class PCA:
     def fit(cls, vectors: np.ndarray, dimension: int) -> PCA:
         """Learn the ``dimension`` directions of greatest variance. Raises
         :class:`ReductionError` when there are fewer embeddings, or they have fewer dimensions."""
-        from sklearn import decomposition
-
         if dimension < 1 or dimension > min(vectors.shape):
             raise ReductionError(
                 f"--pca {dimension} needs at least that many pictures, of at least that many "
                 f"dimensions; there are {vectors.shape[0]} of {vectors.shape[1]}."
             )
-        fitted = decomposition.PCA(dimension, svd_solver="covariance_eigh").fit(vectors)
-        components = np.asarray(fitted.components_, np.float32)
-        return cls(np.asarray(fitted.mean_, np.float32), components, len(vectors))
+        mean = np.asarray(vectors.mean(axis=0), np.float32)
+        return cls(mean, principal_directions(vectors, dimension), len(vectors))
 
     @classmethod
     def load(cls, path: Path) -> PCA:

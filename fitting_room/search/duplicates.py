@@ -17,6 +17,7 @@ from fitting_room.index.index import SAME_COLOURS, SAME_SHAPE, Index
 from fitting_room.index.marks import Marks
 from fitting_room.index.scoring import unit_bytes
 from fitting_room.search.export import safe_csv
+from fitting_room.util.linear import principal_directions
 from fitting_room.util.progress import Listener, Stage, ignore
 
 #: Directions that rows are projected onto, and rows that the directions are learned from.
@@ -131,13 +132,11 @@ def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:
 def _shortened(index: Index) -> np.ndarray:
     """Rows projected onto some directions, and the length of what that leaves out of each, float32
     ``(N, DIRECTIONS + 1)``. Two rows are at least as far apart as these are."""
-    from sklearn.utils.extmath import randomized_svd
-
     count = min(DIRECTIONS, index.dimension, len(index))
     drawn = np.random.default_rng(0).choice(len(index), min(SAMPLE, len(index)), replace=False)
     sample = np.asarray(index.vectors[np.sort(drawn)], np.float32)
     mean = sample.mean(axis=0)
-    _, _, directions = randomized_svd(sample - mean, count, random_state=0)
+    directions = principal_directions(sample, count)
     # Orthogonal to float64's exactness: the bound rests on it.
     basis = np.linalg.qr(np.asarray(directions, np.float64).T)[0].astype(np.float32)
     result = np.empty((len(index), count + 1), np.float32)
