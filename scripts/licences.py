@@ -23,13 +23,15 @@ from packaging.requirements import Requirement
 TABLE = Path(__file__).resolve().parent.parent / "docs" / "licences.md"
 HEAD = """# Licences
 
-What `pip install` brings with this program (MIT), as each says of itself. Made by
-`python -m scripts.licences`.
+What `pip install 'fitting-room[build,train]'` brings with this program (MIT), as each says of
+itself. Made by `python -m scripts.licences`.
 
 | library | licence |
 | --- | --- |
 """
 OWN = "fitting-room"
+#: The extras that README's first command installs.
+EXTRAS = ("build", "train")
 #: Words of licences that a program under the MIT licence may be installed beside; what a library
 #: has that has none of them must be looked at. Licences with a copyleft that reaches further (GPL,
 #: AGPL) are not among them.
@@ -76,9 +78,12 @@ def needed() -> list[str]:
     names: dict[str, None] = {}
     pending = [OWN]
     while pending:
-        for text in metadata.requires(pending.pop()) or ():
+        of = pending.pop()
+        extras = ("", *EXTRAS) if of == OWN else ("",)
+        for text in metadata.requires(of) or ():
             requirement = Requirement(text)
-            if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            marker = requirement.marker
+            if marker is not None and not any(marker.evaluate({"extra": e}) for e in extras):
                 continue
             try:
                 name = metadata.metadata(requirement.name)["Name"]

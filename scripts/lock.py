@@ -4,9 +4,10 @@
     python -m scripts.lock --upgrade    # with the newest versions
     python -m scripts.lock --check      # fails where they do not go with pyproject.toml, offline
 
-``requirements.lock`` is for running the program, ``requirements-dev.lock`` for the gate,
-``requirements-audit.lock`` for what looks for known weaknesses in the other two. All are for every
-system and Python that pyproject.toml names. uv resolves (``[tool.uv]`` in pyproject.toml).
+``requirements.lock`` is for running the program, ``requirements-serve.lock`` for serving an index
+alone, ``requirements-dev.lock`` for the gate, ``requirements-audit.lock`` for what looks for known
+weaknesses in the others. All are for every system and Python that pyproject.toml names. uv
+resolves (``[tool.uv]`` in pyproject.toml).
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ HEAD = "# Made by: python -m scripts.lock (make lock). Do not edit.\n"
 MAX_BYTES = 2**20
 
 RUN, DEV, AUDIT = "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"
+SERVE = "requirements-serve.lock"
 #: Lock file -> the extras and groups of pyproject.toml that it holds, beside the dependencies. That
 #: of the audit holds its group alone.
-EXTRAS = {RUN: (), DEV: ("dev",), AUDIT: ()}
-GROUPS = {RUN: (), DEV: ("build",), AUDIT: ("audit",)}
+EXTRAS = {RUN: ("build", "train"), SERVE: (), DEV: ("build", "train", "dev"), AUDIT: ()}
+GROUPS = {RUN: (), SERVE: (), DEV: ("build",), AUDIT: ("audit",)}
 
 _OWN = re.compile(r"^ +# +(?:via +)?fitting-room \(pyproject\.toml", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
@@ -73,7 +75,7 @@ def main() -> int:
     parser.add_argument("--upgrade", action="store_true")
     options = parser.parse_args()
     if not options.check:
-        for name in (DEV, RUN, AUDIT):
+        for name in (DEV, RUN, SERVE, AUDIT):
             make(PROJECT, name, upgrade=options.upgrade)
     wrong = list(problems(PROJECT))
     if wrong:
@@ -92,7 +94,7 @@ def make(project: Path, name: str, *, upgrade: bool = False) -> None:
         made = Path(work) / name
         if path.exists():  # what it holds is kept
             made.write_text(path.read_text("utf-8"), encoding="utf-8")
-        elif name == RUN and (project / DEV).exists():
+        elif name in (RUN, SERVE) and (project / DEV).exists():
             made.write_text((project / DEV).read_text("utf-8"), encoding="utf-8")
         sources = [] if name == AUDIT else ["pyproject.toml"]
         subprocess.run(
@@ -123,9 +125,13 @@ def problems(project: Path) -> Iterator[str]:
             continue
         yield from (f"{name}: {p}" for p in _problems_of(locked[name], _wanted(described, name)))
     in_gate = {(pin.name, pin.version) for pin in locked.get(DEV, ())}
-    for pin in locked.get(RUN, ()):
-        if locked.get(DEV) and (pin.name, pin.version) not in in_gate:
-            yield f"{RUN}: {pin.name} {pin.version} is not what {DEV} has, so no test ran with it."
+    for name in (RUN, SERVE):
+        for pin in locked.get(name, ()):
+            if locked.get(DEV) and (pin.name, pin.version) not in in_gate:
+                yield (
+                    f"{name}: {pin.name} {pin.version} is not what {DEV} has, so no test ran "
+                    "with it."
+                )
 
 
 def pins(text: str) -> Iterator[Pin]:

@@ -83,7 +83,7 @@ def shared(pytestconfig: pytest.Config) -> Path:
             digest.update(path.read_bytes())
     for path in sorted(DEMO.rglob("*.*")):
         digest.update(path.read_bytes())
-    for library in ("numpy", "openvino", "pandas", "pillow", "scikit-learn", "torch"):
+    for library in ("numpy", "openvino", "pandas", "pillow", "scipy", "torch"):
         digest.update(version(library).encode())
     folder = pytestconfig.rootpath / ".pytest_cache" / "fitting-room" / digest.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)

@@ -81,7 +81,7 @@ class ColumnLosses:
             from pytorch_metric_learning import losses, miners
         except ModuleNotFoundError as error:
             raise LossError(
-                f"Training needs {error.name}. Run: pip install pytorch-metric-learning"
+                f"Training needs {error.name}: pip install 'fitting-room[build,train]'."
             ) from error
         self._loss, self._labels = loss, labels
         self._miner = None if loss.mine is None else loss.mine(miners)

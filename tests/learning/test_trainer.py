@@ -133,5 +133,5 @@ def test_small_catalogues_are_learned_in_small_batches(
 
 def test_a_missing_library_is_named(made_up: MadeUpShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
-    with pytest.raises(LossError, match="pip install pytorch-metric-learning"):
+    with pytest.raises(LossError, match=r"pip install .fitting-room\[build,train\]"):
         made_up.fit()
