@@ -12,9 +12,10 @@ from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.embedding.backbones import Selection, select, select_again
+from fitting_room.embedding.converted import convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
-from fitting_room.embedding.weights import BackboneError
+from fitting_room.embedding.weights import BackboneError, lacks_torch
 from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
@@ -81,15 +82,8 @@ class FittingRoom(Searcher):
             catalogue if isinstance(catalogue, Catalogue) else load_catalogue(catalogue, reading)
         )
         stage = Stage("Preparing the network", 1, "network", listener)
-        selection = select(
-            backbone or settings.backbone,
-            weights or settings.weights,
-            input_size=input_size,
-            timeout=settings.download_timeout,
-            listener=listener,
-            # Its conversion is kept, so that nobody waits for it once the download is given up.
-            meanwhile=lambda packaged: _embedder(packaged, settings),
-        )
+        name, weights = backbone or settings.backbone, weights or settings.weights
+        selection = _chosen(name, weights, input_size, settings, listener)
         folder, limits = Path(index), settings.limits
         chosen = _head(head, folder, selection)
         of_head = _network_of(chosen, selection, settings)
@@ -108,6 +102,17 @@ class FittingRoom(Searcher):
         fitting_room = cls(Index.open(folder), lambda: embedder, limits)
         fitting_room.summary = summary
         return fitting_room
+
+    @staticmethod
+    def convert(index: str | Path, settings: Settings | None = None) -> list[Path]:
+        """Have the cache hold all networks that searching ``index`` takes, in the form that needs
+        no torch; returns their folders, which may be copied to another machine's cache. Raises
+        ``IndexUnusable``, and ``BackboneError`` where one cannot be had or kept."""
+        settings = settings or Settings.from_environment()
+        opened = Index.open(index)
+        identities = [opened.identity, opened.manifest.head_network]
+        selections = [select_again(one, settings.weights) for one in identities if one is not None]
+        return [convert(selection, settings.engines_folder) for selection in selections]
 
     def add(
         self,
@@ -162,6 +167,28 @@ class FittingRoom(Searcher):
         fitting_room = FittingRoom(index, load, self.limits)
         fitting_room.edit = edit
         return fitting_room
+
+
+def _chosen(
+    name: str,
+    weights: str | None,
+    input_size: tuple[int, int] | None,
+    settings: Settings,
+    listener: Listener,
+) -> Selection:
+    """The network to build with. Without torch it is one that was converted before; weights that
+    somebody names are then told to need torch."""
+    if lacks_torch() and weights is None:
+        return select_converted(name, settings.engines_folder, input_size=input_size)
+    return select(
+        name,
+        weights,
+        input_size=input_size,
+        timeout=settings.download_timeout,
+        listener=listener,
+        # Its conversion is kept, so that nobody waits for it once the download is given up.
+        meanwhile=lambda packaged: _embedder(packaged, settings),
+    )
 
 
 def _head(name: str | None, folder: Path, selection: Selection) -> Head | None:

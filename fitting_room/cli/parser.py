@@ -14,7 +14,7 @@ from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
-from fitting_room.cli import commands, editing, fetching, verifying
+from fitting_room.cli import commands, converting, editing, fetching, verifying
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.evaluation.evaluate import RESULTS
@@ -58,6 +58,13 @@ def make_parser() -> argparse.ArgumentParser:
         ),
         (verifying.info, "info", "describe and check an index", None, [shared]),
         (verifying.verify, "verify", "say which files are damaged", None, [shared]),
+        (
+            converting.convert,
+            "convert",
+            "prepare for a machine without torch",
+            _add_convert,
+            [shared],
+        ),
         (fetching.fetch, "fetch", "download a catalogue", _add_fetch, []),
         (commands.serve, "serve", "open the page", _add_serve, []),
     ):
@@ -169,6 +176,10 @@ def _add_evaluate(add: Add) -> None:
     add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
     add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")
+
+
+def _add_convert(add: Add) -> None:
+    add("--weights", metavar="FILE", help="local weights that made the index")
 
 
 def _add_fetch(add: Add) -> None:

@@ -26,6 +26,7 @@ from fitting_room.embedding.weights import (
     check_own_file,
     local_file,
     read_state_dict,
+    require_torch,
     timm_url,
     torchvision_url,
     verify_weights,
@@ -113,8 +114,9 @@ class Backbone:
         ``(N, dimension)``; normalisation is its first step.
 
         Raises :class:`BackboneError` when the file is not there, is not the one whose sha256
-        ``weights`` states, or does not fit the network.
+        ``weights`` states, or does not fit the network, or torch is not installed.
         """
+        require_torch()
         path = weights.path or self._find(weights)
         remedies = [s.remedy for s in self.weights if weights.sha256.startswith(s.sha256)]
         verify_weights(path, weights.sha256, *remedies[:1])

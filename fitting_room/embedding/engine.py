@@ -14,6 +14,7 @@ import numpy as np
 from fitting_room.embedding import openvino_engine
 from fitting_room.embedding.backbones import Selection
 from fitting_room.embedding.torch_engine import TorchEngine
+from fitting_room.embedding.weights import lacks_torch
 
 #: Torch's devices beside the CPU.
 ACCELERATORS = ("cuda", "mps")
@@ -66,6 +67,8 @@ def make_engine(
                 "Take another precision, such as FITTING_ROOM_PRECISION=f32."
             )
         return openvino_engine.OpenVINOEngine(selection, precision=precision, cache=cache)
+    if why := lacks_torch():
+        raise EngineError(f"The engine {kind} is not there. {why}")
     if kind in ACCELERATORS and not _has(kind):
         name = kind.upper()
         raise EngineError(f"{name} was asked for, but torch sees no {name} device.")
@@ -85,6 +88,8 @@ def _has(accelerator: str) -> bool:
 
 def _accelerator() -> str | None:
     """An accelerator of this machine. Torch, slow to import, is only asked where one may be."""
+    if lacks_torch():
+        return None
     nvidia = shutil.which("nvidia-smi") is not None or Path("/dev/nvidia0").exists()
     if not nvidia and sys.platform != "darwin":
         return None

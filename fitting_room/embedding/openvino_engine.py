@@ -1,13 +1,8 @@
-"""A network as OpenVINO runs it on the CPU. Its conversion is kept on disk, so that a later start
-needs neither torch nor the weights file."""
+"""A network as OpenVINO runs it on the CPU."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fitting_room.embedding import converted
 from fitting_room.embedding.backbones import Selection
-from fitting_room.embedding.weights import BackboneError, sha256_of
-from fitting_room.util.files import work_folder
 from fitting_room.util.threads import cores
-
-_log = logging.getLogger(__name__)
 
 
 class OpenVINOEngine:
@@ -46,7 +38,7 @@ class OpenVINOEngine:
         self.streams = cores()
         self._precision = precision
         self._input_size = selection.backbone.input_size
-        self._model = _converted(selection, self._core, cache)
+        self._model = converted.load(selection, self._core, cache)
         self._lock = threading.Lock()
         self._compiled: dict[int | str, Any] = {}
         self._free: dict[int, list[Any]] = {1: [], self.batch_size: []}
@@ -166,75 +158,3 @@ def _make_tables() -> None:
             tensor = openvino.Tensor(np.zeros(1, kind), shared_memory=True)
             tensor.get_element_type().to_dtype()
             _ = tensor.data
-
-
-# --- the cache of converted networks ----------------------------------------------------------
-
-
-def _converted(selection: Selection, core: Any, cache: Path | None) -> Any:
-    """The network in OpenVINO's form, from the cache or converted now and put there."""
-    import openvino
-
-    if cache is None:
-        return _convert(selection)
-    # Another input size is another entry: a conversion fixes the paddings that depend on it.
-    key = hashlib.sha256(repr((selection.identity, openvino.__version__)).encode()).hexdigest()
-    folder = cache / f"{selection.backbone.name}-{key[:16]}"
-    if _is_whole(folder):
-        try:
-            return core.read_model(folder / "model.xml")
-        except RuntimeError:
-            pass  # of a whole file: another build of the same OpenVINO; made anew just below
-    model = _convert(selection)
-    _keep(model, folder)
-    return model
-
-
-def _convert(selection: Selection) -> Any:
-    import openvino
-    import torch
-
-    module = selection.backbone.module(selection.weights)
-    example = torch.zeros(2, *selection.backbone.input_size, 3, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        # Without its own check, which runs the network twice more: the tests compare the results.
-        traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        return openvino.convert_model(traced, example_input=example)
-
-
-_SUMS = "sha256.json"
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        sums = json.loads((folder / _SUMS).read_text(encoding="utf-8"))
-        return bool(sums == _sums(folder))
-    except (OSError, ValueError, BackboneError):
-        return False
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    return {name: sha256_of(folder / name) for name in ("model.xml", "model.bin")}
-
-
-def _keep(model: Any, folder: Path) -> None:
-    """Put a conversion into the cache, whole or not at all. A cache that cannot be written is no
-    error, but costs each later start the conversion, so it is logged."""
-    import openvino
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with work_folder(folder.parent, ".new-") as work:
-            new = work / "new"
-            new.mkdir()
-            openvino.save_model(model, new / "model.xml", compress_to_fp16=False)
-            (new / _SUMS).write_text(json.dumps(_sums(new)), encoding="utf-8")
-            if folder.exists() and not _is_whole(folder):
-                folder.rename(work / "damaged")
-            new.rename(folder)
-    except (OSError, RuntimeError, BackboneError) as error:  # RuntimeError: OpenVINO's disk is full
-        if not _is_whole(folder):  # else another process was first
-            _log.warning("%s: the converted network could not be kept (%s)", folder, error)

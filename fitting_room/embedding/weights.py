@@ -20,6 +20,8 @@ from fitting_room.util.progress import Listener, Progress, Stage
 MAX_WEIGHTS_BYTES = 4 * 2**30
 #: Bytes of a download between two signs of life: few, so that a slow connection gives some too.
 DOWNLOADED_AT_ONCE = 2**14
+#: What pip is asked for to have all that a network is made with.
+BUILD = "fitting-room[build]"
 
 
 class BackboneError(Exception):
@@ -76,6 +78,7 @@ class DownloadedWeights:
             ) from error
 
     def _path(self, url: str) -> Path:
+        require_torch()
         import torch
 
         return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
@@ -83,6 +86,7 @@ class DownloadedWeights:
 
 def torchvision_url(weights: str) -> str:
     """Where torchvision has weights, named like "ResNet50_Weights.IMAGENET1K_V1"."""
+    require_torch()
     import torchvision
 
     return str(torchvision.models.get_weight(weights).url)
@@ -90,6 +94,7 @@ def torchvision_url(weights: str) -> str:
 
 def timm_url(model: str) -> str:
     """Where timm has the weights of a network of its own. Raises :class:`WeightsUnavailable`."""
+    require_torch()
     import timm
 
     config = timm.get_pretrained_cfg(model)
@@ -139,6 +144,34 @@ class PackagedWeights:
 
 
 WeightsSource = DownloadedWeights | PackagedWeights
+
+#: What a network is made of its weights with: all of them come with one extra.
+_OF_BUILD = ("torch", "torchvision", "timm")
+
+
+def lacks_torch() -> str | None:
+    """What to do about it in a sentence, where the libraries that make a network of its weights
+    are not installed; ``None`` where they are."""
+    for module in _OF_BUILD:
+        if not _is_installed(module):
+            return f"Making a network from its weights needs {module}: pip install '{BUILD}'."
+    return None
+
+
+def require_torch() -> None:
+    """Raise :class:`BackboneError` where the libraries that make a network of its weights are not
+    installed."""
+    if why := lacks_torch():
+        raise BackboneError(why)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # somebody sees to it that it is not imported
+        return False
+
+
 Signs = Queue[Progress | Exception | None]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
+from fitting_room.embedding.weights import lacks_torch
 from fitting_room.index.head import FASHION, Head, head_named
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import training_set_from
@@ -64,6 +65,8 @@ def train(
     Raises :class:`TrainingError`, ``CatalogueError``, ``IndexUnusable``, and ``BackboneError`` or
     ``EngineError`` where pictures must be embedded and the network cannot be had.
     """
+    if lacks_torch():
+        raise TrainingError("Training needs torch: pip install 'fitting-room[build,train]'.")
     import torch
 
     started = time.perf_counter()

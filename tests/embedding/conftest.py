@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -177,6 +178,23 @@ def tiny_features(tiny: Selection, tiny_pixels: np.ndarray) -> np.ndarray:
 
 
 # --- engines ------------------------------------------------------------------------------------
+
+
+def openvino_engine(selection: Selection, cache: Path | None) -> Engine:
+    return make_engine(selection, kind="openvino", precision="f32", cache=cache)
+
+
+@pytest.fixture(scope="session")
+def converted(tiny: Selection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the tiny network; tests work on copies of it."""
+    cache = tmp_path_factory.mktemp("tiny") / "deep" / "cache"
+    openvino_engine(tiny, cache)
+    return cache
+
+
+@pytest.fixture
+def cache(converted: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(converted, tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

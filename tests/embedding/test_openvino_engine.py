@@ -1,11 +1,8 @@
-"""A network as OpenVINO runs it: agreement with torch, independence of the batch, the cache."""
+"""A network as OpenVINO runs it: agreement with torch, independence of the batch."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +14,6 @@ from fitting_room.embedding import openvino_engine as engine_module
 from fitting_room.embedding.backbones import Selection, get_backbone, select
 from fitting_room.embedding.engine import Engine, EngineError, make_engine
 from fitting_room.embedding.openvino_engine import OpenVINOEngine
-from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.features import normalise
 from fitting_room.settings import Settings
 from tests.embedding.conftest import (
@@ -27,14 +23,10 @@ from tests.embedding.conftest import (
     assert_maps_come_to_the_features,
     cosines,
     demo_pixels,
-    tiny_selection,
+    openvino_engine,
 )
 
 NETWORKS = ["resnet50", "xception", "efficientnet_lite0", "efficientnet_lite2"]
-
-
-def openvino_engine(selection: Selection, cache: Path | None) -> Engine:
-    return make_engine(selection, kind="openvino", precision="f32", cache=cache)
 
 
 # --- agreement --------------------------------------------------------------------------------
@@ -181,174 +173,3 @@ def test_the_first_calls_may_come_from_eight_threads(
         answers = list(pool.map(fresh, jobs))
     for job, answer in zip(jobs, answers, strict=True):
         np.testing.assert_allclose(normalise(answer), normalise(known(job)), atol=1e-3)
-
-
-# --- the cache of converted networks ----------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def converted(tiny: Selection, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds the tiny network; tests work on copies of it."""
-    cache = tmp_path_factory.mktemp("tiny") / "deep" / "cache"
-    openvino_engine(tiny, cache)
-    return cache
-
-
-@pytest.fixture
-def cache(converted: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(converted, tmp_path / "cache")
-
-
-@pytest.fixture
-def conversions(converted: Path, monkeypatch: pytest.MonkeyPatch) -> list[Selection]:
-    """The networks that a test converts, each at once to what the tiny one was converted to: for
-    tests of the cache alone."""
-    (entry,) = converted.iterdir()
-    model = openvino.Core().read_model(entry / "model.xml")
-    made: list[Selection] = []
-
-    def convert(selection: Selection) -> object:
-        made.append(selection)
-        return model
-
-    monkeypatch.setattr(engine_module, "_convert", convert)
-    return made
-
-
-def without_weights(selection: Selection) -> Selection:
-    path = Path("/nowhere/weights.pth")
-    return replace(selection, weights=replace(selection.weights, path=path))
-
-
-def assert_same(features: np.ndarray, expected: np.ndarray) -> None:
-    np.testing.assert_allclose(features, expected, atol=1e-4)
-
-
-def test_a_converted_network_is_kept_and_needs_no_weights_any_more(
-    tiny: Selection, tiny_pixels: np.ndarray, cache: Path, tiny_features: np.ndarray
-) -> None:
-    with pytest.raises(BackboneError):
-        openvino_engine(without_weights(tiny), None)
-    assert_same(openvino_engine(without_weights(tiny), cache)(tiny_pixels), tiny_features)
-    assert len(list(cache.iterdir())) == 1
-
-
-def test_other_weights_are_another_entry_of_the_cache(
-    tiny_pixels: np.ndarray, cache: Path, tiny_features: np.ndarray, tmp_path: Path
-) -> None:
-    other = tiny_selection(tmp_path / "tiny.pth", seed=1)
-    features = openvino_engine(other, cache)(tiny_pixels)
-    assert_same(features, make_engine(other, kind="torch")(tiny_pixels))
-    assert np.abs(features - tiny_features).max() > 0.01
-    assert len(list(cache.iterdir())) == 2
-
-
-def test_another_preprocessing_is_another_entry_of_the_cache(
-    tiny: Selection, tiny_pixels: np.ndarray, cache: Path, tiny_features: np.ndarray
-) -> None:
-    other = replace(tiny, backbone=replace(tiny.backbone, mean=(0.0, 0.0, 0.0)))
-    assert np.abs(openvino_engine(other, cache)(tiny_pixels) - tiny_features).max() > 0.01
-
-
-def test_two_sizes_of_a_network_share_a_cache(
-    tiny: Selection, tiny_pixels: np.ndarray, cache: Path, tiny_features: np.ndarray
-) -> None:
-    large = replace(tiny, backbone=tiny.backbone.with_input_size((40, 33)))
-    pixels = demo_pixels(3, (40, 33))
-    expected_large = make_engine(large, kind="torch")(pixels)
-    assert_same(openvino_engine(large, cache)(pixels), expected_large)
-    assert len(list(cache.iterdir())) == 2
-    # Now both are read from it.
-    assert_same(openvino_engine(without_weights(tiny), cache)(tiny_pixels), tiny_features)
-    assert_same(openvino_engine(without_weights(large), cache)(pixels), expected_large)
-    assert len(list(cache.iterdir())) == 2
-
-
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:100])
-
-
-def _empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _zero(path: Path) -> None:
-    """Some of the weights become 0, as a bad block of a disk leaves them."""
-    data = path.read_bytes()
-    path.write_bytes(data[:100] + bytes(200) + data[300:])
-
-
-@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
-@pytest.mark.parametrize("damage", [_cut, _empty, _zero, Path.unlink])
-def test_a_damaged_conversion_is_made_again(
-    tiny: Selection,
-    tiny_pixels: np.ndarray,
-    cache: Path,
-    conversions: list[Selection],
-    tiny_features: np.ndarray,
-    name: str,
-    damage: Callable[[Path], object],
-) -> None:
-    (entry,) = cache.iterdir()
-    damage(entry / name)
-    openvino_engine(tiny, cache)
-    # It is kept, whole, and read from there.
-    assert_same(openvino_engine(tiny, cache)(tiny_pixels), tiny_features)
-    assert conversions == [tiny]
-    assert list(cache.iterdir()) == [entry]
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(
-    tiny: Selection, conversions: list[Selection], tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    for count in (1, 2):
-        openvino_engine(tiny, tmp_path / "file" / "cache")
-        assert conversions == [tiny] * count
-
-
-def test_a_full_disk_is_no_error(
-    tiny: Selection,
-    conversions: list[Selection],
-    tiny_pixels: np.ndarray,
-    tiny_features: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def full(model: object, path: Path, **_: object) -> None:
-        path.write_bytes(b"<half")
-        raise RuntimeError("basic_ios::clear: iostream error")  # what OpenVINO 2026.4 raises
-
-    monkeypatch.setattr(openvino, "save_model", full)
-    assert_same(openvino_engine(tiny, tmp_path / "cache")(tiny_pixels), tiny_features)
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_another_program_that_was_first_is_no_error(
-    tiny: Selection,
-    conversions: list[Selection],
-    tiny_pixels: np.ndarray,
-    converted: Path,
-    tiny_features: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Two programs convert the same network at once: the entry appears meanwhile."""
-    convert = engine_module._convert
-
-    def convert_slowly(selection: Selection) -> object:
-        shutil.copytree(converted, tmp_path / "cache")
-        return convert(selection)
-
-    monkeypatch.setattr(engine_module, "_convert", convert_slowly)
-    assert_same(openvino_engine(tiny, tmp_path / "cache")(tiny_pixels), tiny_features)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-def test_weights_that_do_not_fit_are_no_engine_and_not_kept(
-    tiny: Selection, tmp_path: Path
-) -> None:
-    wrong = replace(tiny, backbone=get_backbone("efficientnet_lite0"))
-    with pytest.raises(BackboneError, match=r"tiny\.pth"):
-        make_engine(wrong, kind="openvino", cache=tmp_path / "cache")
-    assert list(tmp_path.rglob("*.xml")) == []
