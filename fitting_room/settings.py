@@ -25,6 +25,8 @@ from fitting_room.imaging.decode import ImageLimits
 PREFIX = "FITTING_ROOM_"
 #: Above this Pillow itself refuses a picture (twice its ``Image.MAX_IMAGE_PIXELS``).
 MOST_MEGAPIXELS = 178
+#: Ports that a machine has.
+MOST_PORTS = 65_535
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 #: Holds the page, the demo catalogue and the sample pictures: a checkout, or the copy that an
@@ -75,6 +77,10 @@ class Settings:
     #: Beginnings of addresses, with blanks between, that an index built elsewhere may name for its
     #: pictures (:mod:`fitting_room.catalogue.stores.places`).
     places: str = ""
+    #: Where ``fitting-room serve`` listens, unless the command says: an address of this machine, or
+    #: ``0.0.0.0`` for all of them, and a port.
+    address: str = "localhost"
+    port: int = 8501
     #: Names, with blanks between, by which visitors may reach the page, besides this machine's own
     #: and the address that it listens on: ``shop.example *.shop.example``.
     hosts: str = ""
@@ -154,7 +160,7 @@ class Settings:
         return self.cache / "networks"
 
 
-def _parse(variable: str, kind: str, text: str) -> Path | float | str | bool:
+def _parse(variable: str, kind: str, text: str) -> Path | float | int | str | bool:
     if kind.startswith("Path"):
         if "str" in kind and is_address(text):
             return text
@@ -166,6 +172,10 @@ def _parse(variable: str, kind: str, text: str) -> Path | float | str | bool:
         if text not in ("0", "1"):
             raise SettingsError(f"{variable}={text}: 0 or 1 is expected.")
         return text == "1"
+    if kind == "int":
+        if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_PORTS):
+            raise SettingsError(f"{variable}={text}: a number from 1 to {MOST_PORTS} is expected.")
+        return int(text)
     if kind != "float":
         return text
     with suppress(ValueError):

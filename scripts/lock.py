@@ -3,6 +3,7 @@
     python -m scripts.lock              # make lock: makes them, and keeps what they hold already
     python -m scripts.lock --upgrade    # with the newest versions
     python -m scripts.lock --check      # fails where they do not go with pyproject.toml, offline
+    python -m scripts.lock --without-cuda    # prints requirements.lock without torch and CUDA
 
 ``requirements.lock`` is for running the program, ``requirements-serve.lock`` for serving an index
 alone, ``requirements-dev.lock`` for the gate, ``requirements-audit.lock`` for what looks for known
@@ -38,6 +39,7 @@ EXTRAS = {RUN: ("build", "train"), SERVE: (), DEV: ("build", "train", "dev"), AU
 GROUPS = {RUN: (), SERVE: (), DEV: ("build",), AUDIT: ("audit",)}
 
 _OWN = re.compile(r"^ +# +(?:via +)?fitting-room \(pyproject\.toml", re.MULTILINE)
+_OF_CUDA = re.compile(r"(?:torch|torchvision|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
 
 #: Systems and Pythons that a pin may be for; of each requirement one pin must be for each.
@@ -73,7 +75,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--upgrade", action="store_true")
+    parser.add_argument("--without-cuda", action="store_true")
     options = parser.parse_args()
+    if options.without_cuda:
+        sys.stdout.write(without_cuda(Path(RUN).read_text("utf-8")))
+        return 0
     if not options.check:
         for name in (DEV, RUN, SERVE, AUDIT):
             make(PROJECT, name, upgrade=options.upgrade)
@@ -81,6 +87,13 @@ def main() -> int:
     if wrong:
         print(*wrong, "Run: make lock", sep="\n", file=sys.stderr)
     return bool(wrong)
+
+
+def without_cuda(text: str) -> str:
+    """A lock file without torch and torchvision, which an image has from PyTorch's own index of
+    wheels for CPUs, and without what torch has on PyPI for GPUs alone."""
+    blocks = re.split(r"\n(?=[^\s#])", text)
+    return "\n".join(block for block in blocks if not _OF_CUDA.match(block)) + "\n"
 
 
 def make(project: Path, name: str, *, upgrade: bool = False) -> None:

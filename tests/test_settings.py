@@ -25,6 +25,8 @@ SETTINGS = {
     "max_megabytes": ("100", 100.0),
     "max_held_megabytes": ("64", 64.0),
     "max_megapixels": ("1e1", 10.0),
+    "address": ("0.0.0.0", "0.0.0.0"),
+    "port": ("7860", 7860),
     "hosts": ("shop.example *.shop.example", "shop.example *.shop.example"),
     "frame_ancestors": ("https://shop.example", "https://shop.example"),
     "forget_after": ("90", 90.0),
@@ -203,3 +205,9 @@ def test_a_switch_is_1_or_0(text: str) -> None:
     assert Settings.from_environment({variable("owner"): "0"}).owner is False
     with pytest.raises(SettingsError, match=f"FITTING_ROOM_OWNER={text}: 0 or 1"):
         Settings.from_environment({variable("owner"): text})
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "80.5", "http", "٨٠"])
+def test_a_port_is_a_port(text: str) -> None:
+    with pytest.raises(SettingsError, match="FITTING_ROOM_PORT"):
+        Settings.from_environment({"FITTING_ROOM_PORT": text})

@@ -246,11 +246,12 @@ def _queries(options: argparse.Namespace) -> Queries:
     return load_queries(options.queries, mapping, colours, _values_of(ReadingOptions, options))
 
 
-def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG001
+def serve(options: argparse.Namespace, settings: Settings) -> int:
     """Open the page in the browser: on an index, or on the demo catalogue."""
     environment = dict(os.environ)
+    address, port = options.address or settings.address, options.port or settings.port
     if options.owner:
-        if options.address not in LOCAL:
+        if address not in LOCAL:
             raise UsageError(
                 "--owner lets whoever reaches the page mark look-alikes, so it goes with this "
                 "machine's own address: leave out --address. A second server without --owner "
@@ -264,10 +265,10 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:  # noqa: ARG0
         environment["FITTING_ROOM_INDEX"] = str(options.index.resolve())
     command = [
         sys.executable, "-m", "streamlit", "run", str(HOME / "app.py"),
-        f"--server.port={options.port}", f"--server.address={options.address}",
+        f"--server.port={port}", f"--server.address={address}",
     ]  # fmt: skip
-    if options.address not in EVERYWHERE:
-        command.append(f"--browser.serverAddress={options.address}")
+    if address not in EVERYWHERE:
+        command.append(f"--browser.serverAddress={address}")
     server = subprocess.Popen(command, env=environment)  # noqa: S603
     previous = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:

@@ -198,8 +198,9 @@ def _add_fetch(add: Add) -> None:
 
 def _add_serve(add: Add) -> None:
     add("--index", type=Path, help="an index to show (the demo catalogue's)")
-    add("--port", type=_positive, default=8501, help="port of the page (%(default)s)")
-    add("--address", default="localhost", help="where to listen (%(default)s; 0.0.0.0 for all)")
+    add("--port", type=_positive, help="port of the page (8501, or FITTING_ROOM_PORT)")
+    add("--address",
+        help="where to listen (localhost, or FITTING_ROOM_ADDRESS; 0.0.0.0 for all)")  # fmt: skip
     add("--api", choices=("on", "off"), default="on", help="the HTTP API (%(default)s)")
     add("--owner", action="store_true",
         help="let who opens the page mark look-alikes; on this machine alone")  # fmt: skip

@@ -221,3 +221,26 @@ def test_a_search_needs_no_torch(catalogue: Path, index: Path) -> None:
     command = [sys.executable, "-c", code, "search", query, "--index", str(index), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     assert ran.returncode == 0, ran.stderr
+
+
+def test_serve_listens_where_the_settings_say_unless_the_command_does(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a container is told by variables."""
+    started: list[list[str]] = []
+
+    class Server:
+        def __init__(self, command: list[str], **_: object) -> None:
+            started.append(command)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    monkeypatch.setenv("FITTING_ROOM_ADDRESS", "0.0.0.0")
+    monkeypatch.setenv("FITTING_ROOM_PORT", "7860")
+    assert run("serve").status == 0
+    assert run("serve", "--address", "127.0.0.1", "--port", "80").status == 0
+    assert {"--server.address=0.0.0.0", "--server.port=7860"} < set(started[0])
+    assert {"--server.address=127.0.0.1", "--server.port=80"} < set(started[1])
+    assert run("serve", "--owner").status == 2  # others reach it
