@@ -11,10 +11,14 @@ ARG PYTHON=docker.io/library/python:3.13-slim-trixie
 # --- what serves, in a virtual environment, by the digests of the lock file ---------------------
 FROM ${PYTHON} AS core
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PATH=/opt/venv/bin:$PATH
+# Where the libraries are, whichever Python it is.
+ENV PACKAGES=/opt/packages
 WORKDIR /app
-COPY requirements-serve.lock ./
+COPY requirements-serve.lock scripts/slim.py ./
 RUN python -m venv /opt/venv \
- && pip install --require-hashes --no-deps --only-binary :all: -r requirements-serve.lock
+ && ln -s "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "${PACKAGES}" \
+ && pip install --require-hashes --no-deps --only-binary :all: -r requirements-serve.lock \
+ && python slim.py "${PACKAGES}"
 
 # --- full: beside it torch for CPUs, to build and to train --------------------------------------
 FROM core AS full
@@ -24,10 +28,12 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG TORCH=2.14.1
 ARG TORCHVISION=0.29.1
 RUN pip install --no-deps --index-url "${TORCH_INDEX}" \
-    "torch==${TORCH}" "torchvision==${TORCHVISION}"
+    "torch==${TORCH}" "torchvision==${TORCHVISION}" \
+ && python slim.py "${PACKAGES}"
 COPY requirements.lock scripts/lock.py ./
 RUN python lock.py --without-cuda > cpu.lock \
  && pip install --require-hashes --no-deps --only-binary :all: -r cpu.lock \
+ && python slim.py "${PACKAGES}" \
  && rm cpu.lock lock.py
 COPY . .
 RUN python -m compileall -q fitting_room \
@@ -46,8 +52,7 @@ RUN python -m fitting_room build data/demo --index /data/demo --backbone efficie
 
 # --- what serves, without what it never uses ----------------------------------------------------
 FROM core AS slim
-COPY scripts/slim.py ./
-RUN python slim.py "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+RUN python slim.py "${PACKAGES}" --to-serve
 
 # --- serve: the page, searching, adding items ---------------------------------------------------
 FROM ${PYTHON} AS serve

@@ -1,39 +1,51 @@
-"""Takes out of an environment what serving never uses, for the small image.
+"""Takes out of an environment what this program never uses, for the images.
 
     python scripts/slim.py /opt/venv/lib/python3.13/site-packages
+    python scripts/slim.py /opt/venv/lib/python3.13/site-packages --to-serve
 
-Each line of :data:`UNUSED` is a pattern of paths below ``site-packages``. Nothing that is imported
-is among them: ``scripts/try_core.py`` tries the page, a search and a build afterwards.
+Each line is a pattern of paths below ``site-packages``. ``scripts/try_core.py`` tries the page, a
+search and a build afterwards.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+#: What neither serving nor building nor training uses.
 UNUSED = (
-    # OpenVINO: graphics cards and neural processors; converters of other programs' networks, since
-    # the network comes in OpenVINO's own form; what C++ is compiled with.
+    # OpenVINO: graphics cards and neural processors; readers of other networks than torch's and its
+    # own; what C++ is compiled with.
     "openvino/libs/*intel_gpu*", "openvino/libs/*intel_npu*", "openvino/libs/cache.json",
     *(f"openvino/libs/*{kind}_frontend*" for kind in
-      ("gguf", "jax", "onnx", "paddle", "pytorch", "tensorflow", "tensorflow_lite")),
-    "openvino/include", "openvino/cmake", "openvino/tools",
-    # Arrow: remote procedure calls and query plans; what C++ is compiled with.
-    "pyarrow/*flight*", "pyarrow/*substrait*", "pyarrow/include", "pyarrow/includes", "pyarrow/src",
-    # Notebooks' widgets of a library that Streamlit brings.
+      ("gguf", "jax", "onnx", "paddle", "tensorflow", "tensorflow_lite")),
+    "openvino/include", "openvino/cmake",
+    # Arrow: remote procedure calls, its own way to buckets (ours is fsspec), second
+    # and third names of one library, and what C++ and Cython are compiled with.
+    "pyarrow/*flight*", "pyarrow/*s3*.so*", "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*.*", "pyarrow/include", "pyarrow/includes", "pyarrow/src",
+    # Widgets of notebooks, which a library of Streamlit's brings.
     "pydeck/nbextension",
+    # Torch: its tests as programs, and what C++ is compiled with.
+    "torch/test", "torch/bin/*[tT]est*", "torch/bin/protoc*", "torch/include",
     # The libraries' own tests.
-    *(f"{library}/**/tests" for library in ("numpy", "pandas", "pyarrow", "scipy")),
-    # What installs, which nobody does in a container.
-    "pip", "pip-*.dist-info", "setuptools", "setuptools-*.dist-info",
+    *(f"{library}/**/tests" for library in
+      ("networkx", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "sympy")),
+)  # fmt: skip
+#: What serving does without beside: what converts a network of torch's, and what installs.
+NOT_TO_SERVE = (
+    "openvino/libs/*pytorch_frontend*", "openvino/tools",
+    "_distutils_hack", "pip", "pip-*.dist-info", "pkg_resources", "setuptools",
+    "setuptools-*.dist-info",
 )  # fmt: skip
 
 
-def slim(packages: Path) -> int:
+def slim(packages: Path, patterns: Iterable[str]) -> int:
     """Remove what is unused below a ``site-packages``; returns how many bytes that were."""
     removed = 0
-    for pattern in UNUSED:
+    for pattern in patterns:
         for path in sorted(packages.glob(pattern)):
             if not path.exists():  # it was in a folder that has just gone
                 continue
@@ -47,4 +59,5 @@ def slim(packages: Path) -> int:
 
 
 if __name__ == "__main__":
-    print(f"{slim(Path(sys.argv[1])) / 1e6:,.0f} MB of what serving never uses were removed")
+    chosen = UNUSED + (NOT_TO_SERVE if "--to-serve" in sys.argv else ())
+    print(f"{slim(Path(sys.argv[1]), chosen) / 1e6:,.0f} MB that nothing uses were removed")
