@@ -71,6 +71,6 @@ EXPOSE 8501
 STOPSIGNAL SIGTERM
 # Neither a shell nor curl: the image needs none of them to run.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['FITTING_ROOM_PORT'] + '/_stcore/health', timeout=4)"]
+  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['FITTING_ROOM_PORT'] + '/health', timeout=4)"]
 ENTRYPOINT ["python", "-m", "fitting_room"]
 CMD ["serve"]

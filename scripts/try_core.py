@@ -25,6 +25,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import requests
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -133,6 +134,12 @@ def serve(index: Path) -> None:
         address = f"http://127.0.0.1:{port}"
         _require(_answer(f"{address}/_stcore/health") == b"ok", "the server is healthy")
         _require(b"<html" in _answer(address).lower(), "the page is there")
+        _answer(f"{address}/ready")
+        with PICTURE.open("rb") as picture:
+            answer = requests.post(
+                f"{address}/api/v1/search", files={"picture": picture}, timeout=PATIENCE
+            )
+        _require(len(answer.json()["matches"]) == 12, "the API finds twelve items")
     finally:
         server.terminate()
         _, said = server.communicate(timeout=PATIENCE)
