@@ -17,12 +17,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def serve(index: Path | None) -> Iterator[tuple[int, int]]:
-    """A server of the page; gives its port and its process."""
+def serve(index: Path | None, checkout: Path = PROJECT) -> Iterator[tuple[int, int]]:
+    """A server of a checkout's page; gives its port and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = dict(os.environ)
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
     if index is not None:
         environment["FITTING_ROOM_INDEX"] = str(index.resolve())
     command = [
@@ -30,7 +30,7 @@ def serve(index: Path | None) -> Iterator[tuple[int, int]]:
         f"--server.port={port}", "--server.address=127.0.0.1",
     ]  # fmt: skip
     server = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout is not None

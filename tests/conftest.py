@@ -157,6 +157,23 @@ COLOURS = ["red", "green", "blue", "yellow", "black", "white", "purple", "orange
 
 
 @pytest.fixture
+def with_copies(tmp_path: Path) -> Path:
+    """Six garments of the demo catalogue, the first of them also in three worse files."""
+    folder = tmp_path / "with-copies"
+    (folder / "images").mkdir(parents=True)
+    names = [10724, 10005, 10484, 10100, 10300, 10900]
+    for name in names:
+        shutil.copy(DEMO / "images" / f"{name}.webp", folder / "images")
+    with Image.open(DEMO / "images" / "10724.webp") as original:
+        for quality in (70, 80, 90):
+            original.save(folder / "images" / f"{quality}.jpg", quality=quality)
+    rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]
+    table = "\n".join(["id,productDisplayName", *rows])
+    (folder / "styles.csv").write_text(table + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A catalogue of ten items, one colour each: a folder with ``styles.csv`` and ``images/``."""
     folder = tmp_path / "shop"

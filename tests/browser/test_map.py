@@ -6,7 +6,6 @@ import csv
 import io
 import re
 
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -24,7 +23,7 @@ from tests.browser.steps import (
     wait_until_drawn,
     where,
 )
-from tests.browser.test_accessibility import check
+from tests.browser.test_accessibility import SCREENS, check
 from tests.conftest import DEMO, DEMO_ITEMS, SAMPLES
 
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
@@ -37,8 +36,8 @@ def wait_for_view(page: Page, condition: str) -> None:
     )
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_map_and_explanation_have_no_serious_violation(
+@SCREENS
+def test_map_and_explanation_have_no_violation(
     visit: Visit, headed_address: str, width: int, scheme: str
 ):
     page = visit(f"{headed_address}/?item={ITEM}&n=4", width=width, color_scheme=scheme)

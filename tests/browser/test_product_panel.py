@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.steps import Visit, cards, ids, wait_until_drawn
-from tests.browser.test_accessibility import check
+from fitting_room.settings import Settings
+from tests.browser.conftest import serve
+from tests.browser.steps import (
+    Visit,
+    cards,
+    drag_in,
+    ids,
+    wait_for_matches,
+    wait_for_other_cards,
+    wait_until_drawn,
+)
+from tests.browser.test_accessibility import SCREENS, check
 
 ITEM = "10724"
+#: Once a panel that was closed has left the browser's history, and the server knows of it.
+CLOSED = """() => {
+    const { after, leaving, id } = document.querySelector(".fr-gallery").frPanel;
+    return !after && !leaving && !id;
+}"""
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@SCREENS
 def test_a_picture_opens_its_item_and_gives_the_focus_back(
     visit: Visit, address: str, width: int, scheme: str
 ) -> None:
@@ -58,3 +74,156 @@ def test_a_picture_opens_its_item_and_gives_the_focus_back(
     expect(page.get_by_role("dialog").locator(".fr-why img")).to_have_count(2)
     expect(page.locator(".fr-pending")).to_have_count(0)
     assert page.locator("dialog[open]").count() == 0
+
+
+def look_at(page: Page, place: int) -> str:
+    """Open the panel of a card, until all of it is there; returns the item's id."""
+    item = ids(page)[place]
+    cards(page).nth(place).get_by_role("link", name="Look closer: ").click()
+    expect(page.get_by_role("dialog").locator("dl")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"look={item}"))
+    wait_until_drawn(page)
+    return item
+
+
+def matches_of_a_card(visit: Visit, address: str) -> Page:
+    """The opening page, and from there the matches of one of its cards."""
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    before = ids(page)
+    cards(page).first.get_by_role("button", name="More like this").click()
+    wait_for_other_cards(page, before)
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    return page
+
+
+def wait_until_closed(page: Page, url: str) -> None:
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.wait_for_function(CLOSED)
+    wait_until_drawn(page)
+    expect(page).to_have_url(url)
+
+
+#: Ways to close the panel, beside the browser's button.
+CLOSINGS = {
+    "button": lambda page: page.get_by_role("button", name="Close", exact=True).click(),
+    "key": lambda page: page.keyboard.press("Escape"),
+    "beside": lambda page: page.mouse.click(5, 5),
+    "reloaded": lambda page: (
+        page.reload(),
+        expect(page.get_by_role("dialog").locator("dl")).to_be_visible(),
+        wait_until_drawn(page),
+        page.keyboard.press("Escape"),
+    ),
+}
+
+
+@pytest.mark.parametrize("closing", CLOSINGS)
+def test_back_after_the_panel_was_closed_leads_to_what_was_before(
+    visit: Visit, address: str, closing: str
+) -> None:
+    page = matches_of_a_card(visit, address)
+    url = page.url
+    for place in (1, 2):
+        look_at(page, place)
+        CLOSINGS[closing](page)
+        wait_until_closed(page, url)
+    page.go_back()
+    expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_back_closes_the_panel_and_back_again_leads_to_what_was_before(
+    visit: Visit, address: str
+) -> None:
+    page = matches_of_a_card(visit, address)
+    url = page.url
+    item = look_at(page, 1)
+    page.go_back()
+    wait_until_closed(page, url)
+    page.go_forward()
+    expect(page.get_by_role("dialog").locator("dl")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"look={item}"))
+    wait_until_drawn(page)
+    page.keyboard.press("Escape")
+    wait_until_closed(page, url)
+    page.go_back()
+    expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_panel_that_is_closed_before_the_server_knows_of_it_stays_closed(
+    visit: Visit, address: str
+) -> None:
+    page = matches_of_a_card(visit, address)
+    url = page.url
+    cards(page).nth(1).get_by_role("link", name="Look closer: ").evaluate(
+        "link => { link.click(); document.querySelector('dialog[open]').close(); }"
+    )
+    wait_until_closed(page, url)
+    page.go_back()
+    expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_action_of_the_panel_leaves_it_behind(visit: Visit, address: str) -> None:
+    page = matches_of_a_card(visit, address)
+    url, before = page.url, ids(page)
+    item = look_at(page, 1)
+    page.get_by_role("dialog").get_by_role("button", name="More like this").click()
+    expect(page).to_have_url(re.compile(rf"\?item={item}$"))
+    wait_for_other_cards(page, before)
+    page.go_back()
+    expect(page).to_have_url(url)
+    wait_until_drawn(page)
+    assert ids(page) == before
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_who_came_by_a_link_leaves_the_panel_for_the_page(visit: Visit, address: str) -> None:
+    page = visit(f"{address}/about")
+    expect(page.get_by_role("heading", name="About this catalogue")).to_be_visible()
+    page.goto(f"{address}/?item={ITEM}&n=4&look={ITEM}")
+    expect(page.get_by_role("dialog").locator("dl")).to_be_visible()
+    wait_until_drawn(page)
+    page.keyboard.press("Escape")
+    wait_until_closed(page, f"{address}/?item={ITEM}&n=4")
+    page.go_back()
+    expect(page.get_by_role("heading", name="About this catalogue")).to_be_visible()
+
+
+def test_look_alikes_open_from_their_card_and_back_leads_out_of_them(
+    visit: Visit, with_copies: Path, tmp_path: Path, settings: Settings
+) -> None:
+    own = {"cache": settings.cache, "backbone": settings.backbone, "catalogue": with_copies}
+    with serve(index=tmp_path / "index", **own) as url:
+        page = visit(url)
+        expect(page.get_by_role("button", name="Filter")).to_have_count(0)
+        expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
+        drag_in(page, (with_copies / "images" / f"{ITEM}.webp").read_bytes())
+        wait_for_matches(page)
+        address = page.url
+        page.get_by_role("button", name="3 more look all but the same: ").click()
+        panel = page.get_by_role("dialog")
+        expect(panel.locator(".fr-card")).to_have_count(3)
+        expect(page).to_have_url(re.compile("alike="))
+        check(page, "look-alikes")
+        panel.locator(".fr-card").first.get_by_role("link").click()
+        expect(panel.locator("dl")).to_be_visible()
+        expect(page).to_have_url(re.compile("look="))
+        wait_until_drawn(page)
+        page.go_back()
+        expect(panel.locator(".fr-card")).to_have_count(3)
+        expect(page).to_have_url(re.compile("alike="))
+        wait_until_drawn(page)
+        panel.locator(".fr-card").last.get_by_role("link").click()
+        expect(panel.locator("dl")).to_be_visible()
+        expect(page).to_have_url(re.compile("look="))
+        wait_until_drawn(page)
+        page.keyboard.press("Escape")
+        wait_until_closed(page, address)
+        page.go_back()
+        expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
+        expect(panel).to_have_count(0)
+        page.close()  # before its server goes

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.steps import Visit, cards, wait_until_drawn
-from tests.browser.test_accessibility import check
+from tests.browser.test_accessibility import SCREENS, check
 
 SOURCE = "image => new URL(image.src).pathname"
 SIZE = "image => { const { width, height } = image.closest('.fr-card').getBoundingClientRect();"
@@ -67,8 +66,8 @@ def test_the_pictures_are_reached_by_keyboard_and_the_link_stays(
     expect(page).to_have_url(re.compile(f"look={item}$"))
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_no_serious_violation(visit: Visit, several_address: str, width: int, scheme: str) -> None:
+@SCREENS
+def test_no_violation(visit: Visit, several_address: str, width: int, scheme: str) -> None:
     page: Page = visit(several_address, width=width, color_scheme=scheme)
     expect(cards(page)).to_have_count(10)
     check(page, "start")

@@ -120,6 +120,37 @@ def test_on_a_phone_results_are_in_view(visit: Visit, address: str) -> None:
     assert picture and picture["height"] <= 110
 
 
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 844)])
+def test_on_a_phone_the_catalogue_is_at_hand_beside_a_query(
+    visit: Visit, address: str, width: int, height: int
+) -> None:
+    page = visit(address, width=width, height=height, is_mobile=True, has_touch=True)
+    expect(cards(page)).to_have_count(12)
+    drag_in(page, RED_DRESS)
+    wait_for_matches(page)
+    browse = page.get_by_role("button", name="Browse")
+    expect(browse).to_be_in_viewport()
+    # It takes no room of the results, and none of the other buttons'.
+    box = browse.bounding_box()
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
+    for name in ("Change picture", "Camera", "Crop", "Clear"):
+        other = page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert other
+        beside = other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
+        assert beside or other["y"] + other["height"] <= box["y"], name
+    page.wait_for_function(
+        """() => document.querySelector(".fr-picture").getBoundingClientRect().bottom
+            <= window.innerHeight"""
+    )
+    first = ids(page)
+    browse.tap()
+    expect(page.get_by_role("searchbox", name="Find an item")).to_be_visible()
+    wait_until_drawn(page)
+    page.get_by_role("button", name="Back to the search").tap()
+    wait_for_matches(page)
+    assert ids(page) == first
+
+
 def test_on_a_desk_the_query_stays_in_view(visit: Visit, address: str) -> None:
     page = visit(f"{address}/?n=40", height=760)
     expect(cards(page)).to_have_count(40)

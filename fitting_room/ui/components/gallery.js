@@ -162,15 +162,14 @@ function actOn(event, root, data, send) {
   const id = target.closest("[data-id]").dataset.id;
   const shown = [...data.cards, ...(data.panel?.cards ?? [])];
   const of = panel.isOpen && panel.id === id ? panel.card : shown.find((card) => card.id === id);
-  if (name === "look" && of) panel.open(of, data.actions);
-  else if (name === "alike" && of) panel.openAlike(of);
-  else {
-    if (panel.isOpen) panel.leave();
-    const cards = [...root.querySelectorAll(".fr-card")];
-    send({ action: name, id }, cards.find((card) => card.dataset.id === id));
+  if (of && (name === "look" || name === "alike")) {
+    panel.clicked(name, of, data.actions);
     return;
   }
-  send({ action: name, id });
+  const cards = [...root.querySelectorAll(".fr-card")];
+  const act = () => send({ action: name, id }, cards.find((card) => card.dataset.id === id));
+  if (panel.isOpen) panel.leave(act);
+  else act();
 }
 
 export default function ({ parentElement, data, setTriggerValue }) {

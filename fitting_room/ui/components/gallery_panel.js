@@ -4,6 +4,7 @@
 
 import { element } from "./element.js";
 import { button, similarity } from "./gallery_elements.js";
+import { Entries } from "./gallery_entries.js";
 
 export class Panel {
   // "send" tells the server what is looked at, "give" makes a card of the gallery.
@@ -13,6 +14,8 @@ export class Panel {
     this.give = give;
     this.id = null;
     this.opener = null;
+    this.after = null; // what is done once the server has answered and its entry is left
+    this.leaving = null; // the promise of having left it
     this.dialog = element("dialog", "fr-panel");
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close();
@@ -20,10 +23,26 @@ export class Panel {
     this.dialog.addEventListener("keydown", (event) => this.key(event));
     this.dialog.addEventListener("close", () => this.closed());
     root.after(this.dialog);
+    this.entries = new Entries(this.dialog, () => {
+      this.shut();
+      this.send({ action: "close" });
+    });
   }
 
   get isOpen() {
     return this.dialog.open;
+  }
+
+  // A card was clicked: what it opens gets an entry in the browser's history.
+  clicked(action, card, actions) {
+    if (this.leaving) {
+      this.leaving.then(() => this.clicked(action, card, actions));
+      return;
+    }
+    if (action === "alike") this.openAlike(card);
+    else this.open(card, actions);
+    this.entries.isAwaited = true;
+    this.send({ action, id: card.id });
   }
 
   // Open, or show another item where it is open, with what a card has.
@@ -64,26 +83,56 @@ export class Panel {
 
   // What the server says of that which is open, or of what a link names.
   update(data, actions) {
+    if (this.leaving || (this.id !== null && !this.isOpen)) return; // it is being closed
+    if (this.after) {
+      if (data) this.entries.enter(data.address);
+      else this.entries.end();
+      this.retreat(this.after);
+      return;
+    }
     if (!data) {
-      if (this.isOpen) this.leave();
+      this.entries.end();
+      if (this.isOpen) this.shut();
       return;
     }
     const alike = data.cards !== undefined;
     const here = this.isOpen && this.id === data.card.id && this.isAlike === alike;
     if (!here && alike) this.openAlike(data.card);
     else if (!here) this.open(data.card, data.actions);
+    this.entries.enter(data.address);
     if (alike) this.list(data, actions);
     else this.complete(data);
   }
 
-  // Close without a word to the server, which hears of an action.
-  leave() {
+  // Close without a word to the server.
+  shut() {
     this.quiet = true;
     this.dialog.close();
   }
 
+  // Close, and do something once the browser is at the page below.
+  leave(then) {
+    this.shut();
+    this.retreat(then);
+  }
+
+  // What is not answered yet has no entry that could be left: the answer would add it afterwards.
+  async retreat(then) {
+    this.after = this.entries.isAwaited ? then : null;
+    if (this.after) return;
+    this.leaving = this.entries.leave();
+    await this.leaving;
+    this.leaving = null;
+    then();
+  }
+
   begin(card, kind) {
-    if (!this.isOpen) this.opener = card.id;
+    if (!this.isOpen) {
+      this.opener = card.id;
+      this.after?.();
+      this.after = null;
+      this.entries.end();
+    }
     this.id = card.id;
     this.card = card;
     this.isAlike = kind === "fr-panel-alike";
@@ -228,7 +277,7 @@ export class Panel {
     const cards = [...this.root.querySelectorAll(".fr-card")];
     const card = cards.find((each) => each.dataset.id === this.opener);
     card?.querySelector("a.fr-open")?.focus();
-    if (!this.quiet) this.send({ action: "close" });
+    if (!this.quiet) this.retreat(() => this.send({ action: "close" }));
     this.dialog.replaceChildren();
   }
 }

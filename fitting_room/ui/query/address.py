@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -25,6 +26,8 @@ from fitting_room.ui.shared.text import label, quoted
 POSITIONS = range(0, 101, 10)
 #: Letters of a search by name, and values of one parameter, that are read at most.
 MAX_LETTERS, MAX_VALUES = 100, 200
+#: What is looked at by itself, and what looks all but the same as it.
+LOOK, ALIKE = "look", "alike"
 #: Said of a picture that neither the session nor the visitor's browser has.
 NO_PICTURE = "Links cannot carry your picture. Add it again."
 
@@ -58,6 +61,14 @@ def write(session: Session) -> None:
     session.address = _params(session)
     if session.address != _shown():
         st.query_params.from_dict(session.address)
+
+
+def of_panel(session: Session) -> dict[str, str]:
+    """The address as it is ``shown`` with what is looked at by itself, and ``without`` it, as
+    Streamlit writes them."""
+    params = _params(session)
+    without = {name: values for name, values in params.items() if name not in (LOOK, ALIKE)}
+    return {"shown": urlencode(params, doseq=True), "without": urlencode(without, doseq=True)}
 
 
 def query_of(searcher: Searcher, session: Session, params: Params) -> Query:
@@ -98,8 +109,8 @@ def _params(session: Session) -> Params:
         params |= {"find": [session.find]} if session.find else {"browse": ["1"]}
         if session.page > 1:
             params["page"] = [str(session.page)]
-    if session.looking is not None and not session.looking.alike:
-        params["look"] = [session.looking.item]
+    if session.looking is not None:
+        params[ALIKE if session.looking.alike else LOOK] = [session.looking.item]
     return params | {FILTER + column: values for column, values in session.where.items()}
 
 
@@ -134,8 +145,10 @@ class _Reader:
         return query
 
     def look(self) -> Look | None:
-        """The item that is to be shown by itself."""
-        return next(map(Look, self._items("look", 1)), None)
+        """The item that is to be shown by itself, or what looks all but the same as it."""
+        for item in self._items(LOOK, 1):
+            return Look(item)
+        return next((Look(item, alike=True) for item in self._items(ALIKE, 1)), None)
 
     def _items(self, name: str, most: int) -> list[str]:
         known = []

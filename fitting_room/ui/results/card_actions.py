@@ -16,7 +16,7 @@ import streamlit as st
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.components import sent
 from fitting_room.ui.query import session as sessions
-from fitting_room.ui.query.address import params_of
+from fitting_room.ui.query.address import ALIKE, LOOK, params_of
 from fitting_room.ui.query.history import query_of_items
 from fitting_room.ui.query.session import Look
 from fitting_room.ui.query.subjects import ResolvedQuery
@@ -40,8 +40,8 @@ class Action:
 
 
 MORE, LESS = "more", "less"
-#: To look at an item by itself, at what looks all but the same, and to stop looking.
-LOOK, ALIKE, CLOSE = "look", "alike", "close"
+#: To stop looking at an item by itself, or at what looks all but the same as it.
+CLOSE = "close"
 #: The numbers of messages are milliseconds since 1970, with which a browser counts on.
 MOST_TURNS = 2**53
 

@@ -75,7 +75,7 @@ def _card(
 
 def link_to(item: str) -> str:
     """The address, from the page's own, of an item by itself, before what looks like it."""
-    params = {**address.params_of(query_of_items([item])), "look": [item]}
+    params = {**address.params_of(query_of_items([item])), address.LOOK: [item]}
     return "./?" + urlencode(params, doseq=True)
 
 

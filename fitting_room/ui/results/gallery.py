@@ -27,6 +27,8 @@ from fitting_room.ui.shared import media, once, resources
 #: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
 #: right says little.
 MOSTLY_COLOUR = 0.5
+#: How the keys of the search page's galleries begin: what is looked at there is in the address.
+SEARCH = "gallery-"
 #: Searches that a session keeps: those of one query for each of its pictures.
 SEARCHES_KEPT = MAX_SUBJECTS
 
@@ -160,7 +162,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     )
     words = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
     shown = cards_of(matches, place, words, searcher.constant_columns)
-    cards(resolved, shown, _heading(resolved), f"gallery-{place}")
+    cards(resolved, shown, _heading(resolved), f"{SEARCH}{place}")
     share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)
 
 
@@ -206,16 +208,18 @@ def _show_all() -> None:
 
 
 def cards(
-    resolved: ResolvedQuery | None, shown: Sequence[Card], label: str, key: str = "gallery-0"
+    resolved: ResolvedQuery | None, shown: Sequence[Card], label: str, key: str = f"{SEARCH}0"
 ) -> None:
     """A gallery of cards with their actions, and what is looked at by itself, if it is of these."""
     session = sessions.current()
     # Of several galleries the first one begins the results, and shows what a link names.
-    first = key == "gallery-0"
+    first = key == f"{SEARCH}0"
     look = session.looking
     if look is not None and look.gallery != key and (look.gallery or not first):
         look = None
     panel = None if look is None else product_panel.data_of(resources.now_open(), resolved, look)
+    if panel is not None and key.startswith(SEARCH):
+        panel["address"] = address.of_panel(session)
     data = {
         "label": label,
         "first": first,

@@ -24,7 +24,7 @@ def data_of(
 ) -> dict[str, Any] | None:
     """What the gallery's panel shows; ``None`` where the item is not there any more."""
     match = card_actions.shown(searcher, resolved, look.item)
-    if match is None:
+    if match is None or (look.alike and not match.others):
         return None
     return (
         _alike(searcher, resolved, match) if look.alike else _item(searcher, resolved, match, look)

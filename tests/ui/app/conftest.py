@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -18,7 +16,7 @@ from streamlit.util import calc_hash
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 from fitting_room.ui.query.session import Session
-from tests.conftest import DEMO, PROJECT
+from tests.conftest import PROJECT
 
 NewPage = OpenPage = Callable[..., AppTest]
 
@@ -138,20 +136,3 @@ def open_page(environment: Callable[..., None]) -> OpenPage:
 def page(new_page: NewPage, demo_fitting_room: FittingRoom) -> AppTest:
     """The page on the demo catalogue, its index built before."""
     return new_page()
-
-
-@pytest.fixture
-def with_copies(tmp_path: Path) -> Path:
-    """Six garments of the demo catalogue, the first of them also in three worse files."""
-    folder = tmp_path / "with-copies"
-    (folder / "images").mkdir(parents=True)
-    names = [10724, 10005, 10484, 10100, 10300, 10900]
-    for name in names:
-        shutil.copy(DEMO / "images" / f"{name}.webp", folder / "images")
-    with Image.open(DEMO / "images" / "10724.webp") as original:
-        for quality in (70, 80, 90):
-            original.save(folder / "images" / f"{quality}.jpg", quality=quality)
-    rows = [f"{name},Garment {name}" for name in (*names, 70, 80, 90)]
-    table = "\n".join(["id,productDisplayName", *rows])
-    (folder / "styles.csv").write_text(table + "\n", encoding="utf-8")
-    return folder

@@ -53,6 +53,7 @@ def test_an_item_is_shown_by_itself_and_searches_nothing(page: AppTest) -> None:
     assert ids(page) == before
     assert data_of(page, "gallery")["answered"] == 5
     assert page.query_params["look"] in (before[2], [before[2]])
+    assert shown["address"] == {"shown": f"look={before[2]}", "without": ""}
     tell(page, action="close", turn=6)
     assert panel(page) is None
     assert "look" not in page.query_params
@@ -71,6 +72,14 @@ def test_a_link_shows_the_item_before_what_looks_like_it(page: AppTest) -> None:
     assert shown["card"]["similarity"] is None
     # It is neither more nor less like itself.
     assert [action["name"] for action in shown["actions"]] == ["look", "more", "take"]
+
+
+def test_a_link_to_look_alikes_of_an_item_without_any_shows_the_page(page: AppTest) -> None:
+    page.query_params["item"] = page.query_params["alike"] = ITEM
+    page.run()
+    assert not page.exception
+    assert headings(page) == ["Most like this"]
+    assert panel(page) is None
 
 
 def test_a_link_to_what_is_not_there_says_so(page: AppTest) -> None:
@@ -152,6 +161,7 @@ def test_look_alikes_are_shown_with_their_actions(
     assert all(card["src"] and card["href"] for card in shown["cards"])
     assert shown["more"] == 0
     assert "look" not in page.query_params
+    assert shown["address"]["shown"] == f"{shown['address']['without']}&alike={ITEM}"
     tell(page, action="look", id="80", turn=2)
     assert panel(page)["card"]["id"] == "80"
 
