@@ -61,6 +61,26 @@ def test_from_card_to_card_and_back(visit: Visit, address: str):
     assert ids(page) == first
 
 
+def test_a_new_picture_begins_a_new_trail_of_small_pictures(visit: Visit, address: str):
+    page = visit(address)
+    drag_in(page, RED_DRESS, "mine.jpg")
+    wait_for_matches(page)
+    more_like(page, 2)
+    trail = page.get_by_role("list", name="The way here")
+    expect(trail.locator("img")).to_have_count(2)
+    before = ids(page)
+    drag_in(page, (DEMO / "images" / "10005.webp").read_bytes())
+    wait_for_matches(page)
+    expect(cards(page).first).to_have_attribute("data-id", "10005")
+    expect(trail).to_have_count(0)
+    # What was before is a step back.
+    page.get_by_role("button", name="← Back").click()
+    expect(page.get_by_role("heading", name="Most like this")).to_be_visible()
+    expect(trail.locator("img")).to_have_count(2)
+    wait_until_drawn(page)
+    assert ids(page) == before
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_matches_of_a_card_far_down_are_shown_from_their_beginning(
     visit: Visit, address: str, width: int
@@ -167,6 +187,21 @@ def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, w
     assert "filter" not in page.url
 
 
+def test_filters_stand_beside_the_cards_and_long_lists_are_searched(visit: Visit, address: str):
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    open_filters(page)
+    panel = page.locator(".st-key-fr-filters").bounding_box()
+    rights = cards(page).evaluate_all("c => c.map(card => card.getBoundingClientRect().right)")
+    assert panel and max(rights) <= panel["x"]
+    before = ids(page)
+    page.get_by_role("combobox", name="Type").fill("skir")
+    page.get_by_role("option", name=f"Skirts ({how_many(articleType='Skirts')})").click()
+    wait_for_other_cards(page, before)
+    assert all("Skirt" in name for name in cards(page).locator(".fr-name").all_inner_texts())
+
+
 def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (DEMO / "images" / f"{ITEM}.webp").read_bytes())
@@ -205,6 +240,7 @@ def test_a_part_of_a_picture_is_drawn_with_the_mouse(visit: Visit, address: str)
     page.get_by_role("button", name="Crop").click()
     expect(page.locator(".fr-crop-stage img")).to_be_visible()
     page.wait_for_function("() => document.querySelector('.fr-crop-stage img').complete")
+    expect(page.locator(".fr-cropper")).not_to_contain_text("%")
     stage = page.locator(".fr-crop-stage").bounding_box()
     assert stage
     # A frame is drawn at once, wherever the press is.

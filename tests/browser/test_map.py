@@ -217,4 +217,5 @@ def test_matches_are_saved(visit: Visit, address: str):
     page.get_by_role("button", name="Save or share").locator("visible=true").click()
     expect(page.get_by_role("dialog")).to_contain_text(f"?item={item}")
     expect(page.get_by_role("dialog")).to_contain_text(address)
+    expect(page.locator(".fr-pending")).to_have_count(0)
     assert download(page, "Save the picture") == (DEMO / "images" / f"{item}.webp").read_bytes()

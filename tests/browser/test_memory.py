@@ -75,3 +75,37 @@ def test_a_sample_has_a_link_that_works_for_everybody(visit: Visit, address: str
     expect(cards(page).first).to_contain_text("Dress")
     page = visit(f"{address}/?picture=sample-nothing")
     expect(page.get_by_text("Links cannot carry your picture. Add it again.")).to_be_visible()
+
+
+def test_a_second_picture_while_the_first_is_looked_at_loses_neither(
+    visit: Visit, address: str
+) -> None:
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    for item in ("10005", "10484"):
+        drag_in(page, (DEMO / "images" / f"{item}.webp").read_bytes(), f"{item}.webp")
+    expect(page.locator(".fr-query img[alt*='10484']")).to_be_visible()
+    expect(page.locator("html[data-fr-looking]")).to_have_count(0)
+    wait_until_drawn(page)
+    # Both are searched with, or the first is a step back.
+    if page.locator(".fr-query img[alt*='10005']").count() == 0:
+        page.get_by_role("button", name="← Back").click()
+    expect(page.locator(".fr-query img[alt*='10005']")).to_be_visible()
+    expect(page.locator(".fr-card[data-id='10005']").first).to_be_visible()
+
+
+def test_another_page_while_a_picture_is_looked_at_does_not_lose_it(
+    visit: Visit, address: str
+) -> None:
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    drag_in(page, (DEMO / "images" / "10005.webp").read_bytes())
+    page.get_by_role("link", name="About", exact=True).click()
+    there = page.get_by_role("heading", name="About this catalogue")
+    expect(there.or_(page.locator(".fr-query img"))).to_be_visible()
+    wait_until_drawn(page)
+    page.get_by_role("link", name="Search", exact=True).click()
+    wait_for_matches(page)
+    expect(cards(page).first).to_have_attribute("data-id", "10005")

@@ -272,6 +272,11 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(
     choose(page, DEMO / "images" / "10300.webp")
     expect(cards(page).first).to_have_attribute("data-id", "10300")
     expect(refused).to_have_count(0)
+    # What is refused later takes nothing away.
+    drag_in(page, b"no picture", "next.jpg")
+    expect(page.get_by_text("next.jpg").first).to_be_visible()
+    wait_for_matches(page)
+    expect(cards(page).first).to_have_attribute("data-id", "10300")
 
 
 def test_the_first_start_shows_the_catalogue_and_then_turns_into_the_page(

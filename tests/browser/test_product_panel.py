@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -197,6 +198,9 @@ def test_look_alikes_open_from_their_card_and_back_leads_out_of_them(
     visit: Visit, with_copies: Path, tmp_path: Path, settings: Settings
 ) -> None:
     own = {"cache": settings.cache, "backbone": settings.backbone, "catalogue": with_copies}
+    table = pd.read_csv(with_copies / "styles.csv")
+    table["price"], table["product_url"] = "29,90", "https://shop.example/dress"
+    table.to_csv(with_copies / "styles.csv", index=False)
     with serve(index=tmp_path / "index", **own) as url:
         page = visit(url)
         expect(page.get_by_role("button", name="Filter")).to_have_count(0)
@@ -211,6 +215,10 @@ def test_look_alikes_open_from_their_card_and_back_leads_out_of_them(
         check(page, "look-alikes")
         panel.locator(".fr-card").first.get_by_role("link").click()
         expect(panel.locator("dl")).to_be_visible()
+        expect(panel.locator(".fr-panel-price")).to_have_text("29,90")
+        shop = panel.get_by_role("link", name="Open in the shop")
+        expect(shop).to_have_attribute("href", "https://shop.example/dress")
+        expect(shop).to_have_attribute("rel", "noopener noreferrer")
         expect(page).to_have_url(re.compile("look="))
         wait_until_drawn(page)
         page.go_back()

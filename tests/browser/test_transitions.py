@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from tests.browser.steps import (
     Visit,
@@ -118,6 +118,35 @@ def test_on_a_phone_results_are_in_view(visit: Visit, address: str) -> None:
     )
     picture = page.locator(".fr-query img").bounding_box()
     assert picture and picture["height"] <= 110
+
+
+def test_on_a_desk_results_come_first(visit: Visit, address: str) -> None:
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    # The best place of the opening page is the one to give a picture at.
+    place, samples = box(page, ".fr-upload.fr-first"), box(page, ".st-key-fr-else")
+    assert place["width"] > samples["width"]
+    assert place["y"] + place["height"] <= box(page, ".fr-card")["y"]
+    assert place["y"] + place["height"] <= 900
+    expect(page.get_by_role("slider", name="How many")).to_be_visible()
+    drag_in(page, RED_DRESS)
+    wait_for_matches(page)
+    # Below the heading there is one row of options, and then the first row of results, in view.
+    row = [box(page, f".st-key-{key}") for key in ("n", "colour", "filter", "fr-more")]
+    top, bottom = min(b["y"] for b in row), max(b["y"] + b["height"] for b in row)
+    heading, picture = box(page, ".st-key-fr-results h2"), box(page, ".fr-picture")
+    assert heading["y"] + heading["height"] <= top
+    assert all(b["y"] < bottom and b["y"] + b["height"] > top for b in row)
+    assert bottom - top < 1.5 * max(b["height"] for b in row)
+    assert bottom <= picture["y"]
+    assert picture["y"] + picture["height"] <= 900
+
+
+def box(page: Page, selector: str) -> FloatRect:
+    found = page.locator(selector).first.bounding_box()
+    assert found, selector
+    return found
 
 
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 844)])

@@ -64,6 +64,21 @@ def test_several_files_each_for_itself_and_together(visit: Visit, address: str):
     expect(cards(page)).to_have_count(12)
 
 
+def test_the_same_file_twice_is_one_picture(visit: Visit, address: str):
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    picture = {
+        "name": "a.webp",
+        "mimeType": "image/webp",
+        "buffer": (DEMO / "images" / "10005.webp").read_bytes(),
+    }
+    choose(page, picture, {**picture, "name": "b.webp"})
+    wait_for_matches(page)
+    expect(page.locator(".fr-query img")).to_have_count(1)
+    expect(cards(page)).to_have_count(12)
+
+
 #: Drags something over an element of the page and lets it go there.
 DROP = """([selector, file, link]) => {
     const transfer = new DataTransfer();
