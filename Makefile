@@ -39,6 +39,7 @@ bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
 	python benchmarks/embed.py
 	python benchmarks/search.py
 	python benchmarks/page.py --index $(INDEX)
+	python benchmarks/transitions.py --index $(INDEX)
 	python benchmarks/build.py --index $(INDEX)
 
 screenshots: ## the pictures of README.md, taken anew

@@ -131,6 +131,23 @@ def test_a_part_is_chosen_with_a_rectangle_and_listed_below(visit: Visit, addres
     wait_for_view(page, "map.frMap.chooser.part === null")
 
 
+def test_back_leaves_an_item_of_a_part_for_the_part(visit: Visit, address: str):
+    page = visit(f"{address}/map?part=10000,10000,50000,50000")
+    listed = page.locator(".st-key-fr-map-part .fr-card")
+    expect(listed).to_have_count(24)
+    wait_until_drawn(page)
+    url, panel = page.url, page.get_by_role("dialog")
+    for leave in (page.go_back, lambda: page.keyboard.press("Escape")):
+        listed.first.get_by_role("link", name="Look closer: ").click()
+        expect(panel.locator("dl")).to_be_visible()
+        wait_until_drawn(page)
+        leave()
+        expect(panel).to_have_count(0)
+        wait_until_drawn(page)
+        assert page.url == url
+        expect(listed).to_have_count(24)
+
+
 def test_what_is_in_view_is_listed_without_a_mouse(visit: Visit, address: str):
     page = visit(f"{address}/map", width=390, height=844, reduced_motion="reduce")
     expect(page.locator(".fr-map[data-view]")).to_be_visible()

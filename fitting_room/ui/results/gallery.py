@@ -52,7 +52,8 @@ def show(version: Path, resolved: ResolvedQuery | None) -> None:
     if session.moved:
         session.moved = False
         st.rerun()  # the query is another one now, and is drawn outside of this part
-    if session.looking is not None and session.looking.gallery.startswith("group"):
+    look = session.looking
+    if look is not None and look.gallery and not look.gallery.startswith(SEARCH):
         session.looking = None  # of another page
     if resolved is None or session.source == CATALOGUE:
         _catalogue(searcher)
