@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -13,7 +15,9 @@ from playwright.sync_api import Browser, expect
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 from tests.browser.conftest import serve
-from tests.conftest import PROJECT
+from tests.browser.steps import Visit, cards
+from tests.conftest import PROJECT, picture_bytes
+from tests.server.conftest import TOKEN
 
 SNIPPET = re.compile(r"```html\n(.*?)```", re.DOTALL)
 
@@ -63,6 +67,31 @@ def test_a_shop_shows_similar_items_on_its_own_page(
             assert picture.get_attribute("alt")
         assert said == []
         page.close()
+
+
+def test_what_the_api_adds_the_page_shows(
+    visit: Visit, demo_fitting_room: FittingRoom, settings: Settings, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(demo_fitting_room.index.folder, index)
+    named = {"cache": settings.cache, "backbone": settings.backbone, "index": index}
+    with serve(**named, api_tokens=TOKEN) as address:
+        page = visit(address)
+        expect(cards(page)).to_have_count(12)
+        picture = {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": picture_bytes("teal")}
+        added = page.request.post(
+            f"{address}/api/v1/items",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            multipart={
+                "id": "new-one",
+                "attributes": '{"productDisplayName": "Teal square"}',
+                "picture": picture,
+            },
+        )
+        assert added.status == 201
+        page.goto(f"{address}/?find=teal+square")
+        expect(cards(page)).to_have_count(1)
+        expect(cards(page).first).to_contain_text("Teal square")
 
 
 def test_another_site_is_not_answered(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -60,6 +60,25 @@ def test_every_request_of_the_description_is_answered_by_it(description: Any, na
     def check(case: Any) -> None:
         # A schema cannot say that a file must be a picture, nor that a column must be there.
         case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+    check()
+
+
+@pytest.mark.parametrize("name", ["POST /v1/items", "DELETE /v1/items/{item}"])
+def test_changes_by_those_who_may_are_answered_by_it_too(
+    serve: Callable[..., TestClient], authorised: dict[str, str], name: str
+) -> None:
+    method, path = name.split(" ")
+    served = schemathesis.openapi.from_asgi("/api/openapi.json", serve().app)
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=served[path][method].as_strategy())
+    def check(case: Any) -> None:
+        case.call_and_validate(
+            headers=authorised,
+            # That a token is looked at is checked with cases that have none.
+            excluded_checks=[positive_data_acceptance, ignored_auth],
+        )
 
     check()
 
