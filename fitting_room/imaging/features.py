@@ -9,7 +9,7 @@ import numpy as np
 from fitting_room.imaging.descriptors import PLAIN_BACKGROUND
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Features:
     """What is compared of one picture: ``embeddings`` float32 ``(V, D)``, a unit row for each view
     of it (one, except for a photograph used as a query), and ``descriptors`` uint8

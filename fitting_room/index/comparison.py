@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class Comparison:
         self.head_vectors = data.head_vectors
         self.map, self.calibration = data.map, data.calibration
         self._scales: dict[int, np.ndarray] = {}
+        # A query is ranked, judged and put into words: for each of them the head is asked.
+        self._projected: WeakKeyDictionary[Features, np.ndarray] = WeakKeyDictionary()
 
     def __len__(self) -> int:
         """How many pictures there are: rows of the arrays."""
@@ -178,14 +181,18 @@ class Comparison:
         """What the head makes of queries, float32 ``(Q, E)``, the mean of what it makes of the
         views of each, as unit rows. ``None`` without a head, and where it brings another network
         and a query has only the index's own embedding, which says nothing to it."""
-        inputs = [self._for_head(query) for query in queries]
+        new = [query for query in queries if query not in self._projected]
+        inputs = [self._for_head(query) for query in new]
         known = [of_query for of_query in inputs if of_query is not None]
-        if self.head is None or len(known) < len(queries):
+        if self.head is None or len(known) < len(new):
             return None
-        counts = [len(view) for view in known]
-        descriptors = np.stack([query.descriptors for query in queries])
-        rows = self.head.project(np.concatenate(known), np.repeat(descriptors, counts, axis=0))
-        return _means(np.split(rows, np.cumsum(counts)[:-1]))
+        if new:
+            counts = [len(view) for view in known]
+            descriptors = np.stack([query.descriptors for query in new])
+            rows = self.head.project(np.concatenate(known), np.repeat(descriptors, counts, axis=0))
+            means = _means(np.split(rows, np.cumsum(counts)[:-1]))
+            self._projected.update(zip(new, means, strict=True))
+        return np.stack([self._projected[query] for query in queries])
 
     def copies_among(self, query: Features, rows: np.ndarray) -> np.ndarray:
         """The places in ``rows`` of the item that seems to be the very picture of a query, saved
