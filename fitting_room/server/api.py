@@ -83,6 +83,7 @@ def application(service: Service) -> FastAPI:
         summary="The items of a catalogue that look most like a picture.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # what clients call a function
         responses={
             "default": {
                 "model": ProblemDocument,
