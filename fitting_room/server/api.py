@@ -43,6 +43,7 @@ MOST_REQUESTS = 128
 #: Seconds that browsers and proxies may keep a picture of the catalogue.
 PICTURE_KEPT = 3_600
 
+_PROBLEM = {problems.MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
 _BEARER = HTTPBearer(auto_error=False, description="one of FITTING_ROOM_API_TOKENS")
 ItemId = Annotated[str, Path(max_length=LONGEST_TEXT, description="an id of the catalogue")]
 _N: Any = {"ge": 1, "le": MOST_MATCHES, "description": "how many matches"}
@@ -84,13 +85,7 @@ def application(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,  # what clients call a function
-        responses={
-            "default": {
-                "model": ProblemDocument,
-                "description": "A problem document",
-                "content": {problems.MEDIA_TYPE: {}},
-            }
-        },
+        responses={"default": {"description": "A problem document", "content": _PROBLEM}},
     )
     problems.install(app, lambda kind: service.figures.refusals.labels(kind).inc())
     origins = settings.api_origins.split()
