@@ -128,9 +128,18 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
             continue
         if features.note:
             say(f"{picture}: {features.note}")
-        matches = fitting_room.search(features, options.n, where, options=similarity)
+        matches = fitting_room.search(
+            features,
+            options.n,
+            where,
+            options=similarity,
+            diversity=options.diversity,
+            only_good=options.only_good,
+        )
         status = 0
-        if not matches:
+        if not matches and options.only_good:
+            complain(f"{picture}: no item that passes the filter is alike")
+        elif not matches:
             conditions = " ".join(map("=".join, options.where))
             complain(f"{picture}: no item passes the filter {conditions}")
         others = {m.id: list(map(fitting_room.path, m.pictures)) for m in matches if m.pictures}

@@ -127,6 +127,9 @@ def _add_remove(add: Add) -> None:
 def _add_search(add: Add) -> None:
     add("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
     add("-n", type=_positive, default=12, help="matches for each picture (%(default)s)")
+    add("--diversity", type=_share, default=0.0, metavar="D",
+        help="how much a variety counts against likeness, 0 to 1 (%(default)s)")  # fmt: skip
+    add("--only-good", action="store_true", help="only what is alike, perhaps nothing")
 
 
 def _add_train(add: Add) -> None:

@@ -14,8 +14,10 @@ import pytest
 
 from fitting_room.cli import main
 from fitting_room.embedding.backbones import select
+from fitting_room.facade import FittingRoom
 from fitting_room.index.data import current_version
-from tests.conftest import picture_bytes
+from fitting_room.settings import Settings
+from tests.conftest import SAMPLES, picture_bytes
 
 # --- search -----------------------------------------------------------------------------------
 
@@ -79,6 +81,24 @@ def test_search_measures_similarity_by_its_options(run: Any, catalogue: Path, in
     assert colour[-1] < 0.1 < shape[-1]  # red is not at all like any other of these colours
     assert similarities("--metric", "jaccard", "--colour", 0) != shape
     assert similarities("--plain") != usual  # the packaged head
+
+
+def test_search_for_a_variety_and_for_good_ones_alone(
+    run: Any, demo_fitting_room: FittingRoom, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
+    index, dress = str(demo_fitting_room.index.folder), str(SAMPLES / "red-dress.jpg")
+
+    def ids(*options: str) -> list[str]:
+        ran = run("search", dress, "--index", index, "-n", "30", "--json", *options)
+        return [match["id"] for match in ran.lines[0]["matches"]]
+
+    assert ids("--diversity", "0.5") == [
+        match.id for match in demo_fitting_room.search(dress, 30, diversity=0.5)
+    ]
+    good = ids("--only-good")
+    assert good == [match.id for match in demo_fitting_room.search(dress, 30, only_good=True)]
+    assert len(good) < 30
 
 
 def test_search_goes_on_after_a_bad_picture(run: Any, catalogue: Path, index: Path) -> None:
