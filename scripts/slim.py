@@ -34,11 +34,17 @@ UNUSED = (
     *(f"{library}/**/tests" for library in
       ("networkx", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "sympy")),
 )  # fmt: skip
-#: What serving does without beside: what converts a network of torch's, and what installs.
+#: Elements of Streamlit that the page has none of: charts and diagrams, each with its scripts.
+_CHARTS = ("DeckGlJsonChart", "EChartsChart", "GraphVizChart", "PlotlyChart", "cytoscape", "elk-",
+           "embed")  # fmt: skip
+#: What serving does without beside: what converts a network of torch's, charts, what installs.
 NOT_TO_SERVE = (
     "openvino/libs/*pytorch_frontend*", "openvino/tools",
-    "_distutils_hack", "pip", "pip-*.dist-info", "pkg_resources", "setuptools",
-    "setuptools-*.dist-info",
+    *(f"streamlit/static/static/js/{name}*" for name in _CHARTS),
+    "altair", "altair-*.dist-info", "narwhals", "narwhals-*.dist-info", "pydeck",
+    "pydeck-*.dist-info",
+    "_distutils_hack", "distutils-precedence.pth", "pip", "pip-*.dist-info", "pkg_resources",
+    "setuptools", "setuptools-*.dist-info",
 )  # fmt: skip
 
 

@@ -281,7 +281,8 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
     server = subprocess.Popen(command, env=environment)  # noqa: S603
     previous = signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
-        return server.wait()
+        status = server.wait()
+        return status if status >= 0 else 128 - status  # as a shell says that a signal ended it
     except KeyboardInterrupt:
         server.terminate()
         server.wait()

@@ -244,3 +244,16 @@ def test_serve_listens_where_the_settings_say_unless_the_command_does(
     assert {"--server.address=0.0.0.0", "--server.port=7860"} < set(started[0])
     assert {"--server.address=127.0.0.1", "--server.port=80"} < set(started[1])
     assert run("serve", "--owner").status == 2  # others reach it
+
+
+def test_a_server_that_a_signal_ended_has_the_status_that_shells_give(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Server:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def wait(self) -> int:
+            return -15
+
+    monkeypatch.setattr(subprocess, "Popen", Server)
+    assert run("serve").status == 143
