@@ -14,7 +14,7 @@ from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
-from fitting_room.cli import commands, converting, editing, fetching, verifying
+from fitting_room.cli import commands, converting, editing, fetching, serving, verifying
 from fitting_room.embedding.backbones import AUTO, backbone_names
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.evaluation.evaluate import RESULTS
@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
             [shared],
         ),
         (fetching.fetch, "fetch", "download a catalogue", _add_fetch, []),
-        (commands.serve, "serve", "open the page", _add_serve, []),
+        (serving.serve, "serve", "open the page", _add_serve, []),
     ):
         command = subparsers.add_parser(name, help=text, description=run.__doc__, parents=parents)
         command.set_defaults(run=run)
