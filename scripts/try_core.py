@@ -85,7 +85,9 @@ def search(index: Path) -> None:
 def draw_pages(index: Path) -> None:
     os.environ["FITTING_ROOM_INDEX"] = str(index)
     page = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=PATIENCE).run()
-    page.query_params["sample"] = PICTURE.name
+    next(button for button in page.button if button.label == "Try: Red dress").click().run()
+    headings = [heading.value for heading in page.header]
+    _require("Most like your picture" in headings, "the page answers a picture")
     for url_path in ("", "map", "about"):
         page._page_hash = calc_hash(url_path) if url_path else ""
         page.run()

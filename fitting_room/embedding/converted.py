@@ -102,9 +102,8 @@ def select_converted(
         selection = Selection(backbone, weights, "it is here, converted before")
         if folder_of(selection, cache).is_dir():
             return selection
-    raise BackboneError(
-        f"{cache}: no converted network that could embed pictures lies there. {lacks_torch() or ''}"
-    )
+    which = "network" if name == AUTO else name
+    raise BackboneError(f"{cache}: no converted {which} lies there. {lacks_torch() or ''}")
 
 
 def _convert(selection: Selection) -> Any:
