@@ -38,7 +38,8 @@ RUN python lock.py --without-cuda > cpu.lock \
 COPY . .
 RUN python -m compileall -q fitting_room \
  && mkdir /data && chown 1000:1000 /data
-ENV FITTING_ROOM_ADDRESS=0.0.0.0 FITTING_ROOM_CACHE=/data/cache HOME=/tmp PYTHONUNBUFFERED=1
+ENV FITTING_ROOM_ADDRESS=0.0.0.0 FITTING_ROOM_CACHE=/data/cache TORCH_HOME=/data/torch HOME=/tmp \
+    PYTHONUNBUFFERED=1
 USER 1000:1000
 EXPOSE 8501
 STOPSIGNAL SIGTERM
