@@ -9,12 +9,15 @@ from scripts.slim import NOT_TO_SERVE, UNUSED, slim
 from tests.conftest import PROJECT
 
 GOES = [
+    "fastapi_offline/static/redoc.standalone.js",
     "openvino/libs/libopenvino_intel_gpu_plugin.so",
     "openvino/libs/libopenvino_onnx_frontend.so.2641",
     "pandas/tests/io/test_csv.py",
     "pyarrow/_s3fs.cpython-313-x86_64-linux-gnu.so",
     "pyarrow/include/arrow/api.h",
     "pyarrow/libarrow_flight.so.2600",
+    "pyarrow/_substrait.cpython-313-x86_64-linux-gnu.so",
+    "pydantic/v1/main.py",
     "pyarrow/libarrow_python.so",
     "pyarrow/libarrow_python.so.2600.1.0",
     "scipy/sparse/linalg/tests/data.npz",
@@ -28,6 +31,7 @@ GOES_TO_SERVE = [
     "streamlit/static/static/js/PlotlyChart.D9Z0_fxz.js",
 ]
 STAYS = [
+    "fastapi_offline/static/swagger-ui-bundle.js",
     "openvino/libs/libopenvino_intel_cpu_plugin.so",
     "openvino/libs/libopenvino_ir_frontend.so.2641",
     "pandas/testing.py",
