@@ -22,9 +22,9 @@ UNUSED = (
     *(f"openvino/libs/*{kind}_frontend*" for kind in
       ("gguf", "jax", "onnx", "paddle", "tensorflow", "tensorflow_lite")),
     "openvino/include", "openvino/cmake",
-    # Arrow: remote procedure calls, plans of queries, its own way to buckets (ours is fsspec),
+    # Arrow: remote procedure calls, its own way to buckets (ours is fsspec),
     # second and third names of one library, and what C++ and Cython are compiled with.
-    "pyarrow/*flight*", "pyarrow/*substrait*", "pyarrow/*s3*.so*", "pyarrow/libarrow_python*.so",
+    "pyarrow/*flight*", "pyarrow/*s3*.so*", "pyarrow/libarrow_python*.so",
     "pyarrow/libarrow_python*.so.*.*.*", "pyarrow/include", "pyarrow/includes", "pyarrow/src",
     # The second of two pages to try an API on, and models of another age.
     "fastapi_offline/static/redoc*", "pydantic/v1",

@@ -16,7 +16,6 @@ GOES = [
     "pyarrow/_s3fs.cpython-313-x86_64-linux-gnu.so",
     "pyarrow/include/arrow/api.h",
     "pyarrow/libarrow_flight.so.2600",
-    "pyarrow/_substrait.cpython-313-x86_64-linux-gnu.so",
     "pydantic/v1/main.py",
     "pyarrow/libarrow_python.so",
     "pyarrow/libarrow_python.so.2600.1.0",
