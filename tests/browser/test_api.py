@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -20,6 +24,15 @@ from tests.conftest import PROJECT, picture_bytes
 from tests.server.conftest import TOKEN
 
 SNIPPET = re.compile(r"```html\n(.*?)```", re.DOTALL)
+
+
+def wait_until_ready(address: str) -> None:
+    """A server listens before its index is open."""
+    for _ in range(600):
+        with suppress(HTTPError), urlopen(f"{address}/ready"):
+            return
+        time.sleep(0.1)
+    pytest.fail("the server is not ready")
 
 
 @pytest.fixture
@@ -54,6 +67,7 @@ def test_a_shop_shows_similar_items_on_its_own_page(
     document = (PROJECT / "docs" / "api.md").read_text("utf-8")
     (snippet,) = SNIPPET.findall(document)
     with serve(cache=settings.cache, backbone=settings.backbone, api_origins=shop) as address:
+        wait_until_ready(address)
         parts.append(snippet.replace("http://localhost:8501", address))
         page, said = browser.new_page(), []
         page.on("console", lambda message: said.append(message.text))
@@ -92,6 +106,7 @@ def test_what_the_api_adds_the_page_shows(
         page.goto(f"{address}/?find=teal+square")
         expect(cards(page)).to_have_count(1)
         expect(cards(page).first).to_contain_text("Teal square")
+        page.close()  # before its server ends, of which it would complain
 
 
 def test_another_site_is_not_answered(
@@ -117,7 +132,8 @@ def test_the_api_can_be_tried_on_a_page_of_this_server_alone(
     page.get_by_text("What one may filter by").click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
-    expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+    status = page.locator(".live-responses-table td.response-col_status").last
+    expect(status).to_contain_text("200")
     assert hosts == {address.split("/")[2]}
     assert said == []
     page.close()
