@@ -20,6 +20,7 @@ from fitting_room.ui.query import kept
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.serving.guard import EVERYWHERE, LOCAL, Guard
 from fitting_room.ui.serving.saved import SAVED
+from fitting_room.ui.serving.sockets import send_at_once
 from fitting_room.ui.serving.visits import Visits
 from fitting_room.util.memory import give_back_at_once
 
@@ -133,6 +134,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
     tidying = asyncio.create_task(
         VISITS.keep_tidy(runtime.get_instance(), settings.forget_after), name="visits"
     )
+    sending = asyncio.create_task(send_at_once(), name="sockets")
     if not config.get_option("server.headless"):
         url = f"http://{config.get_option('browser.serverAddress')}"
         url += f":{config.get_option('server.port')}/{config.get_option('server.baseUrlPath')}"
@@ -141,9 +143,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any] | None]:
         yield None
     finally:
         gc.unfreeze()
-        tidying.cancel()
-        with suppress(asyncio.CancelledError):
-            await tidying
+        for task in (tidying, sending):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def configure() -> None:
