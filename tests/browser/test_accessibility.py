@@ -37,6 +37,8 @@ def check(page: Page, state: str) -> None:
         f"{state}: {violation['impact']} {violation['id']}: {node['html'][:160]}"
         for violation in violations
         for node in violation["nodes"]
+        # Streamlit draws its tooltips outside of the page's landmarks.
+        if not (violation["id"] == "region" and 'id="stFloatingOverlayPortal"' in node["html"])
     ]
     assert found == []
 

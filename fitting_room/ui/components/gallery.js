@@ -200,6 +200,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const send = (message, card) => tell(root, setTriggerValue, message, card);
   root.frPanel ??= new Panel(root, send, makeCard);
   root.frPanel.send = send;
+  root.frAnswered = data.answered;
   endPending(root, data.answered);
   // What was sent before the last thing that was done here is old.
   if (data.answered >= (root.frTurn ?? 0)) root.frPanel.update(data.panel, data.actions);
