@@ -33,7 +33,7 @@ NO_CHROMIUM = (
     "CHROMIUM, and the browser tests will run"
 )
 #: Nothing here waits on the clock; this only ends a test that would wait for ever.
-PATIENCE = 20_000
+PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 #: The catalogue's item that the fake webcam is pointed at.

@@ -187,7 +187,7 @@ def test_filters_are_narrowed_combined_and_cleared(visit: Visit, address: str, w
     assert "filter" not in page.url
 
 
-def test_filters_stand_beside_the_cards_and_long_lists_are_searched(visit: Visit, address: str):
+def test_filters_stand_beside_the_cards(visit: Visit, address: str):
     page = visit(address)
     expect(cards(page)).to_have_count(12)
     wait_until_drawn(page)
@@ -195,11 +195,6 @@ def test_filters_stand_beside_the_cards_and_long_lists_are_searched(visit: Visit
     panel = page.locator(".st-key-fr-filters").bounding_box()
     rights = cards(page).evaluate_all("c => c.map(card => card.getBoundingClientRect().right)")
     assert panel and max(rights) <= panel["x"]
-    before = ids(page)
-    page.get_by_role("combobox", name="Type").fill("skir")
-    page.get_by_role("option", name=f"Skirts ({how_many(articleType='Skirts')})").click()
-    wait_for_other_cards(page, before)
-    assert all("Skirt" in name for name in cards(page).locator(".fr-name").all_inner_texts())
 
 
 def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):

@@ -26,6 +26,7 @@ ITEM = "10724"
 #: Once a panel that was closed has left the browser's history, and the server knows of it.
 CLOSED = """() => {
     const root = document.querySelector(".fr-gallery");
+    if (!root?.frPanel) return false;
     const { after, leaving, id } = root.frPanel;
     return !after && !leaving && !id && (root.frTurn ?? 0) <= root.frAnswered;
 }"""
@@ -112,12 +113,6 @@ CLOSINGS = {
     "button": lambda page: page.get_by_role("button", name="Close", exact=True).click(),
     "key": lambda page: page.keyboard.press("Escape"),
     "beside": lambda page: page.mouse.click(5, 5),
-    "reloaded": lambda page: (
-        page.reload(),
-        expect(page.get_by_role("dialog").locator("dl")).to_be_visible(),
-        wait_until_drawn(page),
-        page.keyboard.press("Escape"),
-    ),
 }
 
 
