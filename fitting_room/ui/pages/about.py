@@ -113,7 +113,9 @@ def _training(description: IndexDescription) -> None:
     if validation:
         st.caption("Right among the first four matches of items that were kept back")
         table = {
-            "": ["All of them" if c == "all" else plain(label(c)) for c, _, _ in validation],
+            "Alike in": [
+                "All of them" if c == "all" else plain(label(c)) for c, _, _ in validation
+            ],
             "Before": ["–" if b is None else percent(b, 1) for _, b, _ in validation],
             "After": [percent(after, 1) for _, _, after in validation],
         }
