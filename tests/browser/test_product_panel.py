@@ -231,3 +231,20 @@ def test_look_alikes_open_from_their_card_and_back_leads_out_of_them(
         expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
         expect(panel).to_have_count(0)
         page.close()  # before its server goes
+
+
+def test_a_panel_is_closed_after_a_reload_as_before_it(visit: Visit, address: str) -> None:
+    page = visit(f"{address}/?item={ITEM}&n=4")
+    expect(cards(page)).to_have_count(4)
+    wait_until_drawn(page)
+    cards(page).nth(1).get_by_role("link", name="Look closer: ").click()
+    expect(page).to_have_url(re.compile("look="))
+    page.reload()
+    panel = page.get_by_role("dialog")
+    expect(panel).to_be_visible()
+    wait_until_drawn(page)
+    panel.get_by_role("button", name="Close", exact=True).click()
+    expect(panel).to_have_count(0)
+    page.wait_for_function(CLOSED)
+    assert "look=" not in page.url
+    expect(cards(page)).to_have_count(4)
