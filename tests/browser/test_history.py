@@ -197,6 +197,20 @@ def test_filters_stand_beside_the_cards(visit: Visit, address: str):
     assert panel and max(rights) <= panel["x"]
 
 
+def test_a_long_list_of_values_is_searched_while_typing(visit: Visit, address: str):
+    page = visit(f"{address}/?item={ITEM}&n=8")
+    expect(cards(page)).to_have_count(8)
+    wait_until_drawn(page)
+    open_filters(page)
+    page.get_by_role("combobox", name="Type").click()
+    page.keyboard.type("heel")
+    heels = how_many(articleType="Heels")
+    expect(page.get_by_role("option")).to_have_text([f"Heels ({heels})"])
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("filter-articleType=Heels"))
+    expect(page.get_by_text(so_many(articleType="Heels"))).to_be_visible()
+
+
 def test_a_part_of_a_picture_is_chosen_by_keyboard(visit: Visit, address: str):
     page = visit(address)
     drag_in(page, (DEMO / "images" / f"{ITEM}.webp").read_bytes())
