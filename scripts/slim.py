@@ -32,6 +32,8 @@ UNUSED = (
     "pydeck/nbextension",
     # Torch: its tests as programs, and what C++ is compiled with.
     "torch/test", "torch/bin/*[tT]est*", "torch/bin/protoc*", "torch/include",
+    # What compilers and readers of types want of Python's libraries.
+    "**/*.pyi", "**/*.pyx", "**/*.pxd",
     # The libraries' own tests.
     *(f"{library}/**/tests" for library in
       ("networkx", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "sympy")),

@@ -10,6 +10,7 @@ from tests.conftest import PROJECT
 
 GOES = [
     "fastapi_offline/static/redoc.standalone.js",
+    "numpy/random/_generator.pyi",
     "openvino/libs/libopenvino_intel_gpu_plugin.so",
     "openvino/libs/libopenvino_onnx_frontend.so.2641",
     "pandas/tests/io/test_csv.py",
