@@ -181,6 +181,7 @@ def test_a_control_runs_the_gallery_alone(visit: Visit, address: str):
     page.get_by_role("switch", name="Group look-alikes").press("Space")
     expect(page.get_by_role("switch", name="Group look-alikes")).not_to_be_checked()
     wait_until_drawn(page)
+    page.wait_for_function("window.sent.length >= 2")  # noted by a promise each
     messages = [BackMsg.FromString(bytes(message)) for message in page.evaluate("window.sent")]
     reruns = [message.rerun_script for message in messages if message.HasField("rerun_script")]
     assert len(reruns) >= 2
@@ -274,7 +275,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(
     expect(refused).to_have_count(0)
     # What is refused later takes nothing away.
     drag_in(page, b"no picture", "next.jpg")
-    expect(page.get_by_text("next.jpg").first).to_be_visible()
+    expect(page.get_by_text("next.jpg: This is not a picture")).to_be_visible()
     wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", "10300")
 

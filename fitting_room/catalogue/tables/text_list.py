@@ -32,15 +32,16 @@ def is_text_list(head: str) -> bool:
 
 
 def read_text_list(open_file: OpenFile) -> SourceTable | None:
-    """The table, ``None`` where the rows are not as many as the first line says."""
+    """The table, ``None`` where it turns out not to be such a list: in the end the rows are not as
+    many as the first line says."""
     unusable: Rows = defaultdict(list)
     encoding = find_encoding(open_file)
     with opened(open_file) as file:
         lines = map(as_windows_1252, lines_of(encoding.text_of(file)))
-        count = int(next(lines))
-        header = next(lines).split()
-        if not header:
+        first, header = next(lines, ""), next(lines, "").split()
+        if not _COUNT.fullmatch(first) or not header:  # read by its encoding it is something else
             return None
+        count = int(first)
         columns = Columns(check_header(header))
         while some := list(islice(lines, in_blocks(len(header)))):
             rows: list[list[str]] = []

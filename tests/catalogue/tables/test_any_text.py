@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -165,3 +166,10 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "MAX_LINE", 1000)
     with pytest.raises(TableError, match="a line of more than"):
         read("id,name\n1,shirt\n2," + "x" * 2000)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a"])
+def test_a_count_in_another_encoding_is_none(name: str) -> None:
+    """The first line is a count in UTF-8, and as UTF-16, which the zeros speak for, a letter."""
+    with suppress(TableError):
+        read(b"3\na b\n" + "a,b\n1,2\n3,4\n".encode("utf-16-le") * 8, name)
