@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import FloatRect, Page, expect
+from playwright.sync_api import Browser, FloatRect, Page, expect
 
 from tests.browser.steps import (
     Visit,
@@ -216,3 +216,16 @@ def test_a_picture_dropped_on_the_map_is_searched_with(visit: Visit, address: st
     drag_in(page, (DEMO / "images" / "10005.webp").read_bytes())
     wait_for_matches(page)
     expect(cards(page).first).to_have_attribute("data-id", "10005")
+
+
+def test_the_pages_name_stands_there_before_a_script_has_come(browser: Browser, address: str):
+    page = browser.new_page()
+    page.route("**/*.js", lambda route: route.abort())
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Fitting Room")).to_be_visible()
+    expect(page.get_by_text("Opening")).to_be_visible()
+    page.unroute("**/*.js")
+    page.reload()
+    expect(cards(page)).to_have_count(12)
+    expect(page.get_by_role("heading", name="Fitting Room")).to_have_count(1)
+    page.close()
