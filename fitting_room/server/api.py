@@ -89,13 +89,6 @@ def application(service: Service) -> FastAPI:
     )
     problems.install(app, lambda kind: service.figures.refusals.labels(kind).inc())
     origins = settings.api_origins.split()
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-        )
     app.add_middleware(
         Bounds,
         limits=Limits(
@@ -107,6 +100,13 @@ def application(service: Service) -> FastAPI:
         figures=service.figures,
         is_shared=bool(origins),
     )
+    if origins:  # outermost, so that those who may ask can read refusals as well
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
     _add_searches(app, service)
     _add_items(app, service)
     _add_changes(app, service)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -142,13 +142,13 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
     def of_status(request: Request, error: Exception) -> Response:
         if isinstance(error, Problem):
             return answer(request, error)
-        assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
+        error = cast(StarletteHTTPException, error)  # what it is registered for
         kind = _BY_STATUS.get(error.status_code, "invalid-request")
         detail = "The request cannot be read." if kind == "invalid-request" else KINDS[kind].title
         return answer(request, Problem(kind, f"{detail.rstrip('.')}.", headers=error.headers))
 
     def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+        error = cast(RequestValidationError, error)  # what it is registered for
         errors = [
             {"where": ".".join(map(str, one["loc"])), "reason": str(one["msg"])}
             for one in error.errors()

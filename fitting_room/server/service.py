@@ -38,10 +38,12 @@ class Service:
     ) -> None:
         self._prepared, self.settings, self.is_local = prepared, settings, is_local
         self.tokens: tuple[bytes, ...] = ()
+        self._read_only = f"This server changes nothing: {PREFIX}API_TOKENS names no token."
         try:
             self.tokens = tokens_of(settings)
         except SettingsError as error:  # searching goes on, and nobody changes anything
             _log.error("%s", error)
+            self._read_only = "This server changes nothing: its tokens are wrong, as its log says."
         self.figures = Figures()
         self.figures.counts_items(self._count)
         patience = settings.api_timeout
@@ -97,9 +99,7 @@ class Service:
         """Raise ``Problem`` unless a token of this server's was given. How long that takes says
         nothing of how much of it was right."""
         if not self.tokens:
-            raise Problem(
-                "read-only", f"This server changes nothing: {PREFIX}API_TOKENS names no token."
-            )
+            raise Problem("read-only", self._read_only)
         of_given = (given or "").encode()
         right = [hmac.compare_digest(of_given, token) for token in self.tokens]
         if not any(right):

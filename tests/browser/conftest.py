@@ -7,10 +7,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import (
@@ -93,6 +96,16 @@ def serve(
     finally:
         server.terminate()
         server.communicate()
+
+
+def wait_until_ready(address: str) -> None:
+    """Return once the index of a server is open, which is later than that it listens."""
+    until = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < until:
+        with suppress(HTTPError), urlopen(f"{address}/ready"):
+            return
+        time.sleep(0.1)  # another process: nothing here says when
+    pytest.fail("the server is not ready")
 
 
 @pytest.fixture(scope="session")

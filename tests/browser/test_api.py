@@ -5,34 +5,21 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from tests.browser.conftest import serve
+from tests.browser.conftest import serve, wait_until_ready
 from tests.browser.steps import Visit, cards
 from tests.conftest import PROJECT, picture_bytes
 from tests.server.conftest import TOKEN
 
 SNIPPET = re.compile(r"```html\n(.*?)```", re.DOTALL)
-
-
-def wait_until_ready(address: str) -> None:
-    """A server listens before its index is open."""
-    for _ in range(600):
-        with suppress(HTTPError), urlopen(f"{address}/ready"):
-            return
-        time.sleep(0.1)
-    pytest.fail("the server is not ready")
 
 
 @pytest.fixture
@@ -112,6 +99,7 @@ def test_what_the_api_adds_the_page_shows(
 def test_another_site_is_not_answered(
     browser: Browser, address: str, shop_page: tuple[str, list[str]]
 ) -> None:
+    wait_until_ready(address)
     shop, parts = shop_page
     parts.append("<p>Another site</p>")
     page = browser.new_page()
@@ -124,6 +112,7 @@ def test_another_site_is_not_answered(
 def test_the_api_can_be_tried_on_a_page_of_this_server_alone(
     browser: Browser, address: str
 ) -> None:
+    wait_until_ready(address)
     page, said, hosts = browser.new_page(), [], set()
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))

@@ -133,6 +133,12 @@ def test_without_tokens_nothing_is_changed(client: TestClient) -> None:
     assert response.json()["type"].endswith("read-only")
 
 
+def test_tokens_that_are_wrong_change_nothing_and_say_so(serve: Callable[..., TestClient]) -> None:
+    response = serve(api_tokens="short").delete(f"{ITEMS}/1", headers={})
+    assert response.status_code == 403
+    assert "its log says" in response.json()["detail"]
+
+
 def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text(f"{TOKEN}-1\n{TOKEN}-2\n")
@@ -199,6 +205,10 @@ def test_other_sites_may_not_ask_unless_named(
     answer = named.get("/api/v1/columns", headers=origin)
     assert answer.headers["access-control-allow-origin"] == "https://shop.example"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    # Refusals can be read there, too.
+    refused = named.post(SEARCH, content=b"", headers={**origin, "Content-Length": "999999999"})
+    assert refused.status_code == 413
+    assert refused.headers["access-control-allow-origin"] == "https://shop.example"
     other = named.get("/api/v1/columns", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import httpx2
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from tests.browser.conftest import serve
+from tests.browser.conftest import serve, wait_until_ready
 from tests.conftest import SAMPLES
 
 CLIENTS, EACH = 8, 6
 PATIENCE = 120.0
-
-
-def wait_until_ready(client: httpx2.Client) -> None:
-    """A server listens before its index is open."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        with suppress(httpx2.TransportError):
-            if client.get("/ready").status_code == 200:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the server is not ready")
 
 
 def test_clients_are_answered_and_so_is_the_page(
@@ -50,7 +37,7 @@ def test_clients_are_answered_and_so_is_the_page(
         serve(cache=settings.cache, backbone=settings.backbone) as address,
         httpx2.Client(base_url=address, timeout=PATIENCE) as page,
     ):
-        wait_until_ready(page)
+        wait_until_ready(address)
         with ThreadPoolExecutor(CLIENTS) as pool:
             asking = [pool.submit(ask, address, number) for number in range(CLIENTS)]
             while not all(each.done() for each in asking):
