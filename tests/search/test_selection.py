@@ -38,7 +38,7 @@ def test_each_item_is_chosen_once(fitting_room: FittingRoom) -> None:
 def test_with_folding_the_others_stay_with_theirs(demo_fitting_room: FittingRoom) -> None:
     folded = {m.id: m.others for m in demo_fitting_room.search(DRESS, 40, fold=True)}
     for match in demo_fitting_room.search(DRESS, 10, fold=True, diversity=0.2):
-        assert match.others == folded.get(match.id, match.others)
+        assert match.others == folded[match.id]
 
 
 def test_good_ones_are_alike_in_words(demo_fitting_room: FittingRoom) -> None:
