@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
@@ -93,6 +93,35 @@ def test_a_second_picture_while_the_first_is_looked_at_loses_neither(
         page.get_by_role("button", name="← Back").click()
     expect(page.locator(".fr-query img[alt*='10005']")).to_be_visible()
     expect(page.locator(".fr-card[data-id='10005']").first).to_be_visible()
+
+
+def test_pictures_are_sent_one_after_the_other(visit: Visit, address: str) -> None:
+    # Streamlit's uploader now and then forgets one that is handed over while another is on its way.
+    page = visit(address)
+    expect(cards(page)).to_have_count(12)
+    wait_until_drawn(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/_stcore/upload_file/**", hold)
+    for item in ("10005", "10484"):
+        drag_in(page, (DEMO / "images" / f"{item}.webp").read_bytes(), f"{item}.webp")
+    expect(page.get_by_text("Looking at your pictures …")).to_be_visible()
+    page.wait_for_function(
+        "() => fittingRoomUpload.sending === 1 && fittingRoomUpload.waiting.length === 1"
+    )
+    while not held:
+        page.wait_for_timeout(50)
+    held.pop().continue_()
+    expect(page.locator(".fr-query img[alt*='10005']")).to_be_visible()
+    page.wait_for_function("() => fittingRoomUpload.sending && !fittingRoomUpload.waiting.length")
+    while not held:
+        page.wait_for_timeout(50)
+    held.pop().continue_()
+    expect(page.locator(".fr-query img[alt*='10484']")).to_be_visible()
+    expect(page.locator("html[data-fr-looking]")).to_have_count(0)
 
 
 def test_another_page_while_a_picture_is_looked_at_does_not_lose_it(

@@ -2,7 +2,7 @@
 
 import { element } from "./element.js";
 import { openCamera } from "./upload_camera.js";
-import { changed, desk, give, say, settled } from "./upload_files.js";
+import { changed, desk, give, onTheirWay, say, settled } from "./upload_files.js";
 
 function build(root, limits) {
   const chooser = element("input", "fr-upload-chooser", {
@@ -40,11 +40,11 @@ function build(root, limits) {
   root.replaceChildren(chooser, title, row, place, note, status, refusals);
 
   const draw = () => {
-    root.classList.toggle("fr-sending", desk.sending > 0);
-    const looking = `Looking at your picture${desk.sending > 1 ? "s" : ""} …`;
-    status.textContent = desk.sending ? looking : "";
+    const count = onTheirWay();
+    root.classList.toggle("fr-sending", count > 0);
+    status.textContent = count ? `Looking at your picture${count > 1 ? "s" : ""} …` : "";
     refusals.replaceChildren(...desk.refusals.map((text) => element("li", "", { textContent: text })));
-    if (desk.sending) document.documentElement.dataset.frLooking = "";
+    if (count) document.documentElement.dataset.frLooking = "";
     else delete document.documentElement.dataset.frLooking;
   };
   desk.watchers.add(draw);

@@ -8,6 +8,7 @@ const TRANSPORT = ".st-key-fr-transport input[type=file]";
 window.fittingRoomUpload ??= {
   limits: { bytes: Number.POSITIVE_INFINITY, files: 8, endings: [], formats: "" },
   refusals: [],
+  waiting: [],
   sending: 0,
   watchers: new Set(),
 };
@@ -60,23 +61,40 @@ export function give(files) {
     sentences.push(`Only the first ${desk.limits.files} pictures are searched with.`);
   }
   say(...sentences);
-  if (good.length) send(good, performance.now());
+  if (!good.length) return;
+  desk.waiting.push({ files: good, since: performance.now() });
+  changed();
+  if (desk.waiting.length === 1) sendNext();
 }
 
-// While the connection comes back, the uploader takes nothing: it is waited for.
-function send(files, since) {
+// How many pictures are on their way or wait for it.
+export function onTheirWay() {
+  return desk.waiting.reduce((sum, { files }) => sum + files.length, desk.sending);
+}
+
+// Send what waits, in its order and each when that before it has arrived: a page that is being drawn
+// for one picture must not have the next one come into it. While the connection comes back, the
+// uploader takes nothing: it is waited for. Neither is waited for without end.
+function sendNext() {
+  if (!desk.waiting.length) return;
   const input = document.querySelector(TRANSPORT);
-  if (!input || input.disabled) {
-    if (performance.now() - since > PATIENCE) {
-      settled();
-      say("The server cannot be reached. Reload the page and give the picture again.");
-      return;
-    }
-    desk.sending = files.length;
-    changed();
-    setTimeout(() => send(files, since), 200);
-    return;
+  const [{ files, since }] = desk.waiting;
+  const isOver = performance.now() - since > PATIENCE;
+  const hinders = !input || input.disabled;
+  if (hinders && isOver) {
+    desk.waiting = [];
+    settled();
+    say("The server cannot be reached. Reload the page and give the picture again.");
+  } else if (hinders || (desk.sending && !isOver)) {
+    setTimeout(sendNext, 200);
+  } else {
+    desk.waiting.shift();
+    send(files, input);
+    sendNext();
   }
+}
+
+function send(files, input) {
   const transfer = new DataTransfer();
   for (const file of files) transfer.items.add(file);
   input.files = transfer.files;
