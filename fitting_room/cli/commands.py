@@ -38,6 +38,7 @@ from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
 from fitting_room.learning.train import packaged_head, train
+from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Match
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Progress
@@ -111,6 +112,9 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     fitting_room.index.mask(
         where := _where(options)
     )  # an unknown column is said before any picture is opened
+    sort_by, descending = order_of(options.sort)
+    if sort_by is not None:
+        fitting_room.numbers(sort_by)
     fitting_room.index.start_verifying()  # while the pictures are looked at
     status, picture = FAILURE, None
     for picture, features in fitting_room.describe_many(pictures):
@@ -128,9 +132,12 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
             options=similarity,
             diversity=options.diversity,
             only_good=options.only_good,
+            sort_by=sort_by,
+            descending=descending,
+            fold=options.fold,
         )
         status = 0
-        if not matches and options.only_good:
+        if not matches and (options.only_good or options.sort):
             complain(f"{picture}: no item that passes the filter is alike")
         elif not matches:
             conditions = " ".join(map("=".join, options.where))
@@ -284,13 +291,17 @@ def _print_matches(
         rows = [
             {"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)}
             | ({"pictures": others[m.id]} if m.id in others else {})
+            | ({"same_picture": True} if m.same_picture else {})
+            | ({"others": m.others, "copies": m.copies} if m.others else {})
             for m in matches
         ]
         show(json.dumps({"query": str(path), "matches": rows}))
         return
     show(path)
     for rank, match in enumerate(matches, 1):
-        show(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {_in_line(match.name)}")
+        others_in_words = f"  (and {match.others_in_words})" if match.others else ""
+        name = _in_line(match.name)
+        show(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {name}{others_in_words}")
 
 
 def _in_line(name: str) -> str:

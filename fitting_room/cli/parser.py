@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -29,9 +30,21 @@ Add = Callable[..., argparse.Action]
 N = TypeVar("N", int, float)
 
 
+class _Parser(argparse.ArgumentParser):
+    """argparse takes ``-price`` for an option also where it is the value of one."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        for place in range(len(given) - 1, 0, -1):
+            value = given[place]
+            if given[place - 1] == "--sort" and value[:1] == "-" and value[:2] != "--":
+                given[place - 1 : place + 1] = [f"--sort={value}"]
+        return super().parse_known_args(given, namespace)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands. What it parses has the command's function as ``run``."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="fitting-room",
         description="Find the items of a catalogue that look most like a picture.",
     )
@@ -130,6 +143,11 @@ def _add_search(add: Add) -> None:
     add("--diversity", type=_share, default=0.0, metavar="D",
         help="how much a variety counts against likeness, 0 to 1 (%(default)s)")  # fmt: skip
     add("--only-good", action="store_true", help="only what is alike, perhaps nothing")
+    add("--sort", metavar="COLUMN",
+        help="the good matches, and no others, in the order of a column of numbers, the smallest "
+        "first; -COLUMN: the largest first")  # fmt: skip
+    add("--fold", action="store_true",
+        help="near-duplicates as one match, which names the others")  # fmt: skip
 
 
 def _add_train(add: Add) -> None:

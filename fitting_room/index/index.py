@@ -249,6 +249,17 @@ class Index(Comparison):
         terms = self.terms([query], options)
         return np.clip(sum((term.exact(rows, 0) for term in terms), np.zeros(len(rows))), -1, 1)
 
+    def similarities_among(
+        self, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
+    ) -> np.ndarray:
+        """The similarity of some items to each other, float32 ``(R, R)``: each row is of one as the
+        query, as :meth:`search` measures it."""
+        scores = np.zeros((len(rows), len(rows)), np.float32)
+        queries = self.features(rows)
+        for term in self.terms(queries, options) if queries else ():
+            term.add_to(scores, slice(0, len(rows)), rows)
+        return scores
+
     def expected_precision(
         self, similarity: float, options: SimilarityOptions, *, plain_background: bool = True
     ) -> float | None:
@@ -305,8 +316,12 @@ class Index(Comparison):
         alike = vectors @ vectors.T >= SAME_SHAPE
         alike &= (colours @ colours.T >= SAME_COLOURS) & (outlines @ outlines.T >= SAME_COLOURS)
         groups: dict[int, list[int]] = {}
+        # Of each the first that it is alike to, if any of a group, before itself.
+        firsts = np.zeros(len(hits), bool)
         for place in range(len(hits)):
-            first = next((first for first in groups if alike[first, place]), place)
+            of_groups = alike[:place, place] & firsts[:place]
+            first = int(of_groups.argmax()) if of_groups.any() else place
+            firsts[first] = True
             groups.setdefault(first, []).append(place)
         return list(groups.values())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitting_room.imaging.descriptors import COLOURS, LAYOUT, SILHOUETTE
+from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.index.index import SAME_COLOURS, SAME_SHAPE, Index
 from fitting_room.index.marks import Marks
 from fitting_room.index.scoring import unit_bytes
@@ -26,11 +26,6 @@ DIRECTIONS, SAMPLE = 64, 4_000
 BLOCK = 2_048
 #: How far a distance computed in float32 may be from the exact one.
 ERROR = 1e-4
-#: Of near-duplicates, a picture and itself in another size or compression differ in the mean over
-#: their layouts by less than this, in units of 1/255: on the demo catalogue and on photographs of
-#: clothes, halves and JPEGs of quality 60 by 0.3 to 0.9 and one half in twenty by more than 2, cuts
-#: by 2 % of a side by 2.1 to 2.4, pictures 5 % brighter by 1.6 to 1.9 (medians).
-COPY_LAYOUT = 1.5
 #: What the items of a group have in common, the surest first: their pictures are the same files, to
 #: the byte; the same picture in another size or compression; or they look all but the same.
 IDENTICAL, COPIES, LOOK_ALIKES = LIKENESSES = ("identical", "copies", "look-alikes")
@@ -39,11 +34,13 @@ IDENTICAL, COPIES, LOOK_ALIKES = LIKENESSES = ("identical", "copies", "look-alik
 @dataclass(frozen=True, slots=True)
 class Group:
     """Rows of the index, one of each item, in the catalogue's order; all are near-duplicates of
-    ``first``, and their pictures are what ``likeness``, one of :data:`LIKENESSES`, says."""
+    ``first``, and their pictures are what ``likeness``, one of :data:`LIKENESSES`, says. ``copies``
+    are those that show the very picture of the first, itself among them, or none."""
 
     first: int
     rows: tuple[int, ...]
     likeness: str
+    copies: tuple[int, ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -68,7 +65,7 @@ def find(index: Index, listener: Listener = ignore) -> list[Group]:
             continue
         rows = tuple(sorted(index.once(np.array([row, *others])).tolist()))
         grouped[items[list(rows)]] = True
-        groups.append(Group(row, rows, _likeness(index, row, rows)))
+        groups.append(_group(index, row, rows))
     order = {likeness: place for place, likeness in enumerate(LIKENESSES)}
     return sorted(groups, key=lambda group: (order[group.likeness], -len(group), group.rows[0]))
 
@@ -80,25 +77,29 @@ def ids_of(index: Index, group: Group) -> tuple[str, ...]:
 
 def as_csv(index: Index, groups: Sequence[Group], marks: Marks) -> str:
     """Groups as a csv: the number of the group, what its pictures have in common, whether they are
-    the same files, how the group is marked, and what the catalogue says of each item."""
+    the same files, how the group is marked, whether an item shares its picture with others of the
+    group, and what the catalogue says of it."""
     columns = index.filter_columns
-    cells: list[tuple[object, ...]] = [("group", "likeness", "identical", "mark", *columns)]
+    heads = "group", "likeness", "identical", "mark", "same_picture"
+    cells: list[tuple[object, ...]] = [(*heads, *columns)]
     for number, group in enumerate(groups, 1):
         items = index.items.iloc[list(group.rows)][columns].astype("string").fillna("")
         identical, mark = "yes" if group.identical else "no", marks.of(ids_of(index, group)) or ""
         of_group = number, group.likeness, identical, mark
-        cells += [(*of_group, *item) for item in items.itertuples(index=False)]
+        for row, item in zip(group.rows, items.itertuples(index=False), strict=True):
+            cells.append((*of_group, "yes" if row in group.copies else "no", *item))
     return safe_csv(cells)
 
 
-def _likeness(index: Index, first: int, rows: tuple[int, ...]) -> str:
-    """What all of these rows have in common with the ``first``."""
+def _group(index: Index, first: int, rows: tuple[int, ...]) -> Group:
+    """Rows with what all of them have in common with the ``first``."""
     some = list(rows)
+    same = index.copies_of(first, np.array(some))
+    copies = tuple(np.array(some)[same].tolist()) if same.sum() > 1 else ()
+    likeness = COPIES if same.all() else LOOK_ALIKES
     if "digest" in index.items and index.items["digest"].iloc[some].nunique() == 1:
-        return IDENTICAL
-    layouts = index.descriptors[[first, *some]][:, LAYOUT].astype(np.float32)
-    difference = np.abs(layouts[1:] - layouts[0]).mean(axis=1).max()
-    return COPIES if difference <= COPY_LAYOUT else LOOK_ALIKES
+        likeness = IDENTICAL
+    return Group(first, rows, likeness, copies)
 
 
 def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:

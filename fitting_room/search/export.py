@@ -67,19 +67,19 @@ def safe_csv(rows: Iterable[Sequence[object]]) -> str:
 
 def matches_csv(matches: Sequence[Match], columns: Sequence[str]) -> str:
     """Ranked matches as a csv: rank, id, name, similarity, expected precision (empty where not
-    measured), the ids of near-duplicates, then the catalogue's ``columns``, that of its names
-    aside."""
+    measured), the ids of near-duplicates, those of them that show the same picture, then the
+    catalogue's ``columns``, that of its names aside."""
     columns = [column for column in columns if column not in ("id", name_column(columns))]
     rows: list[tuple[object, ...]] = [
-        ("rank", "id", "name", "similarity", "expected_precision", "alike", *columns)
+        ("rank", "id", "name", "similarity", "expected_precision", "alike", "copies", *columns)
     ]
     for rank, match in enumerate(matches, 1):
         precision = match.expected_precision
         measured = "" if precision is None else f"{precision:.3f}"
-        others = " ".join(match.others)
+        others, copies = " ".join(match.others), " ".join(match.copies)
         values = (match.attributes.get(column, "") for column in columns)
         similarity = f"{match.similarity:.4f}"
-        rows.append((rank, match.id, match.name, similarity, measured, others, *values))
+        rows.append((rank, match.id, match.name, similarity, measured, others, copies, *values))
     return safe_csv(rows)
 
 

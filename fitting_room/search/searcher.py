@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,49 +26,17 @@ from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search import likeness, selection
 from fitting_room.search.likeness import Likeness
+from fitting_room.search.match import MOST_PICTURES, Match
+from fitting_room.search.numbers import SortError, numeric_columns
 from fitting_room.util.aliases import old_attribute, old_keywords
+
+__all__ = ["Match", "Searcher"]
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
 #: Where the best match's expected precision is below this, nothing is close.
 LEAST_EXPECTED_PRECISION = 0.35
-#: Other pictures of an item that a match names at most.
-MOST_PICTURES = 20
 P = TypeVar("P", str, Path, bytes, Image.Image)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """An item of the catalogue, the ``row`` of its best picture in the index, and the similarity of
-    that to the query, -1 to 1.
-
-    ``path`` is the picture's place on disk, ``image`` its name within the catalogue, or among the
-    pictures that were added to the index by hand; ``pictures`` are the names of the item's other
-    pictures (:data:`MOST_PICTURES` at most), ``attributes`` the catalogue's columns that have a
-    value for the item, in their order.
-    ``expected_precision`` is how often items of this similarity were of the query's kind, 0 to 1,
-    as measured on the catalogue itself (:mod:`fitting_room.index.calibration`), or ``None`` where
-    it was not measured. ``others`` are the ids of the near-duplicates folded into this item.
-    ``same_picture`` says that the picture is the query's own.
-    """
-
-    id: str
-    row: int
-    similarity: float
-    path: str
-    image: str
-    attributes: dict[str, str]
-    expected_precision: float | None = None
-    others: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = ()
-    same_picture: bool = False
-
-    worth = old_attribute("worth", "expected_precision")
-
-    @property
-    def name(self) -> str:
-        """The item's name for people, or its id where the catalogue has no names."""
-        return next((self.attributes[c] for c in name_columns(self.attributes)), self.id)
 
 
 class Searcher:
@@ -139,6 +107,8 @@ class Searcher:
         without: Collection[str] = (),
         diversity: float = 0.0,
         only_good: bool = False,
+        sort_by: str | None = None,
+        descending: bool = False,
     ) -> list[Match]:
         """The ``n`` items most similar to a picture, or to its features or embedding, best first,
         each by its best picture.
@@ -147,13 +117,18 @@ class Searcher:
         its matches have no expected precision. ``where`` narrows the catalogue: ``{"gender":
         ["Women", "Girls"], "season": "Summer"}``. With ``fold``, near-duplicates are one match,
         the best of them, which names the ``others``. Ids in ``without`` are left out.
-        ``diversity``, 0 to 1, is how much a variety counts against likeness
-        (:func:`fitting_room.search.selection.varied`); with ``only_good`` there may be fewer, all
-        of which are alike in the words of :meth:`likeness`. Raises ``ImageRejected`` for an
-        unusable picture and ``FilterError`` for an unknown column.
+        ``diversity``, 0 to 1, is how much a variety counts against likeness in the choice of the
+        ``n`` (:func:`fitting_room.search.selection.chosen`); with ``only_good`` there may be fewer,
+        all of which are alike in the words of :meth:`likeness`. ``sort_by``, one of
+        :attr:`numeric`, puts the good matches, and no others, in the order of that column: the
+        smallest first, or ``descending`` the largest; those without a number come last, and of
+        equal ones the nearer is first. Raises ``ImageRejected`` for an unusable picture,
+        ``FilterError`` for an unknown column and ``SortError`` for one without numbers.
         """
         if not 0 <= diversity <= 1:
             raise ValueError("diversity lies between 0 and 1")
+        numbers = None if sort_by is None else self.numbers(sort_by)
+        only_good = only_good or numbers is not None
         queries = self._as_queries(query)
         wanted = as_features(queries)
         plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
@@ -168,13 +143,15 @@ class Searcher:
                 queries, count, where, options=options, exclude=exclude, positives=positives
             )[0]
 
-        pool = n * selection.POOL if diversity else n
+        pool = selection.pool(n) if diversity or only_good else n
         hits, others = selection.folded(self.index, top, pool) if fold else (top(pool), None)
-        if only_good:
-            places = selection.good(self._likeness_of(wanted, hits))
-            hits, others = selection.at(places, hits, others)
-        if diversity:
-            places = selection.varied(self.index, hits, n, diversity, options)
+        if diversity or only_good:
+            alike = self._likeness_of(wanted, hits)
+            places = selection.chosen(
+                self.index, hits, n, alike, diversity=diversity, only_good=only_good
+            )
+            if numbers is not None:
+                places = places[selection.in_order(numbers[hits.rows[places]], descending)]
             hits, others = selection.at(places, hits, others)
         measured = options if positives is None else None
         matches = self.matches(hits, measured, plain_background=plain_background, others=others)
@@ -234,8 +211,11 @@ class Searcher:
             match = replace(match, pictures=self._other_pictures(row))
             if expected is not None:
                 match = replace(match, expected_precision=float(expected[place]))
-            if others is not None:
-                match = replace(match, others=tuple(str(ids.iloc[row]) for row in others[place]))
+            if others is not None and (folded := others[place]):
+                same = self.index.copies_of(row, np.array(folded)).tolist()
+                named = [str(ids.iloc[other]) for other in folded]
+                copies = tuple(item for item, is_copy in zip(named, same, strict=True) if is_copy)
+                match = replace(match, others=tuple(named), copies=copies)
             matches.append(match)
         return matches
 
@@ -327,6 +307,21 @@ class Searcher:
     def attributes(self) -> list[str]:
         """The catalogue's columns that describe the items."""
         return [column for column in self.index.filter_columns if column != "id"]
+
+    @cached_property
+    def numeric(self) -> Mapping[str, np.ndarray]:
+        """The columns that hold numbers to sort by, in their order, each with the number of every
+        row of the index, float64 ``(N,)``, NaN where there is none
+        (:mod:`fitting_room.search.numbers`)."""
+        return numeric_columns(self.index.items, self.attributes)
+
+    def numbers(self, column: str) -> np.ndarray:
+        """The numbers of a column of :attr:`numeric`. Raises ``FilterError`` for an unknown column
+        and ``SortError`` for one without."""
+        if column not in self.numeric:
+            self.index.mask({column: ()})  # an unknown one is said in its own words
+            raise SortError(column, self.numeric)
+        return self.numeric[column]
 
     @cached_property
     def constant_columns(self) -> frozenset[str]:

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fitting_room.imaging.features import Features
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.likeness import Likeness
 
 #: To fill a folded page, at most this many times as many hits as matches are searched for.
 MOST_FOLDED = 32
-#: A variety is chosen among so many times as many items as are wanted.
-POOL = 4
+#: A variety, and good ones alone, are chosen among so many times as many items as are wanted, and
+#: at most so many more.
+POOL, MOST_MORE = 4, 100
+#: How similar items are to each other when a variety of them is chosen: as they look. To a head all
+#: variants of one kind are the same.
+LOOKS = SimilarityOptions(trained=False)
 #: The least amount of likeness of a good match: what the words call "Alike".
 GOOD = 0.45
 
@@ -35,30 +38,50 @@ def folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list
     return Hits(hits.rows[best], hits.similarities[best]), others
 
 
-def good(likeness: Sequence[Likeness]) -> np.ndarray:
-    """The places of those that are at least :data:`GOOD`, int64, ascending."""
-    return np.flatnonzero([of_one.amount >= GOOD for of_one in likeness])
+def pool(n: int) -> int:
+    """How many items ``n`` are chosen among."""
+    return min(n * POOL, n + MOST_MORE)
 
 
-def varied(
-    index: Index, hits: Hits, n: int, diversity: float, options: SimilarityOptions
+def chosen(
+    index: Index,
+    hits: Hits,
+    n: int,
+    likeness: Sequence[Likeness],
+    *,
+    diversity: float = 0.0,
+    only_good: bool = False,
 ) -> np.ndarray:
-    """The places of ``n`` hits, in the order in which they are shown, int64: each next one is the
-    most similar to the query, less how similar it is to those before it (maximal marginal
-    relevance: Carbonell and Goldstein 1998). ``diversity``, 0 to 1, is the weight of the latter.
-    Of equally good ones the nearer is first."""
-    nearest = np.full(len(hits), -1.0)
-    chosen: list[int] = []
-    left = np.ones(len(hits), bool)
-    features: list[Features] = index.features(hits.rows)
-    while left.any() and len(chosen) < n:
-        worth = (1 - diversity) * hits.similarities - (diversity * nearest if chosen else 0.0)
-        place = int(np.argmax(np.where(left, worth, -np.inf)))
-        chosen.append(place)
-        left[place] = False
-        alike = index.similarities(features[place], hits.rows, options=options)
-        nearest = np.maximum(nearest, alike)
-    return np.array(chosen, np.int64)
+    """The places of ``n`` hits, int64, ascending: the best first; with ``only_good`` of those whose
+    ``likeness`` is at least :data:`GOOD`, perhaps fewer.
+
+    With ``diversity``, 0 to 1, one after the other is chosen what is most similar to the query,
+    less how similar it is to what was chosen before, of which that is the weight (maximal marginal
+    relevance: Carbonell and Goldstein 1998). No variety is worth a poor match: beyond the ``n``
+    nearest only good ones are taken, and what is no less alike than the poorest of these. Of
+    equally good ones the nearer is first."""
+    amounts = np.array([of_one.amount for of_one in likeness])
+    among = np.flatnonzero(amounts >= GOOD) if only_good else np.arange(len(hits))
+    if not diversity or len(among) <= n:
+        return among[:n]
+    least = min(GOOD, amounts[among[:n]].min())
+    among = among[(np.arange(len(among)) < n) | (amounts[among] >= least)]
+    each_other = index.similarities_among(hits.rows[among], options=LOOKS)
+    worth = (1 - diversity) * hits.similarities[among]
+    nearest = np.zeros(len(among))
+    places: list[int] = []
+    for _ in range(n):
+        place = int(np.argmax(worth - diversity * nearest))
+        worth[place] = -np.inf
+        nearest = np.maximum(nearest, each_other[place]) if places else each_other[place]
+        places.append(place)
+    return np.asarray(among[np.sort(places)])
+
+
+def in_order(numbers: np.ndarray, descending: bool) -> np.ndarray:
+    """The places of some numbers, the smallest first, or ``descending`` the largest; what is no
+    number (NaN) comes last, and equal ones stay in their order."""
+    return np.argsort(-numbers if descending else numbers, kind="stable")  # NaN is sorted last
 
 
 def at(

@@ -14,6 +14,7 @@ from fitting_room.imaging.decode import EMPTY_PAGE, ImageRejected, is_empty_page
 from fitting_room.imaging.features import Features
 from fitting_room.search import answers
 from fitting_room.search.answers import Answer
+from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Match as Found
 from fitting_room.server.models import Item, Likeness, Match, Result
 from fitting_room.server.problems import Problem
@@ -32,6 +33,9 @@ def search(
     fitting_room = service.fitting_room()
     if question.where:
         fitting_room.index.mask(question.where)  # before anything is computed
+    sort_by, _ = order_of(question.sort)
+    if sort_by is not None:
+        fitting_room.numbers(sort_by)
     negatives = _negatives(fitting_room, question.less)
     with figures.stage("decode"):
         images = [fitting_room.open_picture(file.data, file.name) for file in files]
@@ -87,6 +91,7 @@ def _matches(
     negatives: Sequence[Features],
     without: Sequence[str],
 ) -> list[Found]:
+    sort_by, descending = order_of(question.sort)
     return fitting_room.search(
         queries,
         question.n,
@@ -97,6 +102,8 @@ def _matches(
         without=[*without, *question.less],
         diversity=question.diversity,
         only_good=question.only_good,
+        sort_by=sort_by,
+        descending=descending,
     )
 
 
@@ -114,6 +121,7 @@ def _result(fitting_room: FittingRoom, answer: Answer, root: str, notes: list[st
             expected_precision=found.expected_precision,
             same_picture=found.same_picture,
             others=list(found.others),
+            copies=list(found.copies),
         )
         for found, likeness in zip(answer.matches, answer.likeness, strict=True)
     ]

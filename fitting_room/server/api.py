@@ -58,6 +58,9 @@ _LESS: Any = {"max_length": MOST_IDS, "description": "ids of items that are not 
 _DIVERSITY: Any = {"ge": 0, "le": 1, "allow_inf_nan": False,
                    "description": "how much a variety counts against likeness"}  # fmt: skip
 _GOOD: Any = {"description": "only matches that are alike in the words of likeness"}
+_SORT: Any = {"max_length": LONGEST_TEXT, "description": "only the good matches, in the order of "
+              "a column of numbers, the smallest first: price, or -price for the largest first",
+              }  # fmt: skip
 _FOLD: Any = {"description": "near-duplicates as one match, which names the others"}
 
 
@@ -131,6 +134,7 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         less: Annotated[list[str], Form(**_LESS)] = [],  # noqa: B006 - FastAPI copies it
         diversity: Annotated[float, Form(**_DIVERSITY)] = 0.0,
         only_good: Annotated[bool, Form(**_GOOD)] = False,
+        sort: Annotated[str | None, Form(**_SORT)] = None,
         fold: Annotated[bool, Form(**_FOLD)] = False,
     ) -> Result:
         """The items that look most like a picture, or like several together, best first."""
@@ -142,7 +146,7 @@ def _add_searches(app: FastAPI, service: Service) -> None:
                 "with where.",
             )
         files = await files_of(picture or [])
-        question = Question(n, where_of(where), colour, less, diversity, only_good, fold)
+        question = Question(n, where_of(where), colour, less, diversity, only_good, fold, sort)
         return await service.searching.run(
             answering.search, service, files, question, root=_root(request), since=since
         )
@@ -157,10 +161,11 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         less: Annotated[list[str], Query(**_LESS)] = [],  # noqa: B006 - FastAPI copies it
         diversity: Annotated[float, Query(**_DIVERSITY)] = 0.0,
         only_good: Annotated[bool, Query(**_GOOD)] = False,
+        sort: Annotated[str | None, Query(**_SORT)] = None,
         fold: Annotated[bool, Query(**_FOLD)] = False,
     ) -> Result:
         """The items that look most like one of the catalogue, without itself."""
-        question = Question(n, where_of(where), colour, less, diversity, only_good, fold)
+        question = Question(n, where_of(where), colour, less, diversity, only_good, fold, sort)
         return await service.searching.run(
             answering.similar, service, item, question, root=_root(request)
         )

@@ -47,6 +47,7 @@ def columns(service: Service, where: Where | None) -> Columns:
             Column(
                 column=column,
                 distinct=len(counts[column]) if column in counts else items[column].nunique(),
+                numeric=column in fitting_room.numeric,
                 values=[ColumnValue(value=v, items=n) for v, n in counts[column].items()]
                 if column in counts
                 else None,

@@ -41,6 +41,9 @@ class Match(Item):
     )
     same_picture: bool = Field(description="whether it is the very picture that was sent")
     others: list[str] = Field(description="ids of near-duplicates that were folded into this one")
+    copies: list[str] = Field(
+        description="those of the others that show the very same picture; the rest look alike"
+    )
 
 
 class Result(BaseModel):
@@ -65,6 +68,7 @@ class Column(BaseModel):
 
     column: str
     distinct: int = Field(description="how many different values there are")
+    numeric: bool = Field(description="whether it holds numbers, and matches can be sorted by it")
     values: list[ColumnValue] | None = Field(
         description="all values, the commonest first; null where there are too many to choose from"
     )

@@ -21,6 +21,7 @@ from fitting_room.imaging.gate import Busy
 from fitting_room.index.head import HeadError
 from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
+from fitting_room.search.numbers import SortError
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -48,6 +49,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unknown-column": Kind(
         422, "The catalogue has no such column", "Take one of those that /api/v1/columns lists."
+    ),
+    "no-numbers": Kind(
+        422,
+        "Matches cannot be sorted by this column",
+        "Take one that /api/v1/columns calls numeric.",
     ),
     "no-words": Kind(
         422, "This catalogue cannot be searched with words", "Give a picture, or filter by values."
@@ -117,7 +123,8 @@ def problem_of(error: Exception) -> Problem:
         kind = "busy" if isinstance(error.__cause__, Busy) else "unusable-picture"
         return Problem(kind, str(error))
     if isinstance(error, FilterError):
-        return Problem("unknown-column", str(error))
+        kind = "no-numbers" if isinstance(error, SortError) else "unknown-column"
+        return Problem(kind, str(error))
     if isinstance(error, EditError):
         kinds = {IndexBusyError: "being-written", ItemExistsError: "item-exists"}
         return Problem(kinds.get(type(error), "invalid-request"), str(error))

@@ -43,6 +43,7 @@ class Question:
     diversity: float = 0.0
     only_good: bool = False
     fold: bool = False
+    sort: str | None = None
 
     @property
     def options(self) -> SimilarityOptions:

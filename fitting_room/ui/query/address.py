@@ -8,12 +8,13 @@ page, the visitor came by a link or by the browser's buttons, and the address is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import history
 from fitting_room.ui.query import session as sessions
@@ -24,6 +25,8 @@ from fitting_room.ui.shared.text import label, quoted
 
 #: Where the slider from shape to colour stops, in hundredths.
 POSITIONS = range(0, 101, 10)
+#: How much a variety counts against likeness, in hundredths, and what that is called.
+VARIETIES = {0: "None", sessions.VARIETY: "Some", 50: "Much"}
 #: Letters of a search by name, and values of one parameter, that are read at most.
 MAX_LETTERS, MAX_VALUES = 100, 200
 #: What is looked at by itself, and what looks all but the same as it.
@@ -46,6 +49,10 @@ def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[st
     session.colour = reader.number("colour", POSITIONS)
     session.trained = not reader.flag("plain")
     session.fold = not reader.flag("spread")
+    variety = reader.number("variety", VARIETIES)
+    session.variety = sessions.VARIETY if variety is None else variety
+    session.only_good = reader.flag("good")
+    session.sort = reader.sort()
     session.find = address.get("find", [""])[0][:MAX_LETTERS]
     session.page, session.paged = reader.number("page", range(1, 10_000)) or 1, None
     session.source = CATALOGUE if session.find or "browse" in address else UPLOADED
@@ -105,6 +112,12 @@ def _params(session: Session) -> Params:
         params["plain"] = ["1"]
     if not session.fold:
         params["spread"] = ["1"]
+    if session.variety != sessions.VARIETY:
+        params["variety"] = [str(session.variety)]
+    if session.only_good:
+        params["good"] = ["1"]
+    if session.sort:
+        params["sort"] = [session.sort]
     if session.source == CATALOGUE:
         params |= {"find": [session.find]} if session.find else {"browse": ["1"]}
         if session.page > 1:
@@ -159,7 +172,17 @@ class _Reader:
                 known.append(item)
         return known
 
-    def number(self, name: str, allowed: range) -> int | None:
+    def sort(self) -> str:
+        """The order of good matches, of a column of numbers, or the usual one."""
+        for text in self.address.get("sort", [])[:1]:
+            if order_of(text)[0] in self.searcher.numeric:
+                return text
+            self.complaints.append(
+                f"Matches of this catalogue cannot be sorted by {quoted(text.removeprefix('-'))}."
+            )
+        return ""
+
+    def number(self, name: str, allowed: Container[int]) -> int | None:
         for text in self.address.get(name, [])[:1]:
             if len(text) <= 4 and text.isascii() and text.isdigit() and int(text) in allowed:
                 return int(text)

@@ -26,6 +26,9 @@ SESSION, UPLOAD, TOGETHER, FILTER = "session", "upload", "together", "filter-"
 
 #: How many matches may be shown, and are at first.
 COUNTS, DEFAULT_MATCHES = range(1, 61), 12
+#: How much a variety counts against likeness, in hundredths, where nobody chose: see
+#: docs/controls.md.
+VARIETY = 20
 #: What a visitor looks at: answers to a picture or an item, or the catalogue itself.
 UPLOADED, CATALOGUE = "Search", "Browse"
 #: What the camera's pictures are called, by the page's component as well.
@@ -89,6 +92,11 @@ class Session:
     colour: int | None = None
     trained: bool = True
     fold: bool = True
+    #: How much a variety counts, in hundredths; and a column of numbers that good matches are sorted
+    #: by, with a dash before it where the largest come first.
+    variety: int = VARIETY
+    only_good: bool = False
+    sort: str = ""
     where: dict[str, list[str]] = field(default_factory=dict)
     filter_version: int = 0
     page: int = 1
@@ -198,6 +206,15 @@ def widget(
     if chosen(key) != value:
         st.session_state[key] = value
     return {"key": key, "on_change": on_change, "args": args}
+
+
+def shown_later(name: str) -> dict[str, Any]:
+    """Arguments of a widget in a popover, for the field of that name. The browser makes it when
+    that is opened, and then knows only what the last run has told it: so every run tells it the
+    value."""
+    session = current()
+    st.session_state[name] = getattr(session, name)
+    return session.widget(name)
 
 
 def chosen(key: str) -> Any:

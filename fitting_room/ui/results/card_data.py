@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from fitting_room.index.calibration import LOOKS_THE_SAME, SAME_PICTURE
 from fitting_room.search.likeness import MOST_OF_OTHER_KIND, MOST_OF_OTHER_SHAPE, Likeness
 from fitting_room.search.searcher import Match
 from fitting_room.ui.query import address
@@ -80,9 +81,23 @@ def link_to(item: str) -> str:
 
 
 def _others(match: Match) -> dict[str, str] | None:
-    count = len(match.others)
-    title = f"{count:,} more look{'s' if count == 1 else ''} all but the same"
-    return {"text": f"+{count:,} alike", "title": title} if count else None
+    """What was folded into an item: the very picture told from what looks alike."""
+    copies, alike = len(match.copies), len(match.others) - len(match.copies)
+    parts = [f"+{copies:,} {'copy' if copies == 1 else 'copies'}"] if copies else []
+    parts += [f"+{alike:,} alike"] if alike else []
+    return {"text": ", ".join(parts), "title": match.others_in_words} if parts else None
+
+
+def alike(*, is_copy: bool) -> dict[str, Any]:
+    """What was folded into an item, for its own card beside that."""
+    if is_copy:
+        title = "The same file, or the same picture in another size or compression"
+        return {"amount": 1.0, "text": SAME_PICTURE, "title": title}
+    return {
+        "amount": 1.0,
+        "text": LOOKS_THE_SAME,
+        "title": "Another picture that looks all but the same",
+    }
 
 
 def similarity(likeness: Likeness, *, by_colour: bool = False) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.address import MAX_LETTERS, POSITIONS
 from fitting_room.ui.query.session import COUNTS
-from fitting_room.ui.results import swatches
+from fitting_room.ui.results import order, swatches
 from fitting_room.ui.shared import marks
 from fitting_room.ui.shared.text import label, plain
 
@@ -37,8 +37,9 @@ def row(offered: Sequence[Facet], searcher: Searcher | None = None) -> Iterator[
         _filter_button(offered)
         if searcher is not None:
             with st.popover("Options", icon=":material/more_horiz:", key="fr-more"):
-                _trained(searcher)
+                order.offer(searcher)
                 _fold()
+                _trained(searcher)
     chips()
 
 
@@ -100,7 +101,7 @@ def _trained(searcher: Searcher) -> None:
     )
     st.toggle(
         "Knows fashion",
-        **_shown_later("trained"),
+        **sessions.shown_later("trained"),
         help=f"Ranks with what was learned from {labels} labels; "
         "switched off, by shapes and colours as they are.",
     )
@@ -110,17 +111,9 @@ def _fold() -> None:
     """The switch for near-duplicates."""
     st.toggle(
         "Group look-alikes",
-        **_shown_later("fold"),
+        **sessions.shown_later("fold"),
         help="Items that look all but the same share one card, with their number.",
     )
-
-
-def _shown_later(name: str) -> dict[str, Any]:
-    """Arguments of a widget in a popover. The browser makes it when that is opened, and then knows
-    only what the last run has told it: so every run tells it the value."""
-    session = sessions.current()
-    st.session_state[name] = getattr(session, name)
-    return session.widget(name)
 
 
 # --- filters ----------------------------------------------------------------------------------
@@ -220,7 +213,8 @@ def _filter(facet: Facet, counts: dict[str, int]) -> None:
 
 
 def chips() -> None:
-    """The filters that are on, each with a button that takes it off."""
+    """The filters that are on, and an order other than the usual, each with a button that takes it
+    off."""
     where = sessions.current().where
     with st.container(horizontal=True, gap="xsmall", key="fr-chips"):
         for column, values in where.items():
@@ -233,6 +227,7 @@ def chips() -> None:
                     on_click=_take_off,
                     args=(column, value),
                 )
+        order.chips()
         if where:
             clear_button("Clear filters", "chips")
 

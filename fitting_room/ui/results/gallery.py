@@ -20,8 +20,9 @@ from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import MAX_SUBJECTS
 from fitting_room.ui.query.session import CATALOGUE, QueryPicture
 from fitting_room.ui.query.subjects import ResolvedQuery
-from fitting_room.ui.results import card_actions, controls, product_panel, share_dialog
+from fitting_room.ui.results import card_actions, controls, order, product_panel, share_dialog
 from fitting_room.ui.results.card_data import Card, cards_of, similarity
+from fitting_room.ui.results.order import Order
 from fitting_room.ui.shared import media, once, resources
 
 #: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
@@ -41,6 +42,7 @@ class _Settings:
     where: dict[str, list[str]]
     options: SimilarityOptions
     fold: bool
+    order: Order
 
 
 @st.fragment
@@ -122,7 +124,8 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
         n = controls.how_many()
         with st.container(key="fr-colour", width="content"):
             options = controls.options(searcher, plain_background=resolved.plain_background)
-    settings = _Settings(n, sessions.current().where, options, sessions.current().fold)
+    session = sessions.current()
+    settings = _Settings(n, session.where, options, session.fold, order.chosen(searcher))
     with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
         if not resolved.query.apart:
             _matches(searcher, resolved, settings, "0")
@@ -153,7 +156,10 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
             st.caption(f":material/search_off: {answers.message(searcher, resolved.features)}")
     matches = _search(searcher, resolved, settings)
     if not matches:
-        nothing_found(named=False)
+        if settings.order.good_alone and searcher.index.mask(settings.where).any():
+            order.say_few(settings.order, 0, settings.n, place)
+        else:
+            nothing_found(named=False)
         return
     weight = searcher.index.colour_weight(
         settings.options, plain_background=resolved.plain_background
@@ -164,6 +170,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     words = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
     shown = cards_of(matches, place, words, searcher.constant_columns)
     cards(resolved, shown, _heading(resolved), f"{SEARCH}{place}")
+    order.say_few(settings.order, len(matches), settings.n, place)
     share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)
 
 
@@ -172,7 +179,8 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
     fewer of them) does not search again."""
     searches, n = sessions.current().searches, settings.n
     build = searcher.index.manifest.build
-    key = repr((build, resolved.query, settings.where, settings.options, settings.fold))
+    chosen = settings.where, settings.options, settings.fold, settings.order
+    key = repr((build, resolved.query, *chosen, settings.order.count(n)))
     count, matches = searches.get(key, (0, []))
     if count < n:
         matches = searcher.search(
@@ -183,6 +191,7 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
             fold=settings.fold,
             negatives=resolved.negatives,
             without=resolved.items,
+            **settings.order.arguments,
         )
     once.keep(searches, key, (max(count, n), matches), SEARCHES_KEPT)
     return matches[:n]

@@ -12,7 +12,7 @@ from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.query.session import Look
 from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.results import card_actions, card_text
-from fitting_room.ui.results.card_data import Card, cards_of, similarity
+from fitting_room.ui.results.card_data import Card, alike, cards_of, similarity
 from fitting_room.ui.shared import media, resources
 
 #: Look-alikes that are shown at most.
@@ -56,10 +56,13 @@ def _item(
 
 
 def _alike(searcher: Searcher, resolved: ResolvedQuery | None, match: Match) -> dict[str, Any]:
-    others = [other for item in match.others[:MOST_ALIKE] if (other := searcher.item(item))]
+    copies = set(match.copies)
+    ordered = [*match.copies, *(item for item in match.others if item not in copies)]
+    others = [other for item in ordered[:MOST_ALIKE] if (other := searcher.item(item))]
+    words = [alike(is_copy=other.id in copies) for other in others]
     return {
         "card": _card(searcher, resolved, match),
-        "cards": cards_of(others, "panel-alike", constant=searcher.constant_columns),
+        "cards": cards_of(others, "panel-alike", words, searcher.constant_columns),
         "more": len(match.others) - len(others),
     }
 
@@ -67,8 +70,8 @@ def _alike(searcher: Searcher, resolved: ResolvedQuery | None, match: Match) -> 
 def _card(searcher: Searcher, resolved: ResolvedQuery | None, match: Match) -> Card:
     words = None
     if resolved is not None:
-        alike = searcher.likeness(
+        likeness = searcher.likeness(
             resolved.features, [match.row], nothing_close=resolved.is_out_of_catalogue
         )
-        words = [similarity(alike[0])]
+        words = [similarity(likeness[0])]
     return cards_of([match], "panel-card", words, searcher.constant_columns)[0]
