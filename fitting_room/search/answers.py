@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from fitting_room.imaging.features import Features
-from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search.closeness import nothing_close
 from fitting_room.search.likeness import Likeness
-from fitting_room.search.searcher import LEAST_EXPECTED_PRECISION, Match, Searcher
+from fitting_room.search.searcher import Match, Searcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +24,8 @@ class Answer:
 
 
 def is_out_of_catalogue(searcher: Searcher, query: Features, rows: Sequence[int] = ()) -> bool:
-    """Whether nothing in the whole catalogue is close to a picture, however its matches are
-    filtered and ranked. The head judges photographs only: in a drawing it sees a kind that it was
-    taught. ``rows`` of matches, if known, mostly save a search: one that is close is enough."""
-    index = searcher.index
-    options = SimilarityOptions(trained=not query.plain_background)
-    if len(rows) and not index.is_out_of_catalogue(query, rows):
-        best = float(index.similarities(query, np.asarray(rows), options=options).max())
-        precision = index.expected_precision(best, options, plain_background=query.plain_background)
-        if precision is None or precision >= LEAST_EXPECTED_PRECISION:
-            return False
-    return searcher.is_out_of_catalogue(searcher.search(query, 1, options=options), query)
+    """See :func:`fitting_room.search.closeness.nothing_close`."""
+    return nothing_close(searcher.index, query, rows)
 
 
 def message(searcher: Searcher, queries: Sequence[Features]) -> str:

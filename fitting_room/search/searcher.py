@@ -25,6 +25,7 @@ from fitting_room.index.comparison import as_features
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search import likeness, selection
+from fitting_room.search.closeness import LEAST_EXPECTED_PRECISION, nothing_close
 from fitting_room.search.likeness import Likeness
 from fitting_room.search.match import MOST_PICTURES, Match
 from fitting_room.search.numbers import SortError, numeric_columns
@@ -34,8 +35,6 @@ __all__ = ["Match", "Searcher"]
 
 #: A picture in any form that a query may take.
 Picture = str | Path | bytes | Image.Image
-#: Where the best match's expected precision is below this, nothing is close.
-LEAST_EXPECTED_PRECISION = 0.35
 P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
@@ -161,8 +160,9 @@ class Searcher:
         return [replace(m, same_picture=s) if s else m for m, s in zip(matches, same, strict=True)]
 
     def _likeness_of(self, queries: Sequence[Features], hits: Hits) -> list[Likeness]:
-        out = all(self.index.is_out_of_catalogue(query, hits.rows.tolist()) for query in queries)
-        return self.likeness(queries, hits.rows.tolist(), nothing_close=out)
+        rows = hits.rows.tolist()
+        out = all(nothing_close(self.index, query, rows) for query in queries)
+        return self.likeness(queries, rows, nothing_close=out)
 
     @old_keywords
     def search_many(

@@ -30,7 +30,10 @@ def test_search_prints_one_json_line_a_picture(run: Any, catalogue: Path, index:
     for line, query in zip(ran.lines, queries, strict=True):
         assert set(line) == {"query", "matches"}
         assert len(line["matches"]) == 3
-        assert all(set(match) == {"id", "path", "similarity"} for match in line["matches"])
+        same, *others = line["matches"]
+        assert all(set(match) == {"id", "path", "similarity"} for match in others)
+        assert same.pop("same_picture") is True
+        assert set(same) == {"id", "path", "similarity"}
         assert line["matches"][0]["id"] == query.stem
         assert line["matches"][0]["path"] == str(query)
         assert line["matches"][0]["similarity"] == pytest.approx(1, abs=1e-4)
@@ -99,6 +102,36 @@ def test_search_for_a_variety_and_for_good_ones_alone(
     good = ids("--only-good")
     assert good == [match.id for match in demo_fitting_room.search(dress, 30, only_good=True)]
     assert len(good) < 30
+
+
+def test_search_in_the_order_of_a_column(
+    run: Any, demo_fitting_room: FittingRoom, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
+    index, dress = str(demo_fitting_room.index.folder), str(SAMPLES / "red-dress.jpg")
+    for order, descending in ((["--sort", "year"], False), (["--sort", "-year"], True)):
+        ran = run("search", dress, "--index", index, "--json", *order)
+        found = demo_fitting_room.search(dress, 12, sort_by="year", descending=descending)
+        assert [match["id"] for match in ran.lines[0]["matches"]] == [match.id for match in found]
+    ran = run("search", dress, "--index", index, "--sort", "gender")
+    assert (ran.status, ran.out) == (2, "")
+    assert "'gender' holds no numbers to sort by. These do: year." in ran.err
+
+
+def test_search_folds_and_tells_copies_from_look_alikes(
+    run: Any, with_copies: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FITTING_ROOM_CACHE", str(settings.cache))
+    index = with_copies.parent / "index"
+    FittingRoom.build(with_copies, index, settings=settings)
+    query = with_copies / "images" / "10724.webp"
+    ran = run("search", query, "--index", index, "-n", 3, "--fold", "--json")
+    first, *others = ran.lines[0]["matches"]
+    assert set(first["others"]) == set(first["copies"]) == {"70", "80", "90"}
+    assert not any("others" in match for match in others)
+    lines = run("search", query, "--index", index, "-n", 3, "--fold").out.splitlines()
+    assert lines[1].endswith("Garment 10724  (and 3 of the same picture)")
+    assert not any("(and" in line for line in lines[2:])
 
 
 def test_search_goes_on_after_a_bad_picture(run: Any, catalogue: Path, index: Path) -> None:

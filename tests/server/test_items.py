@@ -68,6 +68,7 @@ def test_columns_count_what_each_value_leaves(
     told = {value["value"]: value["items"] for value in by_name["articleType"]["values"]}
     assert told == kinds.to_dict()
     assert by_name["productDisplayName"]["values"] is None
+    assert [name for name, column in by_name.items() if column["numeric"]] == ["year"]
     name = demo_fitting_room.items_once["productDisplayName"].iloc[0]
     where = json.dumps({"productDisplayName": name})
     assert client.get("/api/v1/columns", params={"where": where}).json()["items"] >= 1

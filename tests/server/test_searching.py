@@ -71,9 +71,22 @@ def test_what_is_not_wanted_is_left_out(client: TestClient) -> None:
 
 def test_good_matches_alone(client: TestClient) -> None:
     good = ask(client, DRESS.read_bytes(), n=50, only_good="true")["matches"]
-    everything = ask(client, DRESS.read_bytes(), n=50)["matches"]
+    everything = ask(client, DRESS.read_bytes(), n=150)["matches"]  # farther away there may be some
     assert good == [match for match in everything if match["likeness"]["amount"] >= 0.45]
-    assert len(good) < len(everything)
+    assert 0 < len(good) < 50
+
+
+def test_good_matches_in_the_order_of_a_column(
+    client: TestClient, demo_fitting_room: FittingRoom
+) -> None:
+    features = demo_fitting_room.describe([DRESS])
+    for sort, descending in (("year", False), ("-year", True)):
+        expected = demo_fitting_room.search(features, 8, sort_by="year", descending=descending)
+        assert ids(ask(client, DRESS.read_bytes(), n=8, sort=sort)) == [m.id for m in expected]
+    item = demo_fitting_room.items_once["id"].iloc[7]
+    similar = client.get(f"/api/v1/items/{item}/similar", params={"sort": "-year"}).json()
+    years = [int(match["attributes"]["year"]) for match in similar["matches"]]
+    assert years == sorted(years, reverse=True)
 
 
 def test_an_item_finds_its_like_and_not_itself(
@@ -89,6 +102,7 @@ def test_folded_ones_are_named(client: TestClient, demo_fitting_room: FittingRoo
     answer = ask(client, DRESS.read_bytes(), n=6, fold="true")
     expected = demo_fitting_room.search(demo_fitting_room.describe([DRESS]), 6, fold=True)
     assert [match["others"] for match in answer["matches"]] == [list(m.others) for m in expected]
+    assert [match["copies"] for match in answer["matches"]] == [list(m.copies) for m in expected]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +114,8 @@ def test_folded_ones_are_named(client: TestClient, demo_fitting_room: FittingRoo
         ({"diversity": "1.5"}, "invalid-request"),
         ({"where": "gender=Women"}, "invalid-request"),
         ({"where": '{"size": "M"}'}, "unknown-column"),
+        ({"sort": "price"}, "unknown-column"),
+        ({"sort": "-gender"}, "no-numbers"),
         ({"less": "no such item"}, "no-such-item"),
         ({"text": "red dress"}, "no-words"),
     ],

@@ -92,8 +92,8 @@ class Session:
     colour: int | None = None
     trained: bool = True
     fold: bool = True
-    #: How much a variety counts, in hundredths; and a column of numbers that good matches are sorted
-    #: by, with a dash before it where the largest come first.
+    #: How much a variety counts, in hundredths; and a column of numbers to sort good matches by,
+    #: with a dash before it where the largest come first.
     variety: int = VARIETY
     only_good: bool = False
     sort: str = ""

@@ -90,14 +90,11 @@ def _others(match: Match) -> dict[str, str] | None:
 
 def alike(*, is_copy: bool) -> dict[str, Any]:
     """What was folded into an item, for its own card beside that."""
+    text, title = LOOKS_THE_SAME, "Another picture that looks all but the same"
     if is_copy:
+        text = SAME_PICTURE
         title = "The same file, or the same picture in another size or compression"
-        return {"amount": 1.0, "text": SAME_PICTURE, "title": title}
-    return {
-        "amount": 1.0,
-        "text": LOOKS_THE_SAME,
-        "title": "Another picture that looks all but the same",
-    }
+    return {"amount": 1.0, "text": text, "title": title}
 
 
 def similarity(likeness: Likeness, *, by_colour: bool = False) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from streamlit.util import calc_hash
 
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from fitting_room.ui.query.session import Session
+from fitting_room.ui.query.session import VARIETY, Session
 from tests.conftest import PROJECT
 
 NewPage = OpenPage = Callable[..., AppTest]
+#: How the page searches where nobody has changed its controls.
+AS_ON_PAGE = {"fold": True, "diversity": VARIETY / 100}
 
 
 def galleries(page: AppTest) -> list[dict[str, Any]]:

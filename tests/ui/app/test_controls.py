@@ -23,7 +23,7 @@ from fitting_room.search.searcher import Searcher
 from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import percent
 from tests.conftest import SAMPLES
-from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
+from tests.ui.app.conftest import AS_ON_PAGE, cards, filter_of, headings, ids, session_of, upload
 
 NewPage = Callable[..., AppTest]
 RED_DRESS = (SAMPLES / "red-dress.jpg").read_bytes()
@@ -35,7 +35,7 @@ def values(fitting_room: FittingRoom, page: AppTest, column: str) -> list[str]:
 
 
 def ids_of_search(fitting_room: FittingRoom, ranking: SimilarityOptions) -> list[str]:
-    return [match.id for match in fitting_room.search(RED_DRESS, options=ranking, fold=True)]
+    return [match.id for match in fitting_room.search(RED_DRESS, options=ranking, **AS_ON_PAGE)]
 
 
 def no_embedding_from_now_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_without_a_head_there_is_no_switch_for_it(
     write_head(tmp_path / "index", None)
     page = new_page(index=tmp_path / "index")
     upload(page, RED_DRESS)
-    assert [toggle.key for toggle in page.toggle] == ["fold"]
+    assert [toggle.key for toggle in page.toggle] == ["only_good", "fold"]
 
 
 def test_a_head_is_used_until_it_is_switched_off(
@@ -194,7 +194,7 @@ def test_look_alikes_share_a_card_until_they_are_spread_out(
     upload(page, (with_copies / "images" / "10724.webp").read_bytes())
     assert len(cards(page)) == 6
     assert ids(page)[0] == "10724"
-    others = {"text": "+3 alike", "title": "3 more look all but the same"}
+    others = {"text": "+3 copies", "title": "3 of the same picture"}
     assert cards(page)[0]["others"] == others
     assert not any(card["others"] for card in cards(page)[1:])
     page.toggle(key="fold").set_value(False).run()
@@ -211,7 +211,7 @@ def test_a_card_says_in_words_how_often_such_a_match_was_right(
     page: AppTest, demo_fitting_room: FittingRoom
 ):
     upload(page, RED_DRESS)
-    matches = demo_fitting_room.search(RED_DRESS, fold=True)
+    matches = demo_fitting_room.search(RED_DRESS, **AS_ON_PAGE)
     for card, match in zip(cards(page), matches, strict=True):
         assert match.expected_precision is not None
         similarity = card["similarity"]

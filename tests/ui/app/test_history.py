@@ -10,6 +10,7 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.ui.shared.text import plain, shorten
 from tests.conftest import DEMO, SAMPLES
 from tests.ui.app.conftest import (
+    AS_ON_PAGE,
     act,
     cards,
     data_of,
@@ -35,7 +36,7 @@ def warnings(page: AppTest) -> str:
 
 def ids_like(fitting_room: FittingRoom, item: str, **how: object) -> list[str]:
     (features,) = fitting_room.index.features([fitting_room.row(item)])
-    matches = fitting_room.search(features, 12, fold=True, without=[item], **how)
+    matches = fitting_room.search(features, 12, **AS_ON_PAGE, without=[item], **how)
     return [match.id for match in matches]
 
 
@@ -94,7 +95,7 @@ def test_less_like_this_changes_the_matches_and_can_be_taken_back(
     query = next(iter(session_of(page).pictures.values())).features
     negatives = demo_fitting_room.index.features([demo_fitting_room.row(before[1])])
     expected = demo_fitting_room.search(
-        [query], 12, fold=True, negatives=negatives, without=[before[1]]
+        [query], 12, **AS_ON_PAGE, negatives=negatives, without=[before[1]]
     )
     assert ids(page) == [match.id for match in expected]
     name = demo_fitting_room.item(before[1]).name
@@ -284,7 +285,7 @@ def test_a_part_of_the_picture_is_searched_with(page: AppTest, demo_fitting_room
     assert page.query_params["crop"] == "0,0,1000,500"
     with demo_fitting_room.open_picture(whole) as image:
         upper = image.crop((0, 0, image.width, image.height // 2))
-    expected = [match.id for match in demo_fitting_room.search(upper, 12, fold=True)]
+    expected = [match.id for match in demo_fitting_room.search(upper, 12, **AS_ON_PAGE)]
     assert len(set(expected) & set(ids(page))) >= 9  # the working copy is a JPEG of the picture
     button(page, "Whole picture").click().run()
     assert ids(page) == before
@@ -339,6 +340,6 @@ def test_ranking_applies_to_several_as_to_one(page: AppTest, demo_fitting_room: 
     )
     page.select_slider(key="colour").set_value(100).run()
     expected = demo_fitting_room.search(
-        both, 12, fold=True, options=SimilarityOptions(colour=1), without=[ITEM, "10005"]
+        both, 12, **AS_ON_PAGE, options=SimilarityOptions(colour=1), without=[ITEM, "10005"]
     )
     assert ids(page) == [match.id for match in expected]

@@ -14,7 +14,7 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
 from fitting_room.index.data import current_version
 from tests.conftest import DEMO, SAMPLES, colour_embedder, picture_bytes
-from tests.ui.app.conftest import cards, filter_of, headings, ids, session_of, upload
+from tests.ui.app.conftest import AS_ON_PAGE, cards, filter_of, headings, ids, session_of, upload
 
 
 def test_the_first_visit_shows_the_catalogue(page: AppTest):
@@ -34,7 +34,7 @@ def test_a_picture_of_the_catalogue_finds_itself_first(page: AppTest):
 def test_the_page_and_python_give_the_same_matches(page: AppTest, demo_fitting_room: FittingRoom):
     data = (SAMPLES / "red-dress.jpg").read_bytes()
     upload(page, data)
-    assert ids(page) == [match.id for match in demo_fitting_room.search(data, fold=True)]
+    assert ids(page) == [match.id for match in demo_fitting_room.search(data, **AS_ON_PAGE)]
 
 
 def test_a_card_shows_name_and_attributes(page: AppTest, demo_fitting_room: FittingRoom):
@@ -81,7 +81,9 @@ def test_filters_narrow_the_search(page: AppTest, demo_fitting_room: FittingRoom
     filter_of(page, "articleType").set_value(["Handbags"]).run()
     filter_of(page, "baseColour").set_value(["Blue", "Green"]).run()
     where = {"articleType": ["Handbags"], "baseColour": ["Blue", "Green"]}
-    assert ids(page) == [match.id for match in demo_fitting_room.search(data, 12, where, fold=True)]
+    assert ids(page) == [
+        match.id for match in demo_fitting_room.search(data, 12, where, **AS_ON_PAGE)
+    ]
 
 
 def test_a_filter_offers_only_what_leaves_something(page: AppTest):

@@ -13,7 +13,17 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.gate import Gate, Lane
 from fitting_room.ui.query.session import Upload
 from tests.conftest import DEMO, SAMPLES, picture_bytes
-from tests.ui.app.conftest import data_of, galleries, go_to, headings, ids, send, session_of, upload
+from tests.ui.app.conftest import (
+    AS_ON_PAGE,
+    data_of,
+    galleries,
+    go_to,
+    headings,
+    ids,
+    send,
+    session_of,
+    upload,
+)
 
 ITEMS = ["10724", "10484", "10005"]
 
@@ -105,7 +115,7 @@ def test_several_pictures_are_combined_into_one_query(
     page.segmented_control(key="together").set_value("Search together").run()
     assert headings(page) == ["Most like these"]
     queries = [kept.features for kept in session_of(page).pictures.values()]
-    assert ids(page) == [match.id for match in demo_fitting_room.search(queries, 12, fold=True)]
+    assert ids(page) == [match.id for match in demo_fitting_room.search(queries, 12, **AS_ON_PAGE)]
     page.segmented_control(key="together").set_value("Search each").run()
     assert len(galleries(page)) == 2
 
