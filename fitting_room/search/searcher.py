@@ -145,7 +145,7 @@ class Searcher:
         pool = selection.pool(n) if diversity or only_good else n
         hits, others = selection.folded(self.index, top, pool) if fold else (top(pool), None)
         if diversity or only_good:
-            alike = self._likeness_of(wanted, hits)
+            alike = self._likeness_of(wanted, hits, only_good=only_good)
             places = selection.chosen(
                 self.index, hits, n, alike, diversity=diversity, only_good=only_good
             )
@@ -159,9 +159,12 @@ class Searcher:
         same = self.index.same_pictures(queries[0], hits.rows).tolist()
         return [replace(m, same_picture=s) if s else m for m, s in zip(matches, same, strict=True)]
 
-    def _likeness_of(self, queries: Sequence[Features], hits: Hits) -> list[Likeness]:
+    def _likeness_of(
+        self, queries: Sequence[Features], hits: Hits, *, only_good: bool
+    ) -> list[Likeness]:
         rows = hits.rows.tolist()
-        out = all(nothing_close(self.index, query, rows) for query in queries)
+        # Where nothing is close nothing is good; for a variety it matters little, and takes time.
+        out = only_good and all(nothing_close(self.index, query, rows) for query in queries)
         return self.likeness(queries, rows, nothing_close=out)
 
     @old_keywords

@@ -227,9 +227,16 @@ def chips() -> None:
                     on_click=_take_off,
                     args=(column, value),
                 )
-        order.chips()
-        if where:
+        ordered = order.chips()
+        if ordered and ordered + len(where) > 1:
+            st.button("Clear all", key="clear-all", type="tertiary", on_click=_clear_all)
+        elif where:
             clear_button("Clear filters", "chips")
+
+
+def _clear_all() -> None:
+    order.take_back()
+    sessions.current().filter_by({})
 
 
 def _take_off(column: str, value: str) -> None:

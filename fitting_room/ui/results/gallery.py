@@ -151,10 +151,10 @@ def _heading(resolved: ResolvedQuery) -> str:
 
 
 def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, place: str) -> None:
-    with st.container(key=f"fr-nothing-close-{place}"):
-        if resolved.is_out_of_catalogue:
-            st.caption(f":material/search_off: {answers.message(searcher, resolved.features)}")
     matches = _search(searcher, resolved, settings)
+    with st.container(key=f"fr-nothing-close-{place}"):
+        if resolved.is_out_of_catalogue and matches:
+            st.caption(f":material/search_off: {answers.message(searcher, resolved.features)}")
     if not matches:
         if settings.order.good_alone and searcher.index.mask(settings.where).any():
             order.say_few(settings.order, 0, settings.n, place)

@@ -87,46 +87,49 @@ def _in_words(sort: str) -> str:
     return f"{label(str(column))}, {'highest' if descending else 'lowest'} first"
 
 
-def chips() -> None:
-    """What the visitor has chosen, beside the filters, each with a button that takes it back."""
+def chips() -> int:
+    """What the visitor has chosen, beside the filters, each with a button that takes it back; says
+    how many there are."""
     session = sessions.current()
-    for name, value, text in (
-        ("sort", session.sort, _in_words(session.sort)),
-        ("only_good", session.only_good, "Only good matches"),
-    ):
-        if value:
-            st.button(
-                plain(text),
-                key=f"chip-{name}",
-                icon=":material/close:",
-                help="Take this back",
-                on_click=_take_back,
-                args=((name,),),
-            )
+    texts = {"sort": _in_words(session.sort), "only_good": "Only good matches"}
+    on = [name for name in texts if getattr(session, name)]
+    for name in on:
+        st.button(
+            plain(texts[name]),
+            key=f"chip-{name}",
+            icon=":material/close:",
+            help="Take this back",
+            on_click=take_back,
+            args=(name,),
+        )
+    return len(on)
 
 
-def _take_back(names: tuple[str, ...]) -> None:
+def take_back(*names: str) -> None:
+    """Forget what the visitor has chosen: the fields of the session of these names, or both."""
     session = sessions.current()
     session.act()
-    for name in names:
+    for name in names or ("sort", "only_good"):
         setattr(session, name, type(getattr(session, name))())
 
 
 def say_few(order: Order, found: int, n: int, place: str) -> None:
     """Below fewer good matches than were asked for, that the others are left out, with a way to see
     them. ``place`` is a name of the gallery's own."""
-    with st.container(key=f"fr-few-{place}", horizontal=True, vertical_alignment="center"):
+    with st.container(
+        key=f"fr-few-{place}", horizontal=found > 0, vertical_alignment="center", gap="medium"
+    ):
         if found >= n or not order.good_alone:
             return
         if found:
             matches = "good match is" if found == 1 else "good matches are"
-            st.caption(f"{found:,} {matches} all there is. Less alike ones are left out.")
+            text = f"{found:,} {matches} all there is. Less alike ones are left out."
+            st.caption(text, width="content")
         else:
             st.html('<p class="fr-nothing">Nothing here is alike enough to be a good match.</p>')
         st.button(
             "Show less alike ones, too",
             key=f"all-matches-{place}",
-            on_click=_take_back,
-            args=(("sort", "only_good"),),
+            on_click=take_back,
             icon=":material/expand_more:",
         )

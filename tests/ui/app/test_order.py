@@ -105,8 +105,13 @@ def test_a_link_brings_all_of_it_back(page: AppTest, demo_fitting_room: FittingR
     assert page.toggle(key="only_good").value is True
     assert page.selectbox(key="sort").value == "year"
     assert chip_labels(page) == ["Year, lowest first", "Only good matches"]
+    before = ids(page)
     shown = demo_fitting_room.index.items.set_index("id")["year"][ids(page)].astype(int).tolist()
     assert shown == sorted(shown)
+    press(page, "Clear all")
+    assert set(page.query_params) == {"picture", "variety", "crop"}
+    assert not chip_labels(page)
+    assert ids(page) != before
 
 
 def test_what_a_link_says_wrongly_is_complained_of(page: AppTest, demo_fitting_room: FittingRoom):
