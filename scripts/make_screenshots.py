@@ -103,6 +103,7 @@ def take_all(browser: Browser, folder: Path) -> None:
         shoot(ends, folder / f"colour-{word}.png")
     take_history(visit(browser, 1280, 940, "light"), folder)
     take_map(visit(browser, 1280, 1100, "light"), folder)
+    take_order(visit(browser, 1280, 940, "light"), folder)
     several = visit(browser, 1280, 940, "light")
     several.locator(".fr-upload-chooser").set_input_files(
         [SAMPLE, SAMPLE.with_name("brown-handbag.jpg")]
@@ -132,6 +133,17 @@ def take_history(page: Page, folder: Path) -> None:
     page.locator(".fr-card").nth(1).get_by_role("button", name="Less like this").press("Enter")
     expect(page.get_by_text("Less like", exact=True)).to_be_visible()
     shoot(page, folder / "history.png")
+
+
+def take_order(page: Page, folder: Path) -> None:
+    """Good matches alone, the newest first, and the options that say so."""
+    page.goto(f"http://127.0.0.1:{PORT}?picture=sample-green-sweater&sort=-year")
+    chip = page.get_by_role("button", name="Year, highest first")
+    expect(chip).to_be_visible(timeout=120_000)
+    settle(page)
+    page.locator(".st-key-fr-more button").click()
+    expect(page.get_by_role("switch", name="Only good matches")).to_be_visible()
+    shoot(page, folder / "order.png", pointing=True)
 
 
 def take_trained(browser: Browser, folder: Path) -> None:

@@ -169,6 +169,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     )
     words = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
     shown = cards_of(matches, place, words, searcher.constant_columns)
+    order.say_values(shown, matches, settings.order)
     cards(resolved, shown, _heading(resolved), f"{SEARCH}{place}")
     order.say_few(settings.order, len(matches), settings.n, place)
     share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)

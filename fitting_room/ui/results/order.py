@@ -3,15 +3,17 @@ alone, sorted by a price or a year."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from fitting_room.search.numbers import order_of
-from fitting_room.search.searcher import Searcher
+from fitting_room.search.searcher import Match, Searcher
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.address import VARIETIES
+from fitting_room.ui.results.card_data import Card
 from fitting_room.ui.shared.text import label, plain
 
 
@@ -85,6 +87,15 @@ def _in_words(sort: str) -> str:
         return "Most alike first"
     column, descending = order_of(sort)
     return f"{label(str(column))}, {'highest' if descending else 'lowest'} first"
+
+
+def say_values(cards: Sequence[Card], matches: Sequence[Match], order: Order) -> None:
+    """Have each card say what its match is sorted by."""
+    column, _ = order_of(order.sort or None)
+    for card, match in zip(cards, matches, strict=True):
+        if column is not None and (value := match.attributes.get(column)) is not None:
+            others = [text for text in card["text"].split(" · ") if text not in ("", value)]
+            card["text"] = " · ".join([f"{label(column)} {value}", *others])
 
 
 def chips() -> int:

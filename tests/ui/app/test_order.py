@@ -81,6 +81,9 @@ def test_good_matches_sorted_by_a_year(page: AppTest, demo_fitting_room: Fitting
     assert page.query_params["sort"] == "-year"
     assert ids(page) == ids_of(demo_fitting_room, sort_by="year", descending=True)
     assert chip_labels(page) == ["Year, highest first"]
+    years = demo_fitting_room.index.items.set_index("id")["year"]
+    for card in cards(page):
+        assert card["text"].startswith(f"Year {years[card['id']]} · ")
     filter_of(page, "gender").set_value(["Women"]).run()
     where = {"gender": ["Women"]}
     expected = ids_of(demo_fitting_room, where=where, sort_by="year", descending=True)
