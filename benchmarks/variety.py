@@ -19,7 +19,8 @@ from fitting_room.facade import FittingRoom
 from fitting_room.search.selection import LOOKS
 
 DIVERSITIES = (0.0, 0.2, 0.5)
-ROUNDS = 40
+#: Queries that are timed, and how often each: the quickest counts, whatever else a machine does.
+TIMED, ROUNDS = 20, 7
 
 
 def main() -> None:
@@ -44,7 +45,7 @@ def main() -> None:
             )
         )
     for n in (12, 60):
-        _print_times(fitting_room, rows[:ROUNDS], n)
+        _print_times(fitting_room, rows[:TIMED], n)
 
 
 def _figures(
@@ -71,13 +72,17 @@ def _print_times(fitting_room: FittingRoom, rows: np.ndarray, n: int) -> None:
     }
     if fitting_room.numeric:
         ways["sorted"] = {"sort_by": next(iter(fitting_room.numeric))}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    quickest: dict[str, list[float]] = {name: [] for name in ways}
     for row in rows.tolist():
-        for name, how in ways.items():  # in turn, so that a slow moment slows all of them down
-            started = time.perf_counter()
-            _search(fitting_room, row, n, **how)
-            seconds[name].append(time.perf_counter() - started)
-    medians = {name: 1000 * statistics.median(times) for name, times in seconds.items()}
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, how in ways.items():  # in turn, so that a slow moment slows all of them down
+                started = time.perf_counter()
+                _search(fitting_room, row, n, **how)
+                seconds[name].append(time.perf_counter() - started)
+        for name, times in seconds.items():
+            quickest[name].append(min(times))
+    medians = {name: 1000 * statistics.median(times) for name, times in quickest.items()}
     print(f"{n} matches, folded, ms: " + ", ".join(f"{k} {v:.1f}" for k, v in medians.items()))
 
 
