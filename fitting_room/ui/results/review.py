@@ -132,7 +132,7 @@ def _csv(searcher: Searcher, groups: Sequence[Group]) -> str:
 def _group(searcher: Searcher, number: int, group: Group, word: str | None) -> None:
     title = f"Group {number:,}: {len(group):,} items, {LIKENESS[group.likeness]}"
     if group.likeness == LOOK_ALIKES and group.copies:
-        title += f", {len(group.copies):,} of them in the same picture"
+        title += f", {len(group.copies):,} of them show the same picture"
     if len(group) > SHOWN_OF_GROUP:
         title += f" (the first {SHOWN_OF_GROUP} are shown)"
     with st.container(horizontal=True, vertical_alignment="center", key=f"fr-group-{number}"):

@@ -19,7 +19,6 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.facade import FittingRoom
 from fitting_room.index.calibration import describe_share
 from fitting_room.index.scoring import SimilarityOptions
-from fitting_room.search.searcher import Searcher
 from fitting_room.ui.shared import resources
 from fitting_room.ui.shared.text import percent
 from tests.conftest import SAMPLES
@@ -323,7 +322,7 @@ def test_a_picture_without_a_garment_is_told_from_one_that_is_not_sold_here(
     assert not says(page, "This is the nearest we have")
     assert {card["similarity"]["text"] for card in cards(page)} <= {"A little alike", "Not alike"}
     # Of a garment to which nothing is close the other is said.
-    monkeypatch.setattr(Searcher, "is_out_of_catalogue", lambda *_: True)
+    monkeypatch.setattr("fitting_room.search.answers.nothing_close", lambda *_: True)
     upload(page, RED_DRESS)
     assert says(page, "This is the nearest we have")
     assert not says(page, "No garment seen")
