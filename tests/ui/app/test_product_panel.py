@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from fitting_room.build.builder import build_index
@@ -152,12 +153,21 @@ def test_the_pictures_of_an_item_are_sharp_one_by_one(
 def test_look_alikes_are_shown_with_their_actions(
     new_page: NewPage, with_copies: Path, tmp_path: Path
 ) -> None:
+    with Image.open(with_copies / "images" / "10724.webp") as picture:  # no copy, cut by 2 %
+        edge = [round(side * 0.02) for side in picture.size]
+        box = (*edge, picture.width - edge[0], picture.height - edge[1])
+        picture.convert("RGB").crop(box).save(with_copies / "images" / "90.jpg", quality=95)
     page = new_page(catalogue=with_copies, index=tmp_path / "index")
     upload(page, (with_copies / "images" / "10724.webp").read_bytes())
+    others = {"text": "+2 copies, +1 alike", "title": "2 of the same picture, 1 look-alike"}
+    assert cards(page)[0]["others"] == others
     tell(page, action="alike", id=ITEM, turn=1)
     shown = panel(page)
     assert shown["card"]["id"] == ITEM
-    assert {card["id"] for card in shown["cards"]} == {"70", "80", "90"}
+    words = {card["id"]: card["similarity"]["text"] for card in shown["cards"]}
+    same = "The same picture"
+    assert words == {"70": same, "80": same, "90": "Looks the same"}
+    assert [*words][-1] == "90"  # copies come first
     assert all(card["src"] and card["href"] for card in shown["cards"])
     assert shown["more"] == 0
     assert "look" not in page.query_params
