@@ -11,7 +11,8 @@ from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
-from fitting_room.embedding.backbones import Selection, select, select_again
+from fitting_room.embedding.backbone import Selection
+from fitting_room.embedding.backbones import select, select_again
 from fitting_room.embedding.converted import convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine

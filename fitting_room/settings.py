@@ -18,8 +18,9 @@ from typing import Any
 import platformdirs
 
 from fitting_room.catalogue.stores import is_address
-from fitting_room.embedding.backbones import AUTO, backbone_names
+from fitting_room.embedding.backbones import AUTO, check_name
 from fitting_room.embedding.engine import ENGINES, PRECISIONS
+from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.decode import ImageLimits
 
 PREFIX = "FITTING_ROOM_"
@@ -120,8 +121,11 @@ class Settings:
     def __post_init__(self) -> None:
         if (most := self.max_megapixels) > MOST_MEGAPIXELS:
             raise SettingsError(f"{PREFIX}MAX_MEGAPIXELS={most:g}: {MOST_MEGAPIXELS} at most.")
+        try:
+            check_name(self.backbone)
+        except BackboneError as error:
+            raise SettingsError(f"{PREFIX}BACKBONE={self.backbone:.100}: {error}") from error
         for name, value, known in (
-            ("BACKBONE", self.backbone, [AUTO, *backbone_names()]),
             ("ENGINE", self.engine, ENGINES),
             ("PRECISION", self.precision, PRECISIONS),
         ):

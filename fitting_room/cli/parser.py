@@ -16,8 +16,10 @@ from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
 from fitting_room.cli import commands, converting, editing, fetching, serving, verifying
-from fitting_room.embedding.backbones import AUTO, backbone_names
+from fitting_room.embedding.backbones import AUTO, backbone_names, check_name
 from fitting_room.embedding.engine import ENGINES
+from fitting_room.embedding.families import FORMS
+from fitting_room.embedding.weights import BackboneError
 from fitting_room.evaluation.evaluate import RESULTS
 from fitting_room.evaluation.relevance import DEFAULT_COLUMNS
 from fitting_room.index.head import FASHION, NO_HEAD
@@ -110,7 +112,8 @@ def _add_reading_options(add: Add) -> None:
 
 def _add_build(add: Add) -> None:
     add("catalogue", help="a catalogue: a folder, an archive, a table, or an address of one")
-    add("--backbone", choices=[AUTO, *backbone_names()], help="network (auto)")
+    add("--backbone", type=_backbone, metavar="NAME", help="network (auto): "
+        f"{', '.join([AUTO, *backbone_names(), *FORMS])}")  # fmt: skip
     add("--weights", metavar="NAME|FILE", help='weights of it: "V2", or a local file')
     add("--head", metavar="NAME|FILE",
         help=f"what was learned before: {FASHION}, the packaged one, {NO_HEAD}, or a file (by "
@@ -240,6 +243,14 @@ def _number(kind: type[N], least: N, most: N, name: str, text: str) -> N:
 _positive = partial(_number, int, 1, 10**18, "a whole number above 0")
 _whole = partial(_number, int, 0, 10**18, "a whole number from 0 on")
 _share = partial(_number, float, 0.0, 1.0, "a number from 0 to 1")
+
+
+def _backbone(text: str) -> str:
+    try:
+        check_name(text)
+    except BackboneError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _source(text: str) -> str | Path:

@@ -1,41 +1,35 @@
 """The registry of pretrained networks: name -> architecture, weights, preprocessing, dimension.
 
 A new network is one more :class:`Backbone` handed to :func:`register` at the end of this file and,
-if it needs one, a function in :mod:`fitting_room.embedding.networks`.
+if it needs one, a function in :mod:`fitting_room.embedding.networks`. Names that begin with a
+library's (``timm:resnet18``, ``open_clip:ViT-B-32``) need no entry:
+:mod:`fitting_room.embedding.families`.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fitting_room.embedding import networks
+from fitting_room.embedding import families, networks
+from fitting_room.embedding.backbone import Backbone, Selection, is_published_as
 from fitting_room.embedding.weights import (
     BackboneError,
     DownloadedWeights,
     PackagedWeights,
     WeightsFile,
-    WeightsSource,
     WeightsUnavailable,
     check_own_file,
     local_file,
-    read_state_dict,
-    require_torch,
     timm_url,
     torchvision_url,
     verify_weights,
 )
-from fitting_room.imaging.preprocess import SMALLEST_CUT
 from fitting_room.util.progress import Listener, ignore
-
-if TYPE_CHECKING:
-    import torch
 
 _log = logging.getLogger(__name__)
 
@@ -46,119 +40,6 @@ IMAGENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 #: The name that stands for "the best network that can be had on this machine".
 AUTO = "auto"
-
-#: The shorter side, in pixels, that every picture keeps while it is opened, however small a
-#: network's input is: descriptors are computed at this height.
-LEAST_WORKING_SIDE = 80
-
-#: The least and the most pixels of either side of a network's input.
-SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Backbone:
-    """A pretrained network that turns a picture into an embedding.
-
-    ``input_size`` is (height, width) in pixels; pixel values 0 to 255 become
-    ``(value - mean) / std`` by channel; ``dimension`` is the length of an embedding.
-    ``architecture`` makes the network without its classifier and with random weights, and
-    ``adapt`` turns a published state dict into that network's own.
-    """
-
-    name: str
-    title: str
-    dimension: int
-    input_size: tuple[int, int]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    weights: tuple[WeightsSource, ...]
-    architecture: Callable[[], torch.nn.Module]
-    adapt: Callable[[networks.State, torch.nn.Module], networks.State]
-
-    @property
-    def working_side(self) -> int:
-        """The shorter side, in pixels, below which a picture is never reduced while it is opened
-        (:func:`fitting_room.imaging.decode.open_image`): what the smallest cut of it needs to fill
-        the input. Catalogue and query must share it, since it leaves a trace in an embedding."""
-        return max(LEAST_WORKING_SIDE, math.ceil(min(self.input_size) / SMALLEST_CUT))
-
-    @property
-    def preprocessing(self) -> dict[str, Any]:
-        """All that an embedding depends on between a picture and the network's input, as plain
-        values for a manifest."""
-        return {
-            "input_size": list(self.input_size),
-            "reduced_to": self.working_side,
-            "resize": "trimmed-pad-white-bicubic",
-            "mean": [round(v, 4) for v in self.mean],
-            "std": [round(v, 4) for v in self.std],
-        }
-
-    def with_input_size(self, size: tuple[int, int]) -> Backbone:
-        """This network for an input of another size, (height, width) in pixels. Raises
-        :class:`BackboneError` unless both are whole numbers from 32 to 1024."""
-        # The size of an index comes from its manifest, where anything may stand.
-        sound = isinstance(size, tuple | list) and len(size) == 2
-        if not sound or not all(
-            type(side) is int and SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size
-        ):
-            raise BackboneError(
-                f"The input size of {self.name} cannot be {size!r:.60}: height and width are "
-                f"expected, whole numbers from {SMALLEST_SIDE} to {LARGEST_SIDE}."
-            )
-        height, width = size
-        return replace(self, input_size=(height, width))
-
-    def module(self, weights: WeightsFile) -> torch.nn.Module:
-        """The network with ``weights``, in eval mode: uint8 ``(N, H, W, 3)`` -> float32
-        ``(N, dimension)``; normalisation is its first step.
-
-        Raises :class:`BackboneError` when the file is not there, is not the one whose sha256
-        ``weights`` states, or does not fit the network, or torch is not installed.
-        """
-        require_torch()
-        path = weights.path or self._find(weights)
-        remedies = [s.remedy for s in self.weights if weights.sha256.startswith(s.sha256)]
-        verify_weights(path, weights.sha256, *remedies[:1])
-        network = self.architecture()
-        try:
-            network.load_state_dict(self.adapt(read_state_dict(path), network))
-        except (RuntimeError, KeyError, AttributeError, TypeError) as error:
-            raise BackboneError(
-                f"{path}: these are not weights for {self.name} ({str(error)[:300]})."
-            ) from error
-        return networks.with_normalisation(network, self.mean, self.std).eval()
-
-    def _find(self, weights: WeightsFile) -> Path:
-        for source in self.weights:
-            if weights.sha256.startswith(source.sha256) and (path := source.find()) is not None:
-                return path
-        raise BackboneError(
-            f"The weights {weights.name} of {self.name} are not on this machine. Build once with "
-            f"--backbone {self.name} where they can be downloaded, or name the file with --weights."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """A network and its weights. ``why`` says in a sentence why they were chosen; ``advice`` says
-    how to get the default network where another had to be taken."""
-
-    backbone: Backbone
-    weights: WeightsFile
-    why: str
-    advice: str | None = None
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What an index must share with a query: network, weights and preprocessing."""
-        return {
-            "backbone": self.backbone.name,
-            "weights": self.weights.name,
-            "weights_sha256": self.weights.sha256,
-            "preprocessing": self.backbone.preprocessing,
-        }
-
 
 _REGISTRY: dict[str, Backbone] = {}
 
@@ -172,17 +53,48 @@ def register(backbone: Backbone) -> Backbone:
 
 
 def backbone_names() -> list[str]:
-    """All names that :func:`get_backbone` knows."""
+    """All names that :func:`get_backbone` knows, but for those of libraries."""
     return list(_REGISTRY)
 
 
-def get_backbone(name: str) -> Backbone:
-    """The network of that name. Raises :class:`BackboneError` for an unknown one."""
-    try:
+def check_name(name: str) -> None:
+    """Raise :class:`BackboneError` for a name that no network can have. Whether a library has one
+    of that name is found out when it is asked for."""
+    if name != AUTO and name not in _REGISTRY and not families.is_of_library(name):
+        known = ", ".join([AUTO, *_REGISTRY, *families.FORMS])
+        raise BackboneError(f"There is no backbone {name!r:.100}. Known: {known}.")
+
+
+def get_backbone(name: str, *, timeout: float = 5.0, listener: Listener = ignore) -> Backbone:
+    """The network of that name. Of one from a hub its description is downloaded unless it is
+    here (giving up when ``timeout`` seconds pass without progress). Raises
+    :class:`BackboneError` for an unknown name, or where its library is not installed, and its kind
+    :class:`WeightsUnavailable` where the description cannot be had."""
+    if name in _REGISTRY:
         return _REGISTRY[name]
-    except KeyError:
-        known = ", ".join([AUTO, *_REGISTRY])
-        raise BackboneError(f"There is no backbone {name!r}. Known: {known}.") from None
+    check_name(name)
+    if name == AUTO:
+        raise BackboneError(f"{AUTO} stands for a network that is chosen, and is none itself.")
+    return families.library_backbone(name, timeout, listener)
+
+
+def remembered(identity: Mapping[str, Any]) -> Backbone:
+    """The network that an index or a head names, whether or not its library is installed. Raises
+    :class:`BackboneError` for what no network can be."""
+    name = str(identity.get("backbone"))
+    if families.is_of_library(name):
+        return families.remembered_backbone(name, identity.get("preprocessing"))
+    return get_backbone(name)
+
+
+def reads_words(identity: Mapping[str, Any]) -> bool:
+    """Whether the network that an index names embeds words too; without its library."""
+    return families.reads_words(str(identity.get("backbone")))
+
+
+def title_of(name: str) -> str:
+    """What people call the network of that name."""
+    return _REGISTRY[name].title if name in _REGISTRY else name
 
 
 def select(
@@ -207,7 +119,7 @@ def select(
     :class:`WeightsUnavailable` where a named network's weights cannot be had.
     """
     if name != AUTO:
-        backbone = _of_size(name, input_size)
+        backbone = _of_size(name, input_size, timeout, listener)
         return Selection(backbone, _obtain(backbone, weights, timeout, listener), "as asked for")
     default = _of_size(DEFAULT, input_size)
     ahead = None
@@ -246,16 +158,17 @@ def select_again(identity: Mapping[str, Any], file: str | None = None) -> Select
     ``file`` is where the weights lie, if not where the registry finds them. Raises
     :class:`BackboneError` when the network cannot be had again exactly.
     """
-    backbone = get_backbone(str(identity.get("backbone")))
+    backbone = remembered(identity)
     preprocessing = identity.get("preprocessing")
-    if isinstance(preprocessing, dict) and "input_size" in preprocessing:
+    registered = backbone.library is None
+    if registered and isinstance(preprocessing, dict) and "input_size" in preprocessing:
         # The one part of it that may be chosen.
         backbone = backbone.with_input_size(preprocessing["input_size"])
     if preprocessing != backbone.preprocessing:
         raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
     # By whatever name the file goes today, the weights have that of the index.
     name, sha256 = str(identity.get("weights")), str(identity.get("weights_sha256"))
-    published = any(sha256.startswith(source.sha256) for source in backbone.weights)
+    published = any(is_published_as(source, name, sha256) for source in backbone.weights)
     if file is not None and (Path(file).is_file() or not published):
         local = local_file(Path(file))
         if local.sha256 == sha256:
@@ -274,8 +187,10 @@ def select_again(identity: Mapping[str, Any], file: str | None = None) -> Select
     return Selection(backbone, WeightsFile(name, sha256), "as indexed")
 
 
-def _of_size(name: str, input_size: tuple[int, int] | None) -> Backbone:
-    backbone = get_backbone(name)
+def _of_size(
+    name: str, input_size: tuple[int, int] | None, timeout: float = 5.0, listener: Listener = ignore
+) -> Backbone:
+    backbone = get_backbone(name, timeout=timeout, listener=listener)
     return backbone if input_size is None else backbone.with_input_size(input_size)
 
 

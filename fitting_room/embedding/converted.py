@@ -18,7 +18,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from fitting_room.embedding.backbones import AUTO, DEFAULT, PACKAGED, Selection, get_backbone
+from fitting_room.embedding.backbone import Selection
+from fitting_room.embedding.backbones import AUTO, DEFAULT, PACKAGED, get_backbone
 from fitting_room.embedding.weights import (
     MAX_WEIGHTS_BYTES,
     BackboneError,

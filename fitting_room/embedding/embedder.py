@@ -7,6 +7,7 @@ few done ones) are in memory however long the stream is.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,8 +18,10 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from fitting_room.embedding.backbones import AUTO, Selection, select
+from fitting_room.embedding.backbone import Selection
+from fitting_room.embedding.backbones import AUTO, select
 from fitting_room.embedding.engine import Engine, EngineError, make_engine
+from fitting_room.embedding.words import TextEncoder
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import (
     DEFAULT_LIMITS,
@@ -55,6 +58,8 @@ class Embedder:
         self.selection = selection
         self.engine = engine
         self.of_head = of_head
+        self._words: TextEncoder | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def load(
@@ -112,6 +117,22 @@ class Embedder:
         batches = _batches(images, self.engine.batch_size)
         rows = [self.engine(self._prepared(batch)) for batch in batches]
         return normalise(np.concatenate([np.empty((0, self.dimension), np.float32), *rows]))
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the network embeds words too (:meth:`embed_texts`)."""
+        return self.selection.backbone.reads_words
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings of texts in the same space as pictures, float32 ``(len(texts), D)``, rows of
+        length 1. The first call reads the weights of the network's words. Raises
+        :class:`fitting_room.embedding.words.WordsNotUnderstood` for a network without words and
+        for texts that are too many or too long, and ``BackboneError`` where open_clip or the
+        weights are not on this machine."""
+        with self._lock:
+            if self._words is None:
+                self._words = TextEncoder(self.selection)
+        return self._words(texts)
 
     def feature_maps(self, images: Sequence[Image.Image]) -> np.ndarray:
         """The network's last feature maps of upright RGB pictures without their frames

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from fitting_room.embedding import openvino_engine
-from fitting_room.embedding.backbones import Selection
+from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.torch_engine import TorchEngine
 from fitting_room.embedding.weights import lacks_torch
 

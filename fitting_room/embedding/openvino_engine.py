@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fitting_room.embedding import converted
-from fitting_room.embedding.backbones import Selection
+from fitting_room.embedding.backbone import Selection
 from fitting_room.util.threads import cores
 
 

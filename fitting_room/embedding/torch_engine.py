@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fitting_room.embedding.backbones import Selection
+from fitting_room.embedding.backbone import Selection
 
 
 class TorchEngine:

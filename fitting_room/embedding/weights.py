@@ -4,6 +4,7 @@ in formats that cannot run code."""
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import threading
 from collections.abc import Callable, Iterable
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, Protocol
 
 from fitting_room.util.files import work_folder
 from fitting_room.util.progress import Listener, Progress, Stage
 
-MAX_WEIGHTS_BYTES = 4 * 2**30
+#: The largest networks that open_clip publishes have 10 GB.
+MAX_WEIGHTS_BYTES = 16 * 2**30
 #: Bytes of a download between two signs of life: few, so that a slow connection gives some too.
 DOWNLOADED_AT_ONCE = 2**14
 #: What pip is asked for to have all that a network is made with.
@@ -107,6 +109,13 @@ def timm_url(model: str) -> str:
     return url
 
 
+def digits_in_name(url: str) -> str:
+    """The first digits of a file's sha256 where its name has them, as torch's hub does:
+    "resnet18-5c106cde.pth"; otherwise nothing."""
+    found = re.search(r"-([0-9a-f]{8,64})\.", url.rsplit("/", 1)[-1])
+    return found[1] if found else ""
+
+
 @dataclass(frozen=True, slots=True)
 class PackagedWeights:
     """Weights that an installed Python package carries as ``file``."""
@@ -143,7 +152,31 @@ class PackagedWeights:
         )
 
 
-WeightsSource = DownloadedWeights | PackagedWeights
+class WeightsSource(Protocol):
+    """Where certain weights come from. ``sha256`` is in hex, as a whole, its first digits, or
+    nothing where nobody publishes it: then an index remembers that of the file that made it."""
+
+    @property
+    def name(self) -> str:
+        """What people call them."""
+
+    @property
+    def sha256(self) -> str:
+        """What is known of the file's digest."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a file that is not the published one."""
+
+    def file_name(self) -> str:
+        """The name that the file is published by. Raises :class:`WeightsUnavailable`."""
+
+    def find(self) -> Path | None:
+        """The file on this machine, or ``None``."""
+
+    def download(self, timeout: float, listener: Listener) -> Path:
+        """Bring the file here, or raise :class:`WeightsUnavailable`."""
+
 
 #: What a network is made of its weights with: all of them come with one extra.
 _OF_BUILD = ("torch", "torchvision", "timm")
@@ -153,7 +186,7 @@ def lacks_torch() -> str | None:
     """What to do about it in a sentence, where the libraries that make a network of its weights
     are not installed; ``None`` where they are."""
     for module in _OF_BUILD:
-        if not _is_installed(module):
+        if missing_module(module):
             return f"Making a network from its weights needs {module}: pip install '{BUILD}'."
     return None
 
@@ -165,13 +198,15 @@ def require_torch() -> None:
         raise BackboneError(why)
 
 
-def _is_installed(module: str) -> bool:
+def missing_module(module: str) -> bool:
+    """Whether a module is not installed."""
     try:
-        return find_spec(module) is not None
+        return find_spec(module) is None
     except (ImportError, ValueError):  # somebody sees to it that it is not imported
-        return False
+        return True
 
 
+#: What a download in another thread says: its progress and, last, ``None`` or its error.
 Signs = Queue[Progress | Exception | None]
 
 
@@ -184,18 +219,24 @@ def _download(url: str, target: Path, sha256: str, timeout: float, listener: Lis
     signs: Signs = Queue()
     arguments = (url, target, sha256, timeout, signs)
     threading.Thread(target=_fetch, args=arguments, name="weights", daemon=True).start()
+    await_signs(signs, target.name, timeout, listener)
+    return target
+
+
+def await_signs(signs: Signs, name: str, timeout: float, listener: Listener) -> None:
+    """Follow a download in another thread until it ends. Raises :class:`WeightsUnavailable` where
+    it fails, or gives no sign of life for ``timeout`` seconds."""
     while True:
         try:
             sign = signs.get(timeout=timeout)
         except Empty:
-            message = f"{target.name}: no answer within {timeout:g} seconds."
-            raise WeightsUnavailable(message) from None
+            raise WeightsUnavailable(f"{name}: no answer within {timeout:g} seconds.") from None
         if sign is None:
-            return target
+            return
         if isinstance(sign, Exception):
             damaged = isinstance(sign, BackboneError)
             what = "arrived damaged" if damaged else "failed (no connection?)"
-            raise WeightsUnavailable(f"{target.name}: the download {what}.") from sign
+            raise WeightsUnavailable(f"{name}: the download {what}.") from sign
         listener(sign)
 
 
@@ -230,7 +271,8 @@ def local_file(path: Path) -> WeightsFile:
     """A weights file of the user's own. Raises :class:`BackboneError` when it is not there."""
     if not path.is_file():
         raise BackboneError(f"{path}: neither a weights file nor a name of known weights.")
-    return WeightsFile(path.name, sha256_of(path), path.resolve())
+    # Not resolved: what a link in the hub's cache leads to has no ending.
+    return WeightsFile(path.name, sha256_of(path), path.absolute())
 
 
 def check_own_file(file: WeightsFile, published: Iterable[WeightsSource]) -> None:

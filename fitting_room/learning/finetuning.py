@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from fitting_room.catalogue.catalogue import Catalogue
-from fitting_room.embedding.backbones import Backbone, select_again
+from fitting_room.embedding.backbone import Backbone
+from fitting_room.embedding.backbones import select_again
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare

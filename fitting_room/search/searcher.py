@@ -29,6 +29,7 @@ from fitting_room.search.closeness import LEAST_EXPECTED_PRECISION, nothing_clos
 from fitting_room.search.likeness import Likeness
 from fitting_room.search.match import MOST_PICTURES, Match
 from fitting_room.search.numbers import SortError, numeric_columns
+from fitting_room.search.words import WordsAsQueries
 from fitting_room.util.aliases import old_attribute, old_keywords
 
 __all__ = ["Match", "Searcher"]
@@ -38,7 +39,7 @@ Picture = str | Path | bytes | Image.Image
 P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
-class Searcher:
+class Searcher(WordsAsQueries):
     """An opened index and the network that made it. Safe to share between threads."""
 
     def __init__(

@@ -183,7 +183,7 @@ def test_weights_that_do_not_fit_are_no_engine_and_not_kept(
 
 @pytest.fixture
 def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights_module, "_is_installed", lambda _: False)
+    monkeypatch.setattr(weights_module, "missing_module", lambda _: True)
 
 
 def test_without_torch_a_converted_network_is_all_it_takes(
@@ -215,7 +215,7 @@ def test_an_index_knows_its_converted_networks_without_torch(
     demo_fitting_room: FittingRoom, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demo_fitting_room.embedder  # noqa: B018 - which has been loaded, and so converted
-    monkeypatch.setattr(weights_module, "_is_installed", lambda _: False)
+    monkeypatch.setattr(weights_module, "missing_module", lambda _: True)
     (folder,) = FittingRoom.convert(demo_fitting_room.index.folder, settings)
     assert folder == folder_of(
         select_again(demo_fitting_room.index.identity), settings.engines_folder

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import streamlit as st
 
-from fitting_room.embedding.backbones import get_backbone
+from fitting_room.embedding.backbones import title_of
 from fitting_room.index.description import IndexDescription, describe_index
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.results import review
@@ -30,7 +30,7 @@ GET_RESNET50 = (
 def page() -> None:
     """Draw the page."""
     fitting_room = resources.fitting_room()
-    title = get_backbone(fitting_room.index.identity["backbone"]).title
+    title = title_of(fitting_room.index.identity["backbone"])
     description = describe_index(fitting_room.index, title, _column)
     st.header("About this catalogue", anchor=False)
     _figures(fitting_room)
