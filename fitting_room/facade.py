@@ -23,6 +23,7 @@ from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.salvage import sound_head
 from fitting_room.index.vectors import FLOAT32
 from fitting_room.search.searcher import Match, Searcher
+from fitting_room.search.synonyms import extended
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Stage, ignore
 
@@ -48,14 +49,20 @@ class FittingRoom(Searcher):
         """Open an index that was built before. The network is loaded with the first picture.
 
         Raises ``IndexUnusable`` when there is none, or none that can be used, and
-        ``BackboneError`` when the network that made it cannot be had.
+        ``BackboneError`` when the network that made it cannot be had, and ``SynonymsError`` for a
+        file of synonyms that cannot be used.
         """
         settings = settings or Settings.from_environment()
         opened = Index.open(index)
         selection = select_again(opened.identity, settings.weights)
         network = opened.manifest.head_network
         of_head = None if network is None else select_again(network, settings.weights)
-        return cls(opened, lambda: _embedder(selection, settings, of_head), settings.limits)
+        return cls(
+            opened,
+            lambda: _embedder(selection, settings, of_head),
+            settings.limits,
+            extended(settings.synonyms),
+        )
 
     @classmethod
     def build(
@@ -76,9 +83,10 @@ class FittingRoom(Searcher):
         """Build the index of a catalogue, read as ``reading`` says unless it was read before, or
         bring it up to date, and open it. ``summary`` says what was done. ``head`` is that of
         :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
-        index that is there, or the packaged one. Raises
-        ``CatalogueError``, ``BackboneError``, ``HeadError`` or ``BuildError``."""
+        index that is there, or the packaged one. Raises ``CatalogueError``, ``BackboneError``,
+        ``HeadError``, ``BuildError`` or ``SynonymsError``."""
         settings = settings or Settings.from_environment()
+        synonyms = extended(settings.synonyms)
         loaded = (
             catalogue if isinstance(catalogue, Catalogue) else load_catalogue(catalogue, reading)
         )
@@ -100,7 +108,7 @@ class FittingRoom(Searcher):
             limits=limits,
             listener=listener,
         )
-        fitting_room = cls(Index.open(folder), lambda: embedder, limits)
+        fitting_room = cls(Index.open(folder), lambda: embedder, limits, synonyms)
         fitting_room.summary = summary
         return fitting_room
 
@@ -165,7 +173,7 @@ class FittingRoom(Searcher):
         # Not this object itself, which would hold on to the version that it has open.
         embedder = self._embedder
         load = self._load_embedder if embedder is None else lambda: embedder
-        fitting_room = FittingRoom(index, load, self.limits)
+        fitting_room = FittingRoom(index, load, self.limits, self.synonyms)
         fitting_room.edit = edit
         return fitting_room
 

@@ -26,6 +26,7 @@ from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.index.data import current_version
 from fitting_room.index.head import HeadError
 from fitting_room.index.manifest import IndexUnusable
+from fitting_room.search.synonyms import SynonymsError
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Pace, Progress
 from fitting_room.util.threads import limit_blas_threads
@@ -40,6 +41,7 @@ EXPECTED = (
     HeadError,
     IndexUnusable,
     OSError,
+    SynonymsError,
 )
 
 #: Width and height that a card's picture is reduced to: twice its size on the page, for sharp

@@ -59,6 +59,8 @@ class Settings:
     cache: Path = field(default_factory=_cache_folder)
     #: Pictures that the page offers to try.
     samples: Path = HOME / "data" / "samples"
+    #: A file of other words for what the catalogue says (docs/words.md).
+    synonyms: Path | None = None
     #: A name from ``fitting_room.embedding.backbones`` or ``auto``.
     backbone: str = AUTO
     #: Weights of the backbone: a name ("V2") or a local file.

@@ -36,6 +36,7 @@ SETTINGS = {
     "api_tokens_file": ("/run/secrets/tokens", Path("/run/secrets/tokens")),
     "api_origins": ("https://shop.example", "https://shop.example"),
     "api_timeout": ("12.5", 12.5),
+    "synonyms": ("/etc/shop/words.json", Path("/etc/shop/words.json")),
     "places": ("s3://bucket https://shop.example", "s3://bucket https://shop.example"),
 }
 NUMBERS = [

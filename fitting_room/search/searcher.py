@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ import pandas as pd
 from PIL import Image
 
 from fitting_room.catalogue.catalogue import CatalogueError, open_store
-from fitting_room.catalogue.schema import name_columns
 from fitting_room.catalogue.stores import ImageStore
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
@@ -24,11 +23,14 @@ from fitting_room.index.added import added_path, is_added, read_added
 from fitting_room.index.comparison import as_features
 from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
-from fitting_room.search import likeness, selection
+from fitting_room.search import likeness, selection, texts
 from fitting_room.search.closeness import LEAST_EXPECTED_PRECISION, nothing_close
+from fitting_room.search.columns import Columns
+from fitting_room.search.fulfilment import TEXT_WEIGHT, Weighed, judged, names_colour
 from fitting_room.search.likeness import Likeness
 from fitting_room.search.match import MOST_PICTURES, Match
-from fitting_room.search.numbers import SortError, numeric_columns
+from fitting_room.search.synonyms import Synonyms
+from fitting_room.search.wishes import Understood
 from fitting_room.search.words import WordsAsQueries
 from fitting_room.util.aliases import old_attribute, old_keywords
 
@@ -39,13 +41,17 @@ Picture = str | Path | bytes | Image.Image
 P = TypeVar("P", str, Path, bytes, Image.Image)
 
 
-class Searcher(WordsAsQueries):
+class Searcher(WordsAsQueries, Columns):
     """An opened index and the network that made it. Safe to share between threads."""
 
     def __init__(
-        self, index: Index, load_embedder: Callable[[], Embedder], limits: ImageLimits
+        self,
+        index: Index,
+        load_embedder: Callable[[], Embedder],
+        limits: ImageLimits,
+        synonyms: Synonyms | None = None,
     ) -> None:
-        self.index = index
+        super().__init__(index, synonyms)
         self.limits = limits
         self._load_embedder = load_embedder
         self._embedder: Embedder | None = None
@@ -97,10 +103,12 @@ class Searcher(WordsAsQueries):
     @old_keywords
     def search(
         self,
-        query: Picture | Features | np.ndarray | Sequence[Features],
+        query: Picture | Features | np.ndarray | Sequence[Features] | None = None,
         n: int = 12,
         where: Where | None = None,
         *,
+        text: str | None = None,
+        text_weight: float = TEXT_WEIGHT,
         options: SimilarityOptions = DEFAULT_OPTIONS,
         fold: bool = False,
         negatives: Sequence[Features] = (),
@@ -111,7 +119,17 @@ class Searcher(WordsAsQueries):
         descending: bool = False,
     ) -> list[Match]:
         """The ``n`` items most similar to a picture, or to its features or embedding, best first,
-        each by its best picture.
+        each by its best picture; beside it or alone, what a ``text`` asks for.
+
+        >>> searcher.search("dress.jpg", text="in red, without stripes")     # doctest: +SKIP
+        >>> searcher.search(text="red dress for women")                      # doctest: +SKIP
+
+        Of the text counts what :meth:`understand` makes of it. ``text_weight``, 0 to 1, is how much
+        it counts beside a picture; with 1 only items are left that fulfil all of it. Where it
+        asks for a colour, the picture's do not count unless ``options`` say how much. Matches of
+        words have no expected precision, and those of words alone the share of the text that they
+        fulfil as similarity; good ones fulfil all of it. A network that reads words reads them too
+        (:mod:`fitting_room.search.texts`): similarity is then the cosine to them or with them.
 
         Several features are one query, for items similar to all of them and unlike ``negatives``;
         its matches have no expected precision. ``where`` narrows the catalogue: ``{"gender":
@@ -125,40 +143,87 @@ class Searcher(WordsAsQueries):
         equal ones the nearer is first. Raises ``ImageRejected`` for an unusable picture,
         ``FilterError`` for an unknown column and ``SortError`` for one without numbers.
         """
-        if not 0 <= diversity <= 1:
-            raise ValueError("diversity lies between 0 and 1")
+        if not 0 <= diversity <= 1 or not 0 <= text_weight <= 1:
+            raise ValueError("diversity and the weight of words lie between 0 and 1")
+        counts = text_weight > 0 or query is None
+        words = self.understand(text) if text is not None and counts else None
+        if query is None and words is None:
+            raise ValueError("search with a picture, with words, or with both")
         numbers = None if sort_by is None else self.numbers(sort_by)
-        only_good = only_good or numbers is not None
+        excluded = [row for item in without for row in self.rows(item)]
+        exclude = np.isin(np.arange(len(self.index)), excluded) if excluded else None
+        choose = partial(
+            selection.select, self.index, n=n, fold=fold, diversity=diversity,
+            only_good=only_good or numbers is not None, numbers=numbers, descending=descending,
+        )  # fmt: skip
+        if query is None and words is not None and words.by_network:
+            query = texts.alone(words, self.embed_texts)
+        elif query is None:
+            return self._search_words(words or Understood(), where, exclude, choose)
+        elif words is not None and words.by_network:
+            own = self._as_queries(query)
+            query = texts.beside(self.index, own, words, self.embed_texts, text_weight)
         queries = self._as_queries(query)
         wanted = as_features(queries)
         plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
         positives = None
         if not isinstance(queries, np.ndarray) and (negatives or len(queries) > 1):
             positives, queries = len(queries), [*queries, *negatives]
-        excluded = [row for item in without for row in self.rows(item)]
-        exclude = np.isin(np.arange(len(self.index)), excluded) if excluded else None
 
-        def top(count: int) -> Hits:
+        def top(count: int, left_out: np.ndarray | None = None) -> Hits:
+            masks = [mask for mask in (exclude, left_out) if mask is not None]
             return self.index.search(
-                queries, count, where, options=options, exclude=exclude, positives=positives
+                queries,
+                count,
+                where,
+                options=options,
+                exclude=np.logical_or.reduce(masks) if masks else None,
+                positives=positives,
             )[0]
 
-        pool = selection.pool(n) if diversity or only_good else n
-        hits, others = selection.folded(self.index, top, pool) if fold else (top(pool), None)
-        if diversity or only_good:
-            alike = self._likeness_of(wanted, hits, only_good=only_good)
-            places = selection.chosen(
-                self.index, hits, n, alike, diversity=diversity, only_good=only_good
-            )
-            if numbers is not None:
-                places = places[selection.in_order(numbers[hits.rows[places]], descending)]
-            hits, others = selection.at(places, hits, others)
-        measured = options if positives is None else None
+        if words and options.colour is None and names_colour(words):
+            options = replace(options, colour=0.0)
+        weighed = None
+        if words:
+            fulfilled = self.fulfilment(words)
+            weighed = Weighed(top, fulfilled, text_weight)
+            hits, others = choose(weighed, lambda hits: judged(fulfilled, hits.rows))
+            hits = weighed.by_picture(hits)
+        else:
+            good_alone = only_good or numbers is not None
+            judge = partial(self._likeness_of, wanted, only_good=good_alone)
+            hits, others = choose(top, judge)
+        measured = None if positives is not None or weighed is not None else options
         matches = self.matches(hits, measured, plain_background=plain_background, others=others)
         if isinstance(queries, np.ndarray) or positives is not None:
             return matches
         same = self.index.same_pictures(queries[0], hits.rows).tolist()
         return [replace(m, same_picture=s) if s else m for m, s in zip(matches, same, strict=True)]
+
+    def understand(self, text: str) -> Understood:
+        """What a text asks for in this catalogue (:func:`fitting_room.search.wishes.understand`):
+        ``[wish.in_words for wish in searcher.understand("navy tee, not Nike").wishes]``. A network
+        that reads words reads all of it."""
+        words = super().understand(text)
+        return replace(words, by_network=self.reads_words and bool(words.wanted or words.unwanted))
+
+    def _search_words(
+        self,
+        words: Understood,
+        where: Where | None,
+        exclude: np.ndarray | None,
+        choose: Callable[..., tuple[Hits, list[list[int]] | None]],
+    ) -> list[Match]:
+        """The items that do what words ask for, without a picture."""
+        passing = self.index.mask(where or {})
+        if exclude is not None:
+            passing &= ~exclude
+        fulfilled = self.fulfilment(words)
+        ranked = self.ranked(words, passing)
+        hits, others = choose(
+            lambda count: ranked[:count], lambda hits: judged(fulfilled, hits.rows)
+        )
+        return self.matches(hits, None, others=others)
 
     def _likeness_of(
         self, queries: Sequence[Features], hits: Hits, *, only_good: bool
@@ -295,63 +360,6 @@ class Searcher(WordsAsQueries):
         except CatalogueError as error:
             raise ImageRejected(str(error), name=image) from error
 
-    def named(self, words: Sequence[str]) -> np.ndarray:
-        """Which rows are of items that have all of these words in their name or their id, in either
-        case; bool ``(N,)``."""
-        mask = np.ones(len(self.index), bool)
-        for word in words:
-            mask &= self._names.str.contains(word.casefold(), regex=False).to_numpy(dtype=bool)
-        return mask
-
-    def values(self, column: str) -> list[str]:
-        """The different values of a column, the most frequent first. Raises ``KeyError``."""
-        return [str(value) for value in self.items_once[column].value_counts().index]
-
-    @property
-    def attributes(self) -> list[str]:
-        """The catalogue's columns that describe the items."""
-        return [column for column in self.index.filter_columns if column != "id"]
-
-    @cached_property
-    def numeric(self) -> Mapping[str, np.ndarray]:
-        """The columns that hold numbers to sort by, in their order, each with the number of every
-        row of the index, float64 ``(N,)``, NaN where there is none
-        (:mod:`fitting_room.search.numbers`)."""
-        return numeric_columns(self.index.items, self.attributes)
-
-    def numbers(self, column: str) -> np.ndarray:
-        """The numbers of a column of :attr:`numeric`. Raises ``FilterError`` for an unknown column
-        and ``SortError`` for one without."""
-        if column not in self.numeric:
-            self.index.mask({column: ()})  # an unknown one is said in its own words
-            raise SortError(column, self.numeric)
-        return self.numeric[column]
-
-    @cached_property
-    def constant_columns(self) -> frozenset[str]:
-        """The columns with one value for all items, which tell none of them from another."""
-        items = self.items_once
-        if len(items) < 2:
-            return frozenset()
-        return frozenset(
-            column
-            for column in self.attributes
-            # Most columns differ among the first few rows already.
-            if all(
-                bool((some[column] == items[column].iloc[0]).fillna(False).all())
-                for some in (items.head(100), items)
-            )
-        )
-
-    @cached_property
-    def items_once(self) -> pd.DataFrame:
-        """The catalogue's table with one row an item, that of its first picture, in the order of
-        :attr:`Index.first_rows`."""
-        items = self.index.items
-        if self.index.item_pictures is None:
-            return items
-        return items.iloc[self.index.first_rows].reset_index(drop=True)
-
     @cached_property
     def _cells(self) -> dict[str, Any]:
         # A column's own array is several times as quick at some rows as the table is.
@@ -361,12 +369,6 @@ class Searcher(WordsAsQueries):
     def _rows(self) -> dict[str, int]:
         firsts = self.index.first_rows.tolist()
         return {str(item): row for item, row in zip(self.items_once["id"], firsts, strict=True)}
-
-    @cached_property
-    def _names(self) -> pd.Series[str]:
-        columns = ["id", *name_columns(self.attributes)]
-        texts = self.index.items[columns].astype("string").fillna("")
-        return texts.agg(" ".join, axis=1).str.casefold()
 
     def _as_queries(
         self, query: Picture | Features | np.ndarray | Sequence[Features]

@@ -22,6 +22,30 @@ LOOKS = SimilarityOptions(trained=False)
 GOOD = 0.45
 
 
+def select(
+    index: Index,
+    top: Callable[[int], Hits],
+    judge: Callable[[Hits], Sequence[Likeness]],
+    *,
+    n: int,
+    fold: bool,
+    diversity: float,
+    only_good: bool,
+    numbers: np.ndarray | None,
+    descending: bool,
+) -> tuple[Hits, list[list[int]] | None]:
+    """The ``n`` hits that are shown of those that ``top`` gives, and the rows folded into
+    each; ``judge`` says how alike they are."""
+    count = pool(n) if diversity or only_good else n
+    hits, others = folded(index, top, count) if fold else (top(count), None)
+    if diversity or only_good:
+        places = chosen(index, hits, n, judge(hits), diversity=diversity, only_good=only_good)
+        if numbers is not None:
+            places = places[in_order(numbers[hits.rows[places]], descending)]
+        hits, others = at(places, hits, others)
+    return hits, others
+
+
 def folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list[list[int]]]:
     """The best of each group of near-duplicates, and the rows of the others of each group. ``top``
     gives so many hits."""

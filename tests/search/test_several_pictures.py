@@ -61,9 +61,9 @@ def test_an_item_is_itself_by_its_first_picture(fitting_room: FittingRoom) -> No
 def test_filters_words_and_values_count_items(fitting_room: FittingRoom) -> None:
     matches = fitting_room.search(red(), 12, {"articleType": "Tshirts"})
     assert [match.id for match in matches] == ["3", "1"]
-    rows = np.flatnonzero(fitting_room.named(["item", "3"]))
-    assert rows.tolist() == [1, 7]
-    assert fitting_room.index.once(rows).tolist() == [1]
+    assert fitting_room.vocabulary.named(["item", "3"]).tolist() == [1, 7]
+    hits = fitting_room.ranked(fitting_room.understand("3"), np.ones(12, bool))
+    assert hits.rows.tolist() == [1]
     assert fitting_room.items_once["id"].tolist() == ["1", "3", "5", "7", "9", "11"]
     assert set(fitting_room.values("baseColour")) == {"Red", "Blue"}
 

@@ -11,6 +11,7 @@ from fitting_room.search.searcher import Match
 from fitting_room.ui.components import component
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query import upload
+from fitting_room.ui.query import words as words_field
 from fitting_room.ui.query.session import CATALOGUE, UPLOADED
 from fitting_room.ui.results import controls, gallery
 from fitting_room.ui.results.card_data import cards_of
@@ -48,7 +49,7 @@ def _picture() -> None:
 
 def _catalogue(catalogue: EarlyCatalogue) -> None:
     session = sessions.current()
-    controls.find()
+    words_field.find()
     words, n = session.find.split(), session.n
     items = catalogue.listing(words, session.where)
     pages = -(-len(items) // n)

@@ -18,7 +18,7 @@ from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import history
 from fitting_room.ui.query import session as sessions
-from fitting_room.ui.query.history import ITEM, PICTURE, Box, Query, Subject
+from fitting_room.ui.query.history import ITEM, MAX_LETTERS, PICTURE, Box, Query, Subject
 from fitting_room.ui.query.session import CATALOGUE, FILTER, UPLOADED, Look, Params, Session
 from fitting_room.ui.query.subjects import has_picture
 from fitting_room.ui.shared.text import label, quoted
@@ -27,8 +27,8 @@ from fitting_room.ui.shared.text import label, quoted
 POSITIONS = range(0, 101, 10)
 #: How much a variety counts against likeness, in hundredths, and what that is called.
 VARIETIES = {0: "None", sessions.VARIETY: "Some", 50: "Much"}
-#: Letters of a search by name, and values of one parameter, that are read at most.
-MAX_LETTERS, MAX_VALUES = 100, 200
+#: Values of one parameter that are read at most.
+MAX_VALUES = 200
 #: What is looked at by itself, and what looks all but the same as it.
 LOOK, ALIKE = "look", "alike"
 #: Said of a picture that neither the session nor the visitor's browser has.
@@ -53,6 +53,7 @@ def read(session: Session, searcher: Searcher, offered: Mapping[str, Sequence[st
     session.variety = sessions.VARIETY if variety is None else variety
     session.only_good = reader.flag("good")
     session.sort = reader.sort()
+    session.text_weight = reader.number("weight", POSITIONS)
     session.find = address.get("find", [""])[0][:MAX_LETTERS]
     session.page, session.paged = reader.number("page", range(1, 10_000)) or 1, None
     session.source = CATALOGUE if session.find or "browse" in address else UPLOADED
@@ -95,6 +96,8 @@ def params_of(query: Query) -> Params:
         params["apart"] = ["1"]
     if query.crop is not None:
         params["crop"] = [str(query.crop)]
+    if query.words:
+        params["words"] = [query.words]
     return params
 
 
@@ -118,7 +121,9 @@ def _params(session: Session) -> Params:
         params["good"] = ["1"]
     if session.sort:
         params["sort"] = [session.sort]
-    if session.source == CATALOGUE:
+    if session.text_weight is not None and session.history.query:
+        params["weight"] = [str(session.text_weight)]
+    if session.source == CATALOGUE or (session.find and not session.history.query):
         params |= {"find": [session.find]} if session.find else {"browse": ["1"]}
         if session.page > 1:
             params["page"] = [str(session.page)]
@@ -147,7 +152,9 @@ class _Reader:
         query = Query(tuple(subjects[: history.MAX_SUBJECTS]))
         if not query:
             return query
-        query = replace(query, negatives=tuple(self._items("less", history.MAX_NEGATIVES)))
+        words = self.address.get("words", [""])[0][:MAX_LETTERS]
+        negatives = tuple(self._items("less", history.MAX_NEGATIVES))
+        query = replace(query, negatives=negatives, words=words)
         if len(subjects) > 1:
             return replace(query, apart=self.flag("apart"))
         for text in self.address.get("crop", [])[:1]:

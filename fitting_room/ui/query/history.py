@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 #: Bounds on what one visitor may keep and what a link may ask for: queries in a history, subjects
 #: and negatives of a query.
 MAX_QUERIES, MAX_SUBJECTS, MAX_NEGATIVES = 24, 8, 12
+#: Letters of the words of a query.
+MAX_LETTERS = 100
 #: A crop is given in thousandths of the picture's width and height; a side has at least this many.
 MIN_SIDE = 50
 
@@ -64,12 +66,13 @@ class Subject:
 class Query:
     """What to search with. ``subjects`` are combined into one search, or with ``apart`` searched
     one by one; ``negatives`` are ids of items that results should be unlike; ``crop`` is the part
-    of a single subject that is searched with."""
+    of a single subject that is searched with; ``words`` are weighed against the subjects."""
 
     subjects: tuple[Subject, ...] = ()
     negatives: tuple[str, ...] = ()
     apart: bool = False
     crop: Box | None = None
+    words: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.subjects)
@@ -78,7 +81,8 @@ class Query:
         """The query without one of its subjects."""
         left = tuple(other for other in self.subjects if other != subject)
         negatives = self.negatives if left else ()
-        return Query(left, negatives, apart=self.apart and len(left) > 1)
+        words = self.words if left else ""
+        return Query(left, negatives, apart=self.apart and len(left) > 1, words=words)
 
     def with_negative(self, item: str) -> Query:
         """The query with one more negative, the oldest dropped where there are too many."""
@@ -128,6 +132,9 @@ class History:
         if not query:
             self.position = -1
             return
+        if self.query and query == replace(self.query, words=query.words):
+            self.reword(query.words)
+            return
         beside = [p for p in (self.position - 1, self.position + 1) if 0 <= p < len(self.queries)]
         for position in (*beside, *range(len(self.queries) - 1, -1, -1)):
             if self.queries[position] == query:
@@ -140,6 +147,12 @@ class History:
         if query != self.query:
             self.queries = [*self.trail, query][-MAX_QUERIES:]
             self.position = len(self.queries) - 1
+
+    def reword(self, words: str) -> None:
+        """Change the words of the current query. That is no step of the trail: a search finds while
+        one types."""
+        if self.query:
+            self.queries[self.position] = replace(self.query, words=words[:MAX_LETTERS])
 
     def back(self, position: int) -> None:
         """Go back to a position of the trail, or with -1 to the start."""

@@ -88,6 +88,8 @@ class Session:
     #: What is set on the page: ``colour`` is None until a visitor moves that slider.
     source: str = UPLOADED
     find: str = ""
+    #: How much words count beside a picture, in hundredths; None until a visitor moves that slider.
+    text_weight: int | None = None
     n: int = DEFAULT_MATCHES
     colour: int | None = None
     trained: bool = True

@@ -73,6 +73,8 @@ def title(searcher: Searcher, query: Query) -> str:
         words = f"{len(query.subjects)} {'pictures, each' if query.apart else 'together'}"
     if query.crop is not None:
         words += ", a part"
+    if query.words:
+        words += f", with “{query.words}”"
     return words + (", less like others" if query.negatives else "")
 
 

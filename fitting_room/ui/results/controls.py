@@ -14,7 +14,7 @@ from fitting_room.search import facets
 from fitting_room.search.facets import Facet
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
-from fitting_room.ui.query.address import MAX_LETTERS, POSITIONS
+from fitting_room.ui.query.address import POSITIONS
 from fitting_room.ui.query.session import COUNTS
 from fitting_room.ui.results import order, swatches
 from fitting_room.ui.shared import marks
@@ -41,19 +41,6 @@ def row(offered: Sequence[Facet], searcher: Searcher | None = None) -> Iterator[
                 _fold()
                 _trained(searcher)
     chips()
-
-
-def find() -> None:
-    """The field to find items by their names; it finds while one types."""
-    st.text_input(
-        "Find an item by its name or number",
-        max_chars=MAX_LETTERS,
-        **sessions.current().widget("find"),
-        placeholder="red dress",
-        icon=":material/search:",
-        type="search",
-        live=True,
-    )
 
 
 def how_many() -> int:

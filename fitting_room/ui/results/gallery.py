@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -13,9 +13,11 @@ import streamlit as st
 
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search import answers
+from fitting_room.search.proposals import FIRST
 from fitting_room.search.searcher import Match, Searcher
+from fitting_room.search.wishes import Understood
 from fitting_room.ui.components import component
-from fitting_room.ui.query import address
+from fitting_room.ui.query import address, words
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.history import MAX_SUBJECTS
 from fitting_room.ui.query.session import CATALOGUE, QueryPicture
@@ -30,8 +32,11 @@ from fitting_room.ui.shared import media, once, resources
 MOSTLY_COLOUR = 0.5
 #: How the keys of the search page's galleries begin: what is looked at there is in the address.
 SEARCH = "gallery-"
-#: Searches that a session keeps: those of one query for each of its pictures.
-SEARCHES_KEPT = MAX_SUBJECTS
+#: Items that are listed at most where a network has read words: it finds all items close to some
+#: degree.
+MOST_BY_NETWORK = 240
+#: Searches that a session keeps: those of one query for each of its pictures, and before.
+SEARCHES_KEPT = 2 * MAX_SUBJECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class _Settings:
     options: SimilarityOptions
     fold: bool
     order: Order
+    text: str
+    text_weight: float
 
 
 @st.fragment
@@ -66,39 +73,54 @@ def show(version: Path, resolved: ResolvedQuery | None) -> None:
 
 
 def _catalogue(searcher: Searcher) -> None:
-    """Items from all over the catalogue, always the same ones, or those that have some words."""
+    """Items from all over the catalogue, always the same ones, or those that words ask for."""
     session = sessions.current()
     browsing = session.source == CATALOGUE
     with st.container(key="fr-find"):  # beside a query as well, so that cards keep their place
-        if browsing:
-            controls.find()
-    words = session.find.split() if browsing else []
-    mask = searcher.index.mask(session.where)
-    if words:
-        rows = searcher.index.once(np.flatnonzero(mask & searcher.named(words)))
-        title = f"{len(rows):,} found" if len(rows) else "Nothing found"
+        understood = words.field(searcher, beside=False)
+    text = session.find.strip()
+    if text:
+        rows, title = _of_words(searcher, understood)
     else:
-        rows = searcher.index.once(np.flatnonzero(mask))
+        rows = searcher.index.once(np.flatnonzero(searcher.index.mask(session.where)))
         rows = np.random.default_rng(len(searcher.index)).permutation(rows)
         title = "The catalogue" if browsing else "A glance at the catalogue"
-    n = session.n
+    n, paged = session.n, browsing or bool(text)
     pages = -(-len(rows) // n)
-    page = page_of(pages, repr((words, session.where, n))) if browsing and pages else 1
+    page = page_of(pages, repr((text.split(), session.where, n))) if paged and pages else 1
     shown = rows[(page - 1) * n : page * n]
     matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
     found = cards_of(matches, "0", constant=searcher.constant_columns)
     st.header(title, anchor=False)
-    with controls.row(controls.facets_of(searcher)):
+    offered = controls.facets_of(searcher)
+    with controls.row(offered):
         controls.how_many()
         st.container(key="fr-colour", width="content")  # what follows keeps its place
-    with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
+    with st.container(key="fr-propose-0"):
+        if text:
+            words.propose(searcher, offered, rows, understood)
+    with controls.beside_filters(offered, searcher.index.item_count):
         st.container(key="fr-nothing-close-0")
         if not found:
-            nothing_found(named=bool(words))
+            nothing_found(named=bool(text))
             return
         cards(None, found, "Catalogue")
-        if browsing and pages > 1:
+        if paged and pages > 1:
             pages_below(pages)
+
+
+def _of_words(searcher: Searcher, understood: Understood) -> tuple[np.ndarray, str]:
+    """The rows that do all that words ask for, or where none does those that do most of it, the
+    best first; and a heading."""
+    if understood.by_network:
+        where = sessions.current().where
+        found = searcher.search(text=sessions.current().find, n=MOST_BY_NETWORK, where=where)
+        return np.array([match.row for match in found], np.int64), "Closest to your words"
+    hits = searcher.ranked(understood, searcher.index.mask(sessions.current().where))
+    complete = hits.rows[searcher.fulfilment(understood).complete[hits.rows]]
+    if len(complete):
+        return complete, f"{len(complete):,} found"
+    return hits.rows, "Nothing has all of that. The closest:" if len(hits) else "Nothing found"
 
 
 def page_of(pages: int, listing: str) -> int:
@@ -118,14 +140,30 @@ def pages_below(pages: int) -> None:
 
 
 def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
-    st.container(key="fr-find")
+    # The words are the session's: they change without the rest of the page being drawn anew.
+    text = sessions.current().history.query.words
+    resolved = replace(resolved, query=replace(resolved.query, words=text))
+    with st.container(key="fr-find"):
+        understood = words.field(searcher, beside=True)
     st.header(_heading(resolved), anchor=False)
     with controls.row(controls.facets_of(searcher), searcher):
         n = controls.how_many()
         with st.container(key="fr-colour", width="content"):
             options = controls.options(searcher, plain_background=resolved.plain_background)
     session = sessions.current()
-    settings = _Settings(n, session.where, options, session.fold, order.chosen(searcher))
+    settings = _Settings(
+        n,
+        session.where,
+        options,
+        session.fold,
+        order.chosen(searcher),
+        text if understood else "",
+        words.weight(),
+    )
+    with st.container(key="fr-propose-0"):
+        if not resolved.query.apart:
+            rows = _first(searcher, resolved, settings)
+            words.propose(searcher, controls.facets_of(searcher), rows, understood)
     with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
         if not resolved.query.apart:
             _matches(searcher, resolved, settings, "0")
@@ -167,12 +205,15 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     alike = searcher.likeness(
         resolved.features, [m.row for m in matches], nothing_close=resolved.is_out_of_catalogue
     )
-    words = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
-    shown = cards_of(matches, place, words, searcher.constant_columns)
+    similarities = [similarity(each, by_colour=weight > MOSTLY_COLOUR) for each in alike]
+    if settings.text and settings.text_weight:
+        rows = [match.row for match in matches]
+        similarities = words.similarities(searcher, settings.text, rows, alike)
+    shown = cards_of(matches, place, similarities, searcher.constant_columns)
     order.say_values(shown, matches, settings.order)
     cards(resolved, shown, _heading(resolved), f"{SEARCH}{place}")
     order.say_few(settings.order, len(matches), settings.n, place)
-    share_dialog.offer(searcher, resolved, matches, [word["text"] for word in words], place)
+    share_dialog.offer(searcher, resolved, matches, [each["text"] for each in similarities], place)
 
 
 def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> list[Match]:
@@ -180,7 +221,7 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
     fewer of them) does not search again."""
     searches, n = sessions.current().searches, settings.n
     build = searcher.index.manifest.build
-    chosen = settings.where, settings.options, settings.fold, settings.order
+    chosen = settings.where, settings.options, settings.fold, settings.order, settings.text_weight
     key = repr((build, resolved.query, *chosen, settings.order.count(n)))
     count, matches = searches.get(key, (0, []))
     if count < n:
@@ -192,15 +233,27 @@ def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) ->
             fold=settings.fold,
             negatives=resolved.negatives,
             without=resolved.items,
+            text=settings.text or None,
+            text_weight=settings.text_weight,
             **settings.order.arguments,
         )
     once.keep(searches, key, (max(count, n), matches), SEARCHES_KEPT)
     return matches[:n]
 
 
+def _first(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> np.ndarray:
+    """The rows of the first matches, more than are shown and without a variety chosen of them, by
+    which the answer may be narrowed down."""
+    nearest = replace(settings, n=FIRST, fold=False, order=Order(0, only_good=False, sort=""))
+    return np.array([match.row for match in _search(searcher, resolved, nearest)], np.int64)
+
+
 def nothing_found(*, named: bool) -> None:
     if named:
-        st.html('<p class="fr-nothing">No item has these words in its name or number.</p>')
+        st.html(
+            '<p class="fr-nothing">No item has these words in its name or number, '
+            "and no kind of item is called so.</p>"
+        )
         st.button("Show the whole catalogue", on_click=_show_all, icon=":material/apps:")
         return
     st.html(
