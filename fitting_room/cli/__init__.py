@@ -37,6 +37,8 @@ from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.vectors import ReductionError
 from fitting_room.learning.losses import LossError
 from fitting_room.learning.options import TrainingError
+from fitting_room.search.synonyms import SynonymsError
+from fitting_room.search.vocabulary import WordsUnavailableError
 from fitting_room.settings import Settings, SettingsError
 
 #: Errors whose text is for people: of arguments, and of everything else.
@@ -45,6 +47,7 @@ FAILURES = (
     BackboneError, BuildError, CatalogueError, DownloadError, EditError, EngineError,
     EvaluationError,
     HeadError, IndexUnusable, LabelMappingError, LossError, OSError, QueriesError, TrainingError,
+    SynonymsError, WordsUnavailableError,
 )  # fmt: skip
 _GOES_ON = " What is done is kept: the same command goes on from there."
 _WHOLE = " The index is whole: as it was before, or with all of the change."

@@ -8,10 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -20,10 +19,9 @@ from fitting_room.build.writer import write_head
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
 from fitting_room.catalogue.reading_options import ReadingOptions
-from fitting_room.cli.output import complain, say, show
+from fitting_room.cli.output import say, show
 from fitting_room.evaluation.queries import Queries, load_queries
 from fitting_room.facade import FittingRoom
-from fitting_room.imaging.decode import OTHER_SUFFIXES, SUFFIXES, ImageRejected
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
@@ -38,14 +36,10 @@ from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.options import TrainingError, TrainingOptions, check_options
 from fitting_room.learning.train import packaged_head, train
-from fitting_room.search.numbers import order_of
-from fitting_room.search.searcher import Match
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Progress
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
-#: Characters of a name that are printed.
-LONGEST_NAME = 200
 #: Rejected pictures that are named one by one.
 REJECTED_NAMED = 20
 T = TypeVar("T", ReadingOptions, SimilarityOptions, TrainingOptions)
@@ -62,7 +56,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
         fitting_room = FittingRoom.build(
             options.catalogue,
             options.index,
-            reading=_values_of(ReadingOptions, options),
+            reading=values_of(ReadingOptions, options),
             input_size=options.input_size,
             head=options.head,
             pca=options.pca,
@@ -104,52 +98,6 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def search(options: argparse.Namespace, settings: Settings) -> int:
-    """Print the most similar items of an index for each picture, best first. Of a folder, every
-    picture in it and below is taken."""
-    fitting_room = FittingRoom.open(options.index, settings)
-    pictures, similarity = pictures_in(options.pictures), _values_of(SimilarityOptions, options)
-    fitting_room.index.mask(
-        where := _where(options)
-    )  # an unknown column is said before any picture is opened
-    sort_by, descending = order_of(options.sort)
-    if sort_by is not None:
-        fitting_room.numbers(sort_by)
-    fitting_room.index.start_verifying()  # while the pictures are looked at
-    status, picture = FAILURE, None
-    for picture, features in fitting_room.describe_many(pictures):
-        if isinstance(features, ImageRejected):
-            complain(f"{picture}: {features.reason}")
-            if options.json:
-                show(json.dumps({"query": str(picture), "error": features.reason}))
-            continue
-        if features.note:
-            say(f"{picture}: {features.note}")
-        matches = fitting_room.search(
-            features,
-            options.n,
-            where,
-            options=similarity,
-            diversity=options.diversity,
-            only_good=options.only_good,
-            sort_by=sort_by,
-            descending=descending,
-            fold=options.fold,
-        )
-        status = 0
-        if not matches and (options.only_good or options.sort):
-            complain(f"{picture}: no item that passes the filter is alike")
-        elif not matches:
-            conditions = " ".join(map("=".join, options.where))
-            complain(f"{picture}: no item passes the filter {conditions}")
-        others = {m.id: list(map(fitting_room.path, m.pictures)) for m in matches if m.pictures}
-        _print_matches(picture, matches, others, as_json=options.json)
-    fitting_room.index.wait_until_verified()
-    if picture is None:
-        complain("no pictures found in " + ", ".join(map(str, options.pictures)))
-    return status
-
-
 def train_head(options: argparse.Namespace, settings: Settings) -> int:
     """Learn from a catalogue's labels which items belong together, so that its index ranks by
     them. The network stays as it is, unless blocks of it are fine-tuned first."""
@@ -157,7 +105,7 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
         return _remove_head(options)
     if options.catalogue is None:
         raise UsageError("train: name the catalogue to learn from, or --remove what was learned.")
-    training = _values_of(TrainingOptions, options)
+    training = values_of(TrainingOptions, options)
     try:
         check_options(training)
     except TrainingError as error:
@@ -167,7 +115,7 @@ def train_head(options: argparse.Namespace, settings: Settings) -> int:
             options.catalogue,
             options.index,
             training,
-            reading=_values_of(ReadingOptions, options),
+            reading=values_of(ReadingOptions, options),
             settings=settings,
             listener=progress,
         )
@@ -212,7 +160,7 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         report.check_report(options.report)
     fitting_room, queries = FittingRoom.open(options.index, settings), _queries(options)
     shared: dict[str, Any] = {name: getattr(options, name) for name in ("k", "holdout", "seed")}
-    shared |= {"where": _where(options), "options": _values_of(SimilarityOptions, options)}
+    shared |= {"where": where_of(options), "options": values_of(SimilarityOptions, options)}
     copies = None
     with terminal_progress() as progress:
         shared["listener"] = progress
@@ -252,61 +200,23 @@ def _queries(options: argparse.Namespace) -> Queries:
     if options.colours:
         column = options.colour_column or COLOUR_COLUMN
         colours = read_photograph_colours(options.colours, column)
-    return load_queries(options.queries, mapping, colours, _values_of(ReadingOptions, options))
+    return load_queries(options.queries, mapping, colours, values_of(ReadingOptions, options))
 
 
 # --- arguments --------------------------------------------------------------------------------
 
 
-def _values_of(kind: type[T], options: argparse.Namespace) -> T:
+def values_of(kind: type[T], options: argparse.Namespace) -> T:
     """A dataclass of options with the values that the command line has for its fields."""
     names = {field.name for field in fields(kind)}
     return kind(**{name: value for name, value in vars(options).items() if name in names})
 
 
-def _where(options: argparse.Namespace) -> dict[str, list[str]]:
+def where_of(options: argparse.Namespace) -> dict[str, list[str]]:
     return {column: [v for c, v in options.where if c == column] for column, _ in options.where}
 
 
-def pictures_in(paths: Sequence[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            files = [p for p in sorted(path.rglob("*")) if p.is_file()]
-            yield from (p for p in files if p.suffix.lower() in SUFFIXES)
-            for file in files:
-                if file.suffix.lower() in OTHER_SUFFIXES:
-                    say(f"{file}: left out. Pictures with the ending {file.suffix} are not read.")
-        else:
-            yield path
-
-
 # --- output -----------------------------------------------------------------------------------
-
-
-def _print_matches(
-    path: Path, matches: Sequence[Match], others: Mapping[str, list[str]], *, as_json: bool
-) -> None:
-    """``others`` are the paths of the other pictures of items that have any, by id."""
-    if as_json:
-        rows = [
-            {"id": m.id, "path": m.path, "similarity": round(m.similarity, 6)}
-            | ({"pictures": others[m.id]} if m.id in others else {})
-            | ({"same_picture": True} if m.same_picture else {})
-            | ({"others": m.others, "copies": m.copies} if m.others else {})
-            for m in matches
-        ]
-        show(json.dumps({"query": str(path), "matches": rows}))
-        return
-    show(path)
-    for rank, match in enumerate(matches, 1):
-        others_in_words = f"  (and {match.others_in_words})" if match.others else ""
-        name = _in_line(match.name)
-        show(f"{rank:4}  {match.similarity:.3f}  {match.id:>8}  {name}{others_in_words}")
-
-
-def _in_line(name: str) -> str:
-    """A name in one line, which may have any length."""
-    return " ".join(name[:LONGEST_NAME].split())
 
 
 def in_words(index: IndexDescription) -> Iterator[str]:

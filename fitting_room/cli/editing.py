@@ -8,14 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fitting_room.build.edit import EditSummary, remove_items
-from fitting_room.cli.commands import (
-    FAILURE,
-    UsageError,
-    pictures_in,
-    say_rejected,
-    terminal_progress,
-)
+from fitting_room.cli.commands import FAILURE, UsageError, say_rejected, terminal_progress
 from fitting_room.cli.output import complain, say, show
+from fitting_room.cli.searching import pictures_in
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
 

@@ -15,7 +15,7 @@ from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
-from fitting_room.cli import commands, converting, editing, fetching, serving, verifying
+from fitting_room.cli import commands, converting, editing, fetching, searching, serving, verifying
 from fitting_room.embedding.backbones import AUTO, backbone_names, check_name
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.embedding.families import FORMS
@@ -27,6 +27,7 @@ from fitting_room.index.scoring import COSINE, METRICS, SILHOUETTE_SHARE
 from fitting_room.index.vectors import FLOAT32, STORAGES
 from fitting_room.learning.losses import LOSSES
 from fitting_room.learning.options import TrainingOptions
+from fitting_room.search.fulfilment import TEXT_WEIGHT
 
 Add = Callable[..., argparse.Action]
 N = TypeVar("N", int, float)
@@ -62,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         (commands.build, "build", "make or update an index", _add_build, taught),
         (editing.add, "add", "add pictures to an index", _add_add, [shared]),
         (editing.remove, "remove", "remove items from an index", _add_remove, [shared]),
-        (commands.search, "search", "find similar items", _add_search, [shared, querying]),
+        (searching.search, "search", "find similar items", _add_search, [shared, querying]),
         (commands.train_head, "train", "teach an index its labels", _add_train, [shared, reading]),
         (
             commands.evaluate,
@@ -141,7 +142,11 @@ def _add_remove(add: Add) -> None:
 
 
 def _add_search(add: Add) -> None:
-    add("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
+    add("pictures", nargs="*", type=Path, metavar="PICTURE_OR_FOLDER")
+    add("--text", help='words, beside each picture or alone: "red dress", "in red, not striped"')
+    add("--text-weight", type=_share, default=TEXT_WEIGHT, metavar="W",
+        help="how much words count beside a picture, 0 to 1; with 1 only what they ask for is left "
+        "(%(default)s)")  # fmt: skip
     add("-n", type=_positive, default=12, help="matches for each picture (%(default)s)")
     add("--diversity", type=_share, default=0.0, metavar="D",
         help="how much a variety counts against likeness, 0 to 1 (%(default)s)")  # fmt: skip

@@ -316,3 +316,42 @@ def test_of_a_folder_every_kind_of_jpeg_is_taken_and_what_is_left_out_is_named(
 def test_a_folder_of_jfif_alone_is_searched(run: Any, index: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jfif").write_bytes(picture_bytes("red"))
     assert run("search", tmp_path, "--index", index).status == 0
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def test_words_alone_find_items(run: Any, index: Path) -> None:
+    ran = run("search", "--text", "green shirt xyzzy", "--index", index, "-n", 2, "--json")
+    assert ran.status == 0
+    (line,) = ran.lines
+    assert line["query"] == "green shirt xyzzy"
+    assert "2" in [match["id"] for match in line["matches"]]  # Green shïrt
+    assert [wish["words"] for wish in line["understood"]] == ["green", "shirt"]
+    assert line["not_understood"] == ["xyzzy"]
+    assert "Nothing in this catalogue is called “xyzzy”." in ran.err
+
+
+def test_words_beside_a_picture_are_weighed(run: Any, catalogue: Path, index: Path) -> None:
+    query = catalogue / "images" / "2.jpg"
+
+    def first(*arguments: object) -> str:
+        ran = run("search", query, "--index", index, "-n", 1, "--plain", *arguments)
+        assert ran.status == 0
+        return str(ran.out.splitlines()[-1].split()[2])
+
+    assert first() == "2"
+    assert first("--text", "not green", "--text-weight", 1) != "2"
+    assert first("--text", "not green", "--text-weight", 0) == "2"
+
+
+def test_words_that_say_nothing_are_a_failure(run: Any, index: Path) -> None:
+    ran = run("search", "--text", "xyzzy", "--index", index)
+    assert ran.status == 1
+    assert "say nothing of the items" in ran.err
+
+
+def test_a_search_for_nothing_is_told_what_to_name(run: Any, index: Path) -> None:
+    ran = run("search", "--index", index)
+    assert ran.status == 2
+    assert "--text" in ran.err

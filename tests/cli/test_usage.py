@@ -23,7 +23,6 @@ from tests.cli.conftest import COMMANDS
         ["build", "shop", "--index", "i", "--pca", "many"],
         ["build", "shop", "--index", "i", "--backbone", "resnet51"],
         ["build", "shop", "--index", "i", "--engine", "tensorrt"],
-        ["search", "--index", "i"],
         ["search", "a.jpg"],
         ["search", "a.jpg", "--index", "i", "-n", "0"],
         ["search", "a.jpg", "--index", "i", "-n", "-3"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fitting_room.cli import commands
+from fitting_room.cli import searching
 from fitting_room.facade import FittingRoom
 from fitting_room.index.description import describe_index
 from fitting_room.index.scoring import SimilarityOptions
@@ -129,9 +129,9 @@ def test_json_names_the_other_pictures_where_there_are_some(
 ) -> None:
     (match,) = fitting_room.search(red(), 1)
     paths = [fitting_room.path(name) for name in match.pictures]
-    commands._print_matches(Path("q.png"), [match], {match.id: paths}, as_json=True)
-    commands._print_matches(Path("q.png"), [match], {}, as_json=True)
+    searching.print_matches(Path("q.png"), [match], {match.id: paths}, as_json=True)
+    searching.print_matches(Path("q.png"), [match], {}, as_json=True)
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first["matches"][0]["pictures"] == paths
     assert paths[0].endswith("3.png")
-    assert list(second["matches"][0]) == ["id", "path", "similarity"]
+    assert list(second["matches"][0]) == ["id", "path", "similarity", "same_picture"]
