@@ -14,8 +14,10 @@ from fitting_room.imaging.decode import EMPTY_PAGE, ImageRejected, is_empty_page
 from fitting_room.imaging.features import Features
 from fitting_room.search import answers
 from fitting_room.search.answers import Answer
+from fitting_room.search.fulfilment import judged
 from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Match as Found
+from fitting_room.search.wishes import Understood
 from fitting_room.server.models import Item, Likeness, Match, Result
 from fitting_room.server.problems import Problem
 from fitting_room.server.requests import File, Question
@@ -25,9 +27,9 @@ from fitting_room.server.service import Service
 def search(
     service: Service, files: Sequence[File], question: Question, *, root: str, since: float
 ) -> Result:
-    """Matches of pictures, which together are one query. ``root`` is the address that the API's
-    own begin with, ``since`` when the request was there. Raises ``ImageRejected``,
-    ``FilterError``, ``IndexUnusable`` or ``Problem``."""
+    """Matches of pictures, which together are one query, of words, or of both. ``root`` is the
+    address that the API's own begin with, ``since`` when the request was there. Raises
+    ``ImageRejected``, ``FilterError``, ``IndexUnusable`` or ``Problem``."""
     figures = service.figures
     figures.stages.labels("queue").observe(time.perf_counter() - since)
     fitting_room = service.fitting_room()
@@ -37,6 +39,8 @@ def search(
     if sort_by is not None:
         fitting_room.numbers(sort_by)
     negatives = _negatives(fitting_room, question.less)
+    if not files:
+        return _by_words(service, fitting_room, question, root)
     with figures.stage("decode"):
         images = [fitting_room.open_picture(file.data, file.name) for file in files]
     for image, file in zip(images, files, strict=True):
@@ -48,7 +52,17 @@ def search(
         matches = _matches(fitting_room, queries, question, negatives, ())
         answer = answers.answer(fitting_room, queries, matches)
     notes = [query.note for query in queries if query.note]
-    return _result(fitting_room, answer, root, notes)
+    return _result(fitting_room, answer, root, notes, question.text)
+
+
+def _by_words(service: Service, fitting_room: FittingRoom, question: Question, root: str) -> Result:
+    """Matches of words alone, of which only the share that they fulfil is known."""
+    with service.figures.stage("search"):
+        matches = _matches(fitting_room, None, question, (), ())
+        words = fitting_room.understand(question.text or "")
+        rows = np.array([match.row for match in matches], np.int64)
+        answer = Answer(matches, judged(fitting_room.fulfilment(words), rows))
+    return _result(fitting_room, answer, root, [], question.text)
 
 
 def similar(service: Service, item: str, question: Question, *, root: str) -> Result:
@@ -86,7 +100,7 @@ def _negatives(fitting_room: FittingRoom, ids: Sequence[str]) -> list[Features]:
 
 def _matches(
     fitting_room: FittingRoom,
-    queries: Sequence[Features],
+    queries: Sequence[Features] | None,
     question: Question,
     negatives: Sequence[Features],
     without: Sequence[str],
@@ -104,10 +118,15 @@ def _matches(
         only_good=question.only_good,
         sort_by=sort_by,
         descending=descending,
+        text=question.text,
+        text_weight=question.text_weight,
     )
 
 
-def _result(fitting_room: FittingRoom, answer: Answer, root: str, notes: list[str]) -> Result:
+def _result(
+    fitting_room: FittingRoom, answer: Answer, root: str, notes: list[str], text: str | None = None
+) -> Result:
+    understood = Understood() if text is None else fitting_room.understand(text)
     matches = [
         Match(
             **_fields_of(fitting_room, found, root),
@@ -131,6 +150,7 @@ def _result(fitting_room: FittingRoom, answer: Answer, root: str, notes: list[st
         out_of_catalogue=answer.is_out_of_catalogue,
         garment_seen=answer.garment_seen,
         notes=notes,
+        **understood.as_dict(),
     )
 
 

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from fitting_room import __version__
 from fitting_room.imaging.decode import ImageRejected
+from fitting_room.search.fulfilment import TEXT_WEIGHT
 from fitting_room.server import answering, catalogue, problems
 from fitting_room.server.bounds import FORM, Bounds, Limits
 from fitting_room.server.docs import add_docs
@@ -58,6 +59,9 @@ _LESS: Any = {"max_length": MOST_IDS, "description": "ids of items that are not 
 _DIVERSITY: Any = {"ge": 0, "le": 1, "allow_inf_nan": False,
                    "description": "how much a variety counts against likeness"}  # fmt: skip
 _GOOD: Any = {"description": "only matches that are alike in the words of likeness"}
+_TEXT_WEIGHT: Any = {"ge": 0, "le": 1, "allow_inf_nan": False,
+                     "description": "how much words count beside a picture; with 1 only what "
+                     "they ask for is left"}  # fmt: skip
 _SORT: Any = {"max_length": LONGEST_TEXT, "description": "only the good matches, in the order of "
               "a column of numbers, the smallest first: price, or -price for the largest first",
               }  # fmt: skip
@@ -118,7 +122,7 @@ def application(service: Service) -> FastAPI:
 
 
 def _add_searches(app: FastAPI, service: Service) -> None:
-    @app.post("/v1/search", tags=["search"], summary="Search with pictures")
+    @app.post("/v1/search", tags=["search"], summary="Search with pictures and words")
     async def search(
         request: Request,
         picture: Annotated[
@@ -126,8 +130,13 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         ] = None,
         text: Annotated[
             str | None,
-            Form(max_length=LONGEST_TEXT, description="words, for a network that knows some"),
+            Form(
+                min_length=1,
+                max_length=LONGEST_TEXT,
+                description="words, beside pictures or alone: red dress, not striped",
+            ),
         ] = None,
+        text_weight: Annotated[float, Form(**_TEXT_WEIGHT)] = TEXT_WEIGHT,
         n: Annotated[int, Form(**_N)] = USUAL_MATCHES,
         where: Annotated[str | None, Form(**_WHERE)] = None,
         colour: Annotated[Amount | None, Form(**_COLOUR)] = None,
@@ -137,16 +146,13 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         sort: Annotated[str | None, Form(**_SORT)] = None,
         fold: Annotated[bool, Form(**_FOLD)] = False,
     ) -> Result:
-        """The items that look most like a picture, or like several together, best first."""
+        """The items that look most like a picture, or like several together, and do what words
+        ask for, or do that alone; best first."""
         since = time.perf_counter()
-        if text is not None:
-            raise Problem(
-                "no-words",
-                "The network of this catalogue knows no words. Search with a picture, or filter "
-                "with where.",
-            )
-        files = await files_of(picture or [])
-        question = Question(n, where_of(where), colour, less, diversity, only_good, fold, sort)
+        files = await files_of(picture or [], text=text)
+        question = Question(
+            n, where_of(where), colour, less, diversity, only_good, fold, sort, text, text_weight
+        )
         return await service.searching.run(
             answering.search, service, files, question, root=_root(request), since=since
         )

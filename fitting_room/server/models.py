@@ -46,6 +46,17 @@ class Match(Item):
     )
 
 
+class Wish(BaseModel):
+    """What some words of a text ask for."""
+
+    words: str
+    meant: str | None = Field(description="the words as they were understood, if misspelt")
+    values: dict[str, list[str]] = Field(
+        description="any of these values, by column; without any, the words in an item's name"
+    )
+    unwanted: bool = Field(alias="not", description="whether items without it are asked for")
+
+
 class Result(BaseModel):
     """Matches, best first."""
 
@@ -56,6 +67,10 @@ class Result(BaseModel):
     out_of_catalogue: bool = Field(description="whether nothing in the catalogue is close")
     garment_seen: bool
     notes: list[str] = Field(description="what there is to say of the files that were sent")
+    understood: list[Wish] = Field(description="what the words of text ask for")
+    not_understood: list[str] = Field(
+        description="words of text that say nothing of this catalogue"
+    )
 
 
 class ColumnValue(BaseModel):

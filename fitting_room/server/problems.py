@@ -22,6 +22,7 @@ from fitting_room.index.head import HeadError
 from fitting_room.index.index import FilterError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.numbers import SortError
+from fitting_room.search.vocabulary import WordsUnavailableError
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -56,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
         "Take one that /api/v1/columns calls numeric.",
     ),
     "no-words": Kind(
-        422, "This catalogue cannot be searched with words", "Give a picture, or filter by values."
+        422, "This server cannot search with words", "Give a picture, or filter by values."
     ),
     "not-found": Kind(404, "There is nothing at this address", "Compare it with /api/docs."),
     "no-such-item": Kind(404, "The catalogue has no such item", "Take an id that a search gave."),
@@ -122,9 +123,9 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ImageRejected):
         kind = "busy" if isinstance(error.__cause__, Busy) else "unusable-picture"
         return Problem(kind, str(error))
-    if isinstance(error, FilterError):
-        kind = "no-numbers" if isinstance(error, SortError) else "unknown-column"
-        return Problem(kind, str(error))
+    if isinstance(error, FilterError | WordsUnavailableError):
+        kinds_of_words = {SortError: "no-numbers", WordsUnavailableError: "no-words"}
+        return Problem(kinds_of_words.get(type(error), "unknown-column"), str(error))
     if isinstance(error, EditError):
         kinds = {IndexBusyError: "being-written", ItemExistsError: "item-exists"}
         return Problem(kinds.get(type(error), "invalid-request"), str(error))
@@ -167,5 +168,5 @@ def install(app: FastAPI, count: Callable[[str], None]) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(StarletteHTTPException, of_status)
     for kind in (ImageRejected, FilterError, EditError, BackboneError, CatalogueError, EngineError,
-                 HeadError, IndexUnusable, Exception):  # fmt: skip
+                 HeadError, IndexUnusable, WordsUnavailableError, Exception):  # fmt: skip
         app.add_exception_handler(kind, known)

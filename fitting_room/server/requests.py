@@ -10,6 +10,7 @@ from fastapi import UploadFile
 from pydantic import TypeAdapter, ValidationError
 
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search.fulfilment import TEXT_WEIGHT
 from fitting_room.server.problems import Problem
 
 #: Pictures of one request, ids in it, and matches of its answer, at most.
@@ -44,6 +45,8 @@ class Question:
     only_good: bool = False
     fold: bool = False
     sort: str | None = None
+    text: str | None = None
+    text_weight: float = TEXT_WEIGHT
 
     @property
     def options(self) -> SimilarityOptions:
@@ -82,9 +85,10 @@ def attributes_of(text: str | None) -> dict[str, str]:
         ) from error
 
 
-async def files_of(uploads: Sequence[UploadFile]) -> list[File]:
-    """The pictures of a form. Raises ``Problem`` for too many and for none."""
-    if not uploads:
+async def files_of(uploads: Sequence[UploadFile], *, text: str | None = None) -> list[File]:
+    """The pictures of a form, of which there may be none beside a ``text``. Raises ``Problem`` for
+    too many and for none."""
+    if not uploads and text is None:
         raise Problem("invalid-request", "There is no picture. Send one as the field picture.")
     if len(uploads) > MOST_PICTURES:
         raise Problem(

@@ -117,7 +117,7 @@ def test_folded_ones_are_named(client: TestClient, demo_fitting_room: FittingRoo
         ({"sort": "price"}, "unknown-column"),
         ({"sort": "-gender"}, "no-numbers"),
         ({"less": "no such item"}, "no-such-item"),
-        ({"text": "red dress"}, "no-words"),
+        ({"text": "red", "text_weight": "2"}, "invalid-request"),
     ],
 )
 def test_what_cannot_be_meant_is_a_problem(
@@ -132,6 +132,37 @@ def test_what_cannot_be_meant_is_a_problem(
     assert problem["detail"].endswith(".")
     meaning = client.get(problem["type"])
     assert meaning.json()["title"] == problem["title"]
+
+
+def test_words_find_what_the_library_finds(
+    client: TestClient, demo_fitting_room: FittingRoom
+) -> None:
+    response = client.post("/api/v1/search", data={"text": "red dress, not solid xyzzy", "n": 4})
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    expected = demo_fitting_room.search(text="red dress, not solid", n=4)
+    assert ids(answer) == [match.id for match in expected]
+    assert [match["likeness"]["text"] for match in answer["matches"]] == [
+        "Has all you ask for" if match.similarity == 1 else "Has some of it" for match in expected
+    ]
+    assert [(wish["words"], wish["not"]) for wish in answer["understood"]] == [
+        ("red", False),
+        ("dress", False),
+        ("solid", True),
+    ]
+    assert answer["understood"][0]["values"] == {"baseColour": ["Red"]}
+    assert answer["not_understood"] == ["xyzzy"]
+    assert answer["message"] is None
+
+
+def test_words_beside_a_picture_are_weighed(
+    client: TestClient, demo_fitting_room: FittingRoom
+) -> None:
+    answer = ask(client, DRESS.read_bytes(), n=4, text="but in blue", text_weight=1)
+    assert {match["attributes"]["baseColour"] for match in answer["matches"]} == {"Blue"}
+    expected = demo_fitting_room.search(DRESS, 4, text="blue", text_weight=1)
+    assert ids(answer) == [match.id for match in expected]
+    assert ask(client, DRESS.read_bytes(), n=1)["understood"] == []
 
 
 def test_a_picture_that_cannot_be_read_is_refused_as_on_the_page(client: TestClient) -> None:
