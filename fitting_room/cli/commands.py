@@ -164,7 +164,13 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     copies = None
     with terminal_progress() as progress:
         shared["listener"] = progress
-        evaluation = measure(fitting_room, queries, columns=options.columns, **shared)
+        evaluation = measure(
+            fitting_room,
+            queries,
+            columns=options.columns,
+            name_weight=options.name_weight,
+            **shared,
+        )
         if options.copies:
             copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
     for remark in report.remarks(evaluation):

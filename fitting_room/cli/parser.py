@@ -194,7 +194,8 @@ def _add_train(add: Add) -> None:
 
 
 def _add_evaluate(add: Add) -> None:
-    add("queries", type=Path, help="a catalogue, or a .csv of `picture` and expected labels")
+    add("queries", type=Path,
+        help="a catalogue, or a .csv of `picture`, or `text`, and expected labels")  # fmt: skip
     add("-k", type=_positive, default=RESULTS, help="matches of each query (%(default)s)")
     add("--columns", help=f"what must be right ({','.join(DEFAULT_COLUMNS)})", **_COLUMNS)
     add("--holdout", help="query with the items whose id is a multiple of N", **_COUNT)
@@ -202,6 +203,9 @@ def _add_evaluate(add: Add) -> None:
     add("--mapping-column", metavar="COLUMN", help=f"column of those values ({MAPPING_COLUMN})")
     add("--colours", help="JSON: name of a photograph -> colours that are right", **_FILE)
     add("--colour-column", metavar="COLUMN", help=f"column of those colours ({COLOUR_COLUMN})")
+    add("--name-weight", type=_share, default=0.0, metavar="W",
+        help="weight of items' names in published measures of words, which embeds them all; KAGL's "
+        "is 0.1 (%(default)s)")  # fmt: skip
     add("--copies", help="also measure whether changed copies of N items find them", **_COUNT)
     add("--report", help="write the worst queries to a page, .html or .htm", **_FILE)
     add("--seed", type=_whole, default=0, help="of intervals and copies (%(default)s)")

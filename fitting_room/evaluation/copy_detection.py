@@ -9,15 +9,10 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from fitting_room.evaluation.evaluate import (
-    RESULTS,
-    check_k,
-    embedded,
-    gallery_mask,
-    picture_digests,
-)
+from fitting_room.evaluation.evaluate import RESULTS, check_k
 from fitting_room.evaluation.metrics import bootstrap_figures
 from fitting_room.evaluation.results import CopyDetection, EvaluationError, Recall
+from fitting_room.evaluation.searching import embedded, gallery_mask, picture_digests
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import Features
 from fitting_room.index.index import Where

@@ -33,6 +33,12 @@ def hit_at_k(right: np.ndarray) -> np.ndarray:
     return np.asarray(right.any(axis=1))
 
 
+def reciprocal_rank(right: np.ndarray) -> np.ndarray:
+    """One over the rank of the first right result, float ``(Q,)``, of bool ``(Q, k)``, and 0 where
+    none of the first k is right; its mean is MRR@k."""
+    return np.asarray(np.where(right.any(axis=1), 1 / (1 + right.argmax(axis=1)), 0.0))
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A mean over queries, and the 95 % bootstrap interval around it."""

@@ -1,4 +1,4 @@
-"""Query pictures and the labels expected of their hits: a catalogue, or a table of pictures and
+"""Queries and the labels expected of their hits: a catalogue, or a table of pictures, or words, and
 labels, and for photographs a mapping of their classes, and the colours that they may have."""
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ CLASS = "class"
 MAX_TABLE_BYTES, MAX_TABLE_ROWS = 64 * 2**20, 1_000_000
 #: What the column of pictures is called in a table of queries.
 PICTURE_COLUMNS = ("picture", "path")
+#: The column of queries by words there, beside the pictures or instead of them.
+TEXT_COLUMN = "text"
+#: Letters of a query by words at most.
+MAX_TEXT = 1_000
 
 
 class QueriesError(Exception):
@@ -34,12 +38,13 @@ class QueriesError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queries:
-    """Query pictures and the labels expected of their hits.
+    """Queries and the labels expected of their hits.
 
     ``items`` is a table with the columns ``id``, ``image`` (the picture's name in ``store``) and
-    the expected labels, as text, missing where nothing is expected. With a ``mapping`` the label is
-    the column ``class`` and nothing else counts, but ``colours`` if there are any: ``words`` has
-    those of each row, empty where none are known.
+    the expected labels, as text, missing where nothing is expected. Where there are ``texts``,
+    they are the words of the rows that are queries by words, and empty for the others. With a
+    ``mapping`` the label is the column ``class`` and nothing else counts, but ``colours`` if there
+    are any: ``words`` has those of each row, empty where none are known.
     """
 
     location: str
@@ -48,6 +53,11 @@ class Queries:
     mapping: LabelMapping | None = None
     colours: PhotographColours | None = None
     words: Sequence[frozenset[str]] = ()
+    texts: Sequence[str] = ()
+
+    def text(self, row: int) -> str:
+        """The words of a query, or "" where it is a picture."""
+        return self.texts[row] if self.texts else ""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -65,16 +75,19 @@ def load_queries(
     reading: ReadingOptions = DEFAULT_READING,
 ) -> Queries:
     """Queries from a catalogue of any form, read as ``reading`` says, or from a csv of pictures
-    and expected labels.
+    or words, and expected labels.
 
     One column of such a csv is ``picture`` or ``path``, relative to the csv's folder and never
-    outside it. ``colours`` go with a mapping. Raises :class:`QueriesError`, ``CatalogueError`` for
-    a catalogue that cannot be read, and ``LabelMappingError`` for colours that do not fit it.
+    outside it; beside it there may be ``text``, and then each row has one of the two, or ``text``
+    is the first column and there are no pictures. ``colours`` go with a mapping. Raises
+    :class:`QueriesError`, ``CatalogueError`` for a catalogue that cannot be read, and
+    ``LabelMappingError`` for colours that do not fit it.
     """
     if (table := _query_table(location)) is not None:
         place, data = table
         store = FolderStore(place.parent)
-        queries = Queries(str(place.resolve()), store, _read_table(place, data, store), mapping)
+        items, texts = _read_table(place, data, store)
+        queries = Queries(str(place.resolve()), store, items, mapping, texts=texts)
     else:
         catalogue = load_catalogue(location, reading)
         queries = Queries(catalogue.location, catalogue.store, catalogue.items, mapping)
@@ -112,8 +125,8 @@ def _check_mapping(queries: Queries, mapping: LabelMapping) -> None:
 
 
 def _query_table(location: str | Path) -> tuple[Path, bytes] | None:
-    """A csv that names pictures in a column called so, and what is in it, or ``None`` for anything
-    else. Raises :class:`QueriesError`."""
+    """A csv that names pictures, or has words, in a column called so, and what is in it, or
+    ``None`` for anything else. Raises :class:`QueriesError`."""
     path = Path(location)
     if path.suffix.lower() != ".csv" or not path.is_file():
         return None
@@ -125,49 +138,73 @@ def _query_table(location: str | Path) -> tuple[Path, bytes] | None:
         raise QueriesError(f"{path}: cannot be read: {error}") from error
     except TableError:
         return None  # of no use as a catalogue either, which says why
-    return (path, data) if _picture_column(columns) is not None else None
+    return (path, data) if any(_query_columns(columns)) else None
 
 
-def _picture_column(columns: Sequence[str]) -> str | None:
-    return next((column for column in columns if column.lower() in PICTURE_COLUMNS), None)
+def _query_columns(columns: Sequence[str]) -> tuple[str | None, str | None]:
+    """The columns of pictures and of words. Without one of pictures that of words is the first: a
+    catalogue has texts of its items anywhere."""
+    picture = next((column for column in columns if column.lower() in PICTURE_COLUMNS), None)
+    some = columns[:1] if picture is None else columns
+    return picture, next((column for column in some if column.lower() == TEXT_COLUMN), None)
 
 
-def _read_table(location: Path, data: bytes, store: FolderStore) -> pd.DataFrame:
-    """Pictures and labels of a csv. Unlike a catalogue, which is a shop's, it is refused for
-    anything that would have to be repaired or left out."""
+def _read_table(
+    location: Path, data: bytes, store: FolderStore
+) -> tuple[pd.DataFrame, Sequence[str]]:
+    """Pictures and labels of a csv, and its queries by words. Unlike a catalogue, which is a
+    shop's, it is refused for anything that would have to be repaired or left out."""
     if len(data) > MAX_TABLE_BYTES:
         raise QueriesError(f"{location}: larger than {MAX_TABLE_BYTES / 2**20:.0f} MB.")
     try:
         table = read_table(partial(io.BytesIO, data), location.name)
     except TableError as error:
         raise QueriesError(f"{location}: cannot be read: {error}") from error
-    column = _picture_column(list(table.cells.columns))
-    labels = [c for c in table.cells.columns if c != column]
-    if column is None or not labels:
-        raise QueriesError(f"{location}: no expected labels beside the pictures. Add columns.")
+    column, words = _query_columns(list(table.cells.columns))
+    labels = [c for c in table.cells.columns if c not in (column, words)]
+    if not labels:
+        raise QueriesError(f"{location}: no expected labels beside the queries. Add columns.")
     if taken := [label for label in labels if label in RESERVED_COLUMNS]:
         raise QueriesError(
             f"{location}: the column name `{taken[0]}` is reserved. Rename that column."
         )
-    items = table.cells[[column, *labels]].rename(columns={column: "id"})
-    items["id"] = items["id"].fillna("")
-    if len(items) == 0:
-        raise QueriesError(f"{location}: no pictures are named.")
-    if len(items) > MAX_TABLE_ROWS:
+    if len(table.cells) == 0:
+        raise QueriesError(f"{location}: no pictures are named, nor words.")
+    if len(table.cells) > MAX_TABLE_ROWS:
         raise QueriesError(f"{location}: more than {MAX_TABLE_ROWS:,} rows.")
     for reason, rows in (table.unusable | table.repaired).items():
         raise QueriesError(
             f"{location}: row {rows[0] + 1} below the header: {reason}. Save the table as UTF-8, "
             "with quotes around a cell with a comma and a cell for each column."
         )
-    for row, name in enumerate(items["id"], 1):
-        where = f"{location}: row {row} below the header: {name!r:.100}"
-        if not is_plain_name(name) or not store.is_inside(location.parent / name):
-            raise QueriesError(
-                f"{where} leads out of the table's folder. Name pictures in the folder of the "
-                "table or below, with / between the parts."
-            )
-        if not is_picture_name(name):
-            raise QueriesError(f"{where} is no picture's name.")
-    items.insert(1, "image", items["id"])
-    return items
+    nothing = pd.Series("", index=table.cells.index)
+    names = nothing if column is None else table.cells[column].fillna("")
+    texts = nothing if words is None else table.cells[words].fillna("").str.strip()
+    for row, (name, text) in enumerate(zip(names, texts, strict=True), 1):
+        _check_query(f"{location}: row {row} below the header", location, store, name, text)
+    items = table.cells[labels].copy()
+    # A query by words has no picture, and is called by its words.
+    items.insert(0, "id", names.where(texts == "", texts))
+    items.insert(1, "image", names)
+    return items, () if words is None else texts.tolist()
+
+
+def _check_query(where: str, location: Path, store: FolderStore, name: str, text: str) -> None:
+    """Raise :class:`QueriesError` unless a row has a picture below the table, or words."""
+    if name and text:
+        raise QueriesError(
+            f"{where}: a picture and words. Leave one of the two cells empty, since each is a "
+            f"query by itself, or call the column otherwise if `{TEXT_COLUMN}` is a label."
+        )
+    if len(text) > MAX_TEXT:
+        raise QueriesError(f"{where}: more than {MAX_TEXT:,} letters of words.")
+    if text:
+        return
+    where = f"{where}: {name!r:.100}"
+    if not is_plain_name(name) or not store.is_inside(location.parent / name):
+        raise QueriesError(
+            f"{where} leads out of the table's folder. Name pictures in the folder of the "
+            "table or below, with / between the parts."
+        )
+    if not is_picture_name(name):
+        raise QueriesError(f"{where} is no picture's name.")

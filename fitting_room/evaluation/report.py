@@ -82,22 +82,36 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
         f"{evaluation.queries:,} queries, {evaluation.gallery:,} items to be found, "
         f"{evaluation.seconds:.1f} s. In brackets: 95 % bootstrap intervals.",
         *(f"{what}: {count:,}." for what, count in counts.items() if count),
+        *([evaluation.without_words] if evaluation.without_words else []),
     ]
 
 
 def figure_tables(evaluation: Evaluation, copies: CopyDetection | None) -> list[list[list[str]]]:
-    """The table of the figures, and that of copy detection if it was measured; the first row of
-    each is its header."""
+    """The table of the figures, that of measures that others publish, and that of copy detection if
+    it was measured; the first row of each is its header."""
     k = evaluation.k
     figures = [["judged by", "queries", f"precision@{k}", f"mAP@{k}", f"one right of {k}"]]
     for name, one in evaluation.metrics.items():
         means = [str(one.precision), str(one.average_precision), str(one.hit)]
         figures.append([shorten(name), f"{one.queries:,}", *means])
+    tables = [figures, *published_tables(evaluation)]
     if copies is None:
-        return [figures]
+        return tables
     recalls = [[f"copies of {copies.items:,}", "found first", f"among the first {copies.k}"]]
     recalls += [[name, str(one.first), str(one.among)] for name, one in copies.changes.items()]
-    return [figures, recalls]
+    return [*tables, recalls]
+
+
+def published_tables(evaluation: Evaluation) -> list[list[list[str]]]:
+    """The table of the measures that others publish, with further figures of them if there are
+    any; none where nothing was measured."""
+    if not evaluation.published:
+        return []
+    rows = [["as others publish", "queries", "measure", "figure", "also"]]
+    for name, one in evaluation.published.items():
+        also = ", ".join(f"{other} {figure}" for other, figure in one.others.items())
+        rows.append([shorten(name), f"{one.queries:,}", one.metric, str(one.figure), also])
+    return [rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -200,7 +214,7 @@ def cases(
             card["right"] = bool(answers.right[evaluation.primary][place, rank])
             results.append(card)
         labels = [_label(name, _expected(queries, number, name)) for name in columns]
-        card = _card(fitting_room, queries.store, query, labels)
+        card = _card(fitting_room, queries.store, query, labels, queries.text(number))
         yield {"query": card, "precision": float(precision[place]), "results": results}
 
 
@@ -224,11 +238,19 @@ def _label(name: str, value: Any, right: bool | None = None) -> str:
 
 
 def _card(
-    fitting_room: FittingRoom, store: ImageStore, item: pd.Series, labels: Sequence[str]
+    fitting_room: FittingRoom,
+    store: ImageStore,
+    item: pd.Series,
+    labels: Sequence[str],
+    words: str = "",
 ) -> dict[str, Any]:
-    """A name, labels, and the picture as a small JPEG in base64 or ``None``."""
+    """A name, labels, and the picture as a small JPEG in base64 or ``None``, or the words of a
+    query that has no picture."""
     names = [item[column] for column in (*name_columns(item.index), "id")]
-    card = {"name": next(str(name) for name in names if not pd.isna(name)), "labels": labels}
+    name = next(str(name) for name in names if not pd.isna(name))
+    card = {"name": name, "labels": labels, "words": words, "picture": None}
+    if words:
+        return card
     image = str(item["image"])
     try:
         if is_added(image):  # by hand: the catalogue does not have it
@@ -237,7 +259,7 @@ def _card(
             data = store.read(image, fitting_room.limits.max_bytes)
         picture = fitting_room.open_picture(data, image)
     except ImageRejected:
-        return {**card, "picture": None}
+        return card
     picture.thumbnail(PICTURE_SIZE)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=80)

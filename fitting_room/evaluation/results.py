@@ -49,6 +49,21 @@ class Metrics:
     classes: Mapping[str, ClassMetrics]
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One measure that others publish: its primary figure, what that is called (``precision@10``),
+    and the queries that it is the mean of; ``without_relevant`` of them have no right item in the
+    gallery and count as 0. ``source`` says who publishes it, and how; ``others`` are further
+    figures of the same queries by their names."""
+
+    metric: str
+    figure: Figure
+    queries: int
+    without_relevant: int
+    source: str
+    others: Mapping[str, Figure] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
     """The results of ``A`` queries. ``query`` ``(A,)`` are rows of ``Queries.items``; ``rows``
@@ -80,7 +95,8 @@ class Evaluation:
     photographs ``"colour"`` and ``"both"`` (of those that have both), whose ``classes`` are those
     of the photographs. ``leak`` says that the index's head was trained on items that are among the
     queries, so that the figures flatter it; whether photographs that it was trained on are among
-    them cannot be known.
+    them cannot be known. ``published`` are measures that others publish, by their names;
+    ``without_words`` says why those of queries by words are not among them, or is ``None``.
     """
 
     settings: Mapping[str, Any]
@@ -93,6 +109,8 @@ class Evaluation:
     leak: bool
     seconds: float
     answers: Answers = field(repr=False)
+    published: Mapping[str, Published] = field(default_factory=dict)
+    without_words: str | None = None
 
     @property
     def k(self) -> int:
@@ -140,6 +158,8 @@ class Evaluation:
             },
             "metrics": metrics,
             "classes": {name: values for name, values in classes.items() if values},
+            "published": {name: asdict(one) for name, one in self.published.items()},
+            "without_words": self.without_words,
             "leak": self.leak,
             "seconds": round(self.seconds, 3),
         }

@@ -251,7 +251,7 @@ class Comparison:
         return np.asarray(same)
 
     def _own(self, query: Features) -> np.ndarray:
-        return query.embeddings if isinstance(query, _Stored) else self._reduced(query.embeddings)
+        return query.embeddings if isinstance(query, _Stored) else self.reduced(query.embeddings)
 
     def embeddings_for(self, head: Head | None, rows: slice | np.ndarray) -> np.ndarray:
         """What a head takes of some items, float32 ``(N, H)``, with its own network or with the
@@ -325,7 +325,9 @@ class Comparison:
             for vector, of_item, of_head_network in stored
         ]
 
-    def _reduced(self, embeddings: np.ndarray) -> np.ndarray:
+    def reduced(self, embeddings: np.ndarray) -> np.ndarray:
+        """Embeddings as the network makes them, float32 ``(Q, D0)``, as this index keeps those of
+        its items: unit rows, after its PCA if it has one. Raises ``ValueError`` for others."""
         expected = self.dimension if self.pca is None else self.pca.components.shape[1]
         if embeddings.ndim != 2 or embeddings.shape[1] != expected:
             raise ValueError(f"a query has {expected} dimensions here")

@@ -123,8 +123,11 @@ def test_evaluate_prints_one_json_object(run: Any, catalogue: Path, index: Path)
     assert ran.status == 0, ran.err
     (figures,) = ran.lines
     assert set(figures) == {
-        "settings", "counts", "metrics", "classes", "copies", "leak", "seconds"
+        "settings", "counts", "metrics", "classes", "published", "without_words", "copies", "leak",
+        "seconds",
     }  # fmt: skip
+    assert set(figures["published"]) == {"fine", "coarse"}  # it does not say what kind a thing is
+    assert "reads no words" in figures["without_words"]
     assert set(figures["metrics"]) == {"baseColour", "gender", "all"}
     assert figures["metrics"]["baseColour"]["without_relevant"] == 10  # ten items of ten colours
     assert figures["counts"]["queries"] == figures["counts"]["gallery"] == 10
@@ -141,6 +144,8 @@ def test_evaluate_in_words_is_a_table(run: Any, catalogue: Path, index: Path) ->
     assert ran.status == 0, ran.err
     for named in ("5 queries, 5 items to be found", "precision@2", "mAP@2", "gender", "Men"):
         assert named in ran.out
+    assert "as others publish  queries  measure   figure" in ran.out
+    assert "reads no words" in ran.out
 
 
 def test_evaluate_takes_a_table_a_filter_and_similarity_options(
@@ -162,6 +167,11 @@ def test_evaluate_takes_a_table_a_filter_and_similarity_options(
     mapping = ["--mapping", tmp_path / "mapping.json", "--mapping-column", "gender"]
     ran = run("evaluate", tmp_path / "street", "--index", index, *mapping, *where[:2], "--json")
     assert ran.lines[0]["metrics"]["class"]["precision"]["value"] == 0
+    (tmp_path / "words.csv").write_text("text,gender\nfor men,Men\n")
+    for more in ([tmp_path / "words.csv"], [tmp_path / "table.csv", "--name-weight", 0.1]):
+        ran = run("evaluate", *more, "--index", index)
+        assert ran.status == 2
+        assert "reads no" in ran.err
 
 
 def test_evaluate_judges_the_colour_of_photographs(

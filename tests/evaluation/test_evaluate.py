@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fitting_room.catalogue.label_mapping import read_mapping
-from fitting_room.evaluation import evaluate as evaluate_module
+from fitting_room.evaluation import searching
 from fitting_room.evaluation.evaluate import evaluate
 from fitting_room.evaluation.metrics import average_precision_at_k, precision_at_k
 from fitting_room.evaluation.queries import Queries, load_queries
@@ -159,7 +159,7 @@ def test_queries_are_searched_in_batches(
     fitting_room: FittingRoom, queries: Queries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are, the features of only some are in memory at any time."""
-    monkeypatch.setattr(evaluate_module, "QUERIES_AT_ONCE", 2)
+    monkeypatch.setattr(searching, "QUERIES_AT_ONCE", 2)
     sizes: list[int] = []
     search = Index.search
 
@@ -276,7 +276,9 @@ def test_queries_without_any_label_are_skipped(
 
 def test_the_figures_as_json(evaluation: Evaluation) -> None:
     printed = json.loads(json.dumps(evaluation.as_dict()))
-    assert set(printed) == {"settings", "counts", "metrics", "classes", "leak", "seconds"}
+    assert set(printed) == {
+        "settings", "counts", "metrics", "classes", "published", "without_words", "leak", "seconds"
+    }  # fmt: skip
     assert printed["counts"] == {
         "queries": 12,
         "gallery": 12,
