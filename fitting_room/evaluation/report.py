@@ -180,6 +180,7 @@ def write_report(
         remarks=remarks(evaluation),
         summary=summary_lines(evaluation),
         tables=figure_tables(evaluation, copies),
+        sources={name: one.source for name, one in evaluation.published.items()},
         cases=list(cases(fitting_room, queries, evaluation)),
         shorten=shorten,
     )

@@ -157,7 +157,7 @@ class WordMeasure:
         figures = metrics.bootstrap_figures(np.stack(list(several.values())), seed)
         by_name = dict(zip(several, figures, strict=True))
         primary = by_name.pop(self.metric)
-        kind = "the names of items" if self.names else f"the values of {self.column}"
+        kind = "the names of items" if self.names else "the values of a column"
         source = f"{SOURCE}: {kind} in words find their items"
         return Published(self.metric, primary, len(right), 0, source, by_name)
 

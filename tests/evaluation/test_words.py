@@ -204,6 +204,7 @@ def test_pictures_and_words_in_one_table(
     assert "<b>Red" not in page
     assert page.count(">in words<") == 1
     assert "as others publish" in page
+    assert "articleType in words as KAGL in marqo-ai/marqo-FashionCLIP: the values of a" in page
     assert "cannot be shown" not in page
 
 
