@@ -1,5 +1,5 @@
 """The command line: ``fitting-room build | add | remove | search | train | evaluate | info |
-verify | convert`` and ``fetch | serve``.
+verify | convert | backbones`` and ``fetch | serve``.
 
 Exit status: 0 when a command did its work (``search``: for at least one picture), 2 for wrong
 usage, 130 when stopped with Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 1 otherwise. Errors go to

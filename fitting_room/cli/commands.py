@@ -152,7 +152,7 @@ def _remove_head(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace, settings: Settings) -> int:
     """Query an index with pictures whose right matches are known, and print how many of the first
     matches are right. Without --holdout, a picture is never its own match."""
-    from fitting_room.evaluation import copy_detection, report
+    from fitting_room.evaluation import copy_detection, records, report
     from fitting_room.evaluation.evaluate import evaluate as measure
 
     _check_labels(options)
@@ -173,6 +173,8 @@ def evaluate(options: argparse.Namespace, settings: Settings) -> int:
         )
         if options.copies:
             copies = copy_detection.detect_copies(fitting_room, options.copies, **shared)
+    if (record := records.record_of(evaluation, fitting_room.index.identity)) is not None:
+        records.keep(record, settings.cache)
     for remark in report.remarks(evaluation):
         say(remark)
     say_rejected(evaluation.rejected)

@@ -15,7 +15,16 @@ from fitting_room.catalogue.download import DATASETS
 from fitting_room.catalogue.label_mapping import MAPPING_COLUMN
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN
 from fitting_room.catalogue.reading_options import NO_TABLE
-from fitting_room.cli import commands, converting, editing, fetching, searching, serving, verifying
+from fitting_room.cli import (
+    commands,
+    converting,
+    editing,
+    fetching,
+    networks,
+    searching,
+    serving,
+    verifying,
+)
 from fitting_room.embedding.backbones import AUTO, backbone_names, check_name
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.embedding.families import FORMS
@@ -81,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
             _add_convert,
             [shared],
         ),
+        (networks.backbones, "backbones", "list the networks at hand", _add_backbones, []),
         (fetching.fetch, "fetch", "download a catalogue", _add_fetch, []),
         (serving.serve, "serve", "open the page", _add_serve, []),
     ):
@@ -213,6 +223,13 @@ def _add_evaluate(add: Add) -> None:
 
 def _add_convert(add: Add) -> None:
     add("--weights", metavar="FILE", help="local weights that made the index")
+
+
+def _add_backbones(add: Add) -> None:
+    add("names", nargs="*", type=_backbone, metavar="NAME", help="these (all that are at hand)")
+    add("--weights", metavar="FILE", help="local weights of the one that is named")
+    add("--time", action="store_true", help="also run each, to say how long a picture takes")
+    add("--json", action="store_true", help="print JSON")
 
 
 def _add_fetch(add: Add) -> None:

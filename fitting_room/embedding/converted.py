@@ -14,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import warnings
 from pathlib import Path
 from typing import Any
 
+from fitting_room.embedding import families
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.backbones import AUTO, DEFAULT, PACKAGED, get_backbone
 from fitting_room.embedding.weights import (
@@ -39,6 +41,10 @@ FILES = {"model.xml": 2**26, "model.bin": MAX_WEIGHTS_BYTES}
 MAX_DESCRIPTION_BYTES = 2**16
 
 
+class ConversionError(BackboneError):
+    """A network has layers that OpenVINO does not have."""
+
+
 class _UnusableError(Exception):
     """Why what lies in a cache cannot be used."""
 
@@ -47,7 +53,8 @@ def folder_of(selection: Selection, cache: Path) -> Path:
     """Where a network lies in a cache. It depends on nothing but the network's identity, so that
     every machine finds it there."""
     key = json.dumps([FORMAT, selection.identity], sort_keys=True).encode()
-    return cache / f"{selection.backbone.name}-{hashlib.sha256(key).hexdigest()[:16]}"
+    name = re.sub(r"[^\w.-]+", "-", selection.backbone.name)  # of a library's, with : and /
+    return cache / f"{name}-{hashlib.sha256(key).hexdigest()[:16]}"
 
 
 def load(selection: Selection, core: Any, cache: Path | None) -> Any:
@@ -94,6 +101,8 @@ def select_converted(
     """Choose among networks that a cache holds, by name, where there is no torch to convert any;
     ``auto`` takes the default one if it is there and the packaged one otherwise. Raises
     :class:`BackboneError` where it is not there."""
+    if families.is_of_library(name):
+        return _converted_of_library(name, cache, input_size)
     for one in (DEFAULT, PACKAGED) if name == AUTO else (name,):
         backbone = get_backbone(one)
         if input_size is not None:
@@ -107,6 +116,29 @@ def select_converted(
     raise BackboneError(f"{cache}: no converted {which} lies there. {lacks_torch() or ''}")
 
 
+def _converted_of_library(name: str, cache: Path, input_size: tuple[int, int] | None) -> Selection:
+    """The same of a library's network, which is known by its description in the cache. Raises
+    :class:`BackboneError`, also where there are several."""
+    found: list[Selection] = []
+    for path in sorted(cache.glob(f"*/{DESCRIPTION}")):
+        try:
+            identity = _description(path).get("network")
+        except _UnusableError:
+            continue
+        if not isinstance(identity, dict) or identity.get("backbone") != name:
+            continue
+        backbone = families.remembered_backbone(name, identity.get("preprocessing"))
+        weights = WeightsFile(str(identity.get("weights")), str(identity.get("weights_sha256")))
+        selection = Selection(backbone, weights, "it is here, converted before")
+        sound = selection.identity == identity and folder_of(selection, cache) == path.parent
+        if sound and input_size in (None, backbone.input_size):
+            found.append(selection)
+    if len(found) != 1:
+        count = "no" if not found else f"{len(found)}"
+        raise BackboneError(f"{cache}: {count} converted {name} lie there. {lacks_torch() or ''}")
+    return found[0]
+
+
 def _convert(selection: Selection) -> Any:
     module = selection.backbone.module(selection.weights)
     import openvino
@@ -116,10 +148,28 @@ def _convert(selection: Selection) -> Any:
     with warnings.catch_warnings():
         # Tracing is what OpenVINO's converter uses; torch announces its end, not ours to act on.
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", "Converting a tensor")  # of sizes, which do not change
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Without its own check, which runs the network twice more: the tests compare the results.
-        traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-        return openvino.convert_model(traced, example_input=example)
+        try:
+            # Without its own check, which runs the network twice more: the tests compare results.
+            traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+            return _kept_to_form(openvino.convert_model(traced, example_input=example), selection)
+        except Exception as error:  # whatever two compilers say to a layer that they do not know
+            raise ConversionError(
+                f"OpenVINO cannot take {selection.backbone.name} ({str(error)[:200]}). Torch can: "
+                "FITTING_ROOM_ENGINE=torch"
+            ) from error
+
+
+def _kept_to_form(model: Any, selection: Selection) -> Any:
+    """The model, if it takes what this network takes, in any number. Raises
+    :class:`_UnusableError`, and ``RuntimeError`` where a number of pictures is fixed in it."""
+    _require_form(model, selection)
+    other = model.clone()
+    other.reshape([3, *selection.backbone.input_size, 3])
+    if list(other.output(0).shape) != [3, selection.backbone.dimension]:
+        raise _UnusableError("it takes so many pictures at once and no others")
+    return model
 
 
 # --- reading what anybody may have copied here ------------------------------------------------
@@ -139,9 +189,16 @@ def _read(folder: Path, selection: Selection, core: Any) -> Any:
 def _described(folder: Path, selection: Selection) -> None:
     """Raise :class:`_UnusableError` unless the folder says that it is this network, and its files
     are those that it describes."""
-    path = folder / DESCRIPTION
     if not folder.is_dir():
         raise _UnusableError("the converted network is not there")
+    description = _description(folder / DESCRIPTION)
+    if description.get("network") != selection.identity:
+        raise _UnusableError(f"{DESCRIPTION} names another network or other weights")
+    _require_sound_files(folder, description)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    """What a folder says of the network in it. Raises :class:`_UnusableError`."""
     try:
         if path.stat().st_size > MAX_DESCRIPTION_BYTES:
             raise _UnusableError(f"{DESCRIPTION} is larger than {MAX_DESCRIPTION_BYTES:,} bytes")
@@ -150,8 +207,11 @@ def _described(folder: Path, selection: Selection) -> None:
         raise _UnusableError(f"{DESCRIPTION} cannot be read") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise _UnusableError(f"{DESCRIPTION} has another form than this version reads")
-    if description.get("network") != selection.identity:
-        raise _UnusableError(f"{DESCRIPTION} names another network or other weights")
+    return description
+
+
+def _require_sound_files(folder: Path, description: dict[str, Any]) -> None:
+    """Raise :class:`_UnusableError` unless the files are those of the description."""
     sums = description.get("sha256")
     for name, most in FILES.items():
         try:

@@ -1,4 +1,4 @@
-"""What a library says of one of its networks, checked: a hub's description was written by anybody."""
+"""What a library says of one of its networks, checked: anybody may have written a hub's."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@ the reference."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from importlib.util import find_spec
@@ -13,8 +14,11 @@ import numpy as np
 
 from fitting_room.embedding import openvino_engine
 from fitting_room.embedding.backbone import Selection
+from fitting_room.embedding.converted import ConversionError
 from fitting_room.embedding.torch_engine import TorchEngine
 from fitting_room.embedding.weights import lacks_torch
+
+_log = logging.getLogger(__name__)
 
 #: Torch's devices beside the CPU.
 ACCELERATORS = ("cuda", "mps")
@@ -47,7 +51,8 @@ def make_engine(
     selection: Selection, *, kind: str = "auto", precision: str = "auto", cache: Path | None = None
 ) -> Engine:
     """The engine for a network: ``auto`` takes CUDA or MPS where there is one, else OpenVINO on
-    the CPU, else torch on the CPU. ``cache`` is the folder for converted networks.
+    the CPU, else torch on the CPU, also where a network has layers that OpenVINO does not have,
+    which is logged. ``cache`` is the folder for converted networks.
 
     Raises :class:`EngineError` for an engine or a precision that is not there and
     ``BackboneError`` for weights that do not fit.
@@ -58,6 +63,12 @@ def make_engine(
         raise EngineError(f"There is no precision {precision!r}. Known: {', '.join(PRECISIONS)}.")
     if kind == "auto":
         kind = _accelerator() or ("openvino" if _has_openvino() else "torch")
+        if kind == "openvino":
+            try:
+                return make_engine(selection, kind=kind, precision=precision, cache=cache)
+            except ConversionError as error:
+                _log.warning("%s It is taken, slower.", error)
+                kind = "torch"
     if kind == "openvino":
         if not _has_openvino():
             raise EngineError("OpenVINO is not installed. Run: pip install openvino")

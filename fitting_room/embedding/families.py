@@ -12,7 +12,10 @@ from fitting_room.embedding.open_clip_networks import OpenClipNetwork
 from fitting_room.embedding.timm_networks import TimmNetwork
 from fitting_room.util.progress import Listener
 
-_FAMILIES = {"timm": TimmNetwork, "open_clip": OpenClipNetwork}
+_FAMILIES: dict[str, type[TimmNetwork] | type[OpenClipNetwork]] = {
+    "timm": TimmNetwork,
+    "open_clip": OpenClipNetwork,
+}
 #: What such names look like, for messages.
 FORMS = tuple(f"{family}:NAME" for family in _FAMILIES)
 LONGEST_NAME = 200

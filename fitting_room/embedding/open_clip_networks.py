@@ -82,6 +82,8 @@ class OpenClipNetwork:
         network = self.make(size)
         tower = picture_tower(network)
         state = read_state_dict(path)  # which refuses what cannot be read safely
+        if not state:
+            raise KeyError("the file holds no numbers")
         if set(state) == set(tower.state_dict()):  # it was fine-tuned here
             tower.load_state_dict(state)
             return tower
@@ -211,12 +213,12 @@ def require_open_clip() -> None:
 
 def picture_tower(network: torch.nn.Module) -> torch.nn.Module:
     """The half of a network that takes pictures, float32 ``(N, 3, H, W)`` -> ``(N, D)``."""
+    import open_clip
     import torch
-    from open_clip import CLIP as Plain
-    from open_clip import CustomTextCLIP
 
-    if isinstance(network, Plain | CustomTextCLIP):
-        return network.visual
+    if isinstance(network, open_clip.CLIP | open_clip.CustomTextCLIP):
+        tower: torch.nn.Module = network.visual
+        return tower
 
     class Pictures(torch.nn.Module):
         def __init__(self) -> None:
@@ -224,7 +226,8 @@ def picture_tower(network: torch.nn.Module) -> torch.nn.Module:
             self.network = network
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            embeddings: torch.Tensor = self.network.encode_image(pixels, normalize=False)
+            encode: Any = self.network.encode_image
+            embeddings: torch.Tensor = encode(pixels, normalize=False)
             return embeddings
 
     return Pictures()
@@ -253,16 +256,13 @@ def _of_hub(path: Path, content: dict[str, Any]) -> tuple[dict[str, Any], dict[s
     """The two configurations of a hub's description. Raises :class:`BackboneError`."""
     check_config(path, content)
     model, pictures = content.get("model_cfg"), content.get("preprocess_cfg", {})
-    towers = (
-        [model.get(f"{one}_cfg") for one in ("vision", "text")] if isinstance(model, dict) else []
-    )
-    if not towers or not all(isinstance(one, dict) for one in (*towers, pictures)):
+    if not isinstance(model, dict) or not all(
+        isinstance(one, dict) for one in (model.get("vision_cfg"), model.get("text_cfg"), pictures)
+    ):
         raise BackboneError(f"{path}: not a description of a network of open_clip.")
-    arguments = towers[1].get("tokenizer_kwargs", {})
+    arguments = model["text_cfg"].get("tokenizer_kwargs", {})
     if not isinstance(arguments, dict) or not set(arguments) <= TOKENIZER_ARGUMENTS:
-        raise BackboneError(
-            f"{path}: tokenizer_kwargs {arguments!r:.100} are not taken from a hub."
-        )
+        raise BackboneError(f"{path}: tokenizer_kwargs of {arguments!r:.100} are not taken.")
     import open_clip
 
     usual = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}

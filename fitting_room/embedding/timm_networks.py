@@ -60,12 +60,14 @@ class TimmNetwork:
 
     def describe(self, timeout: float, listener: Listener) -> NetworkDescription:
         """What timm says of it. Raises :class:`BackboneError`."""
-        import timm
+        from timm.data.config import resolve_data_config
 
         # The description of a hub's network is brought here first.
         made = partial(self._make, timeout=timeout, listener=listener)
         network = sketched(self.name, made)
-        data = timm.data.resolve_data_config({}, pretrained_cfg=network.pretrained_cfg)
+        data: dict[str, Any] = resolve_data_config(  # type: ignore[no-untyped-call]
+            {}, pretrained_cfg=network.pretrained_cfg
+        )
         size = list(data["input_size"])[1:]
         description = described(self.name, size, in_255(data["mean"]), in_255(data["std"]), 1)
         dimension = dimension_of(self.name, network, description.input_size)

@@ -47,13 +47,18 @@ class TorchEngine:
         """See :class:`fitting_room.embedding.engine.Engine`."""
         self._maps.kept, self._maps.wanted = None, True
         try:
-            self(pixels)
+            features = self(pixels)
             maps = self._maps.kept
         finally:
             self._maps.kept, self._maps.wanted = None, False
         if maps is None:
             return None
-        return maps.permute(0, 2, 3, 1).float().cpu().numpy()  # type: ignore[no-any-return]
+        by_place: np.ndarray = maps.permute(0, 2, 3, 1).float().cpu().numpy()
+        means = by_place.mean(axis=(1, 2))
+        # Layers may follow the mean, as in MobileNetV3: what is before it is no map of the answer.
+        if means.shape != features.shape or not np.allclose(means, features, rtol=0.1, atol=0.05):
+            return None
+        return by_place
 
     def _keep_maps(self, _: object, inputs: tuple[Any, ...]) -> None:
         if getattr(self._maps, "wanted", False):

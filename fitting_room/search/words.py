@@ -10,7 +10,6 @@ import numpy as np
 from fitting_room.embedding.backbones import reads_words, title_of
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.words import checked_texts, not_understood
-from fitting_room.imaging.features import normalise
 from fitting_room.index.index import Index
 
 
@@ -74,4 +73,5 @@ def combine(
     # What is left of opposites is rounding, and would point anywhere.
     if not np.linalg.norm(total) > 1e-6:
         raise ValueError("What is wanted and what is not wanted are the same: nothing is left.")
-    return normalise((total / np.linalg.norm(total))[None])[0]
+    unit: np.ndarray = (total / np.linalg.norm(total)).astype(np.float32)
+    return unit

@@ -164,7 +164,7 @@ def test_a_file_that_begins_like_the_published_one_is_refused_before_it_is_read(
     path.write_bytes(b"published")
     digest = hashlib.sha256(b"published").hexdigest()
     monkeypatch.setattr(
-        "fitting_room.embedding.backbones.read_state_dict", lambda path: pytest.fail("it was read")
+        "fitting_room.embedding.backbone.read_state_dict", lambda path: pytest.fail("it was read")
     )
     other = digest[:8] + "0" * 56
     with pytest.raises(BackboneError, match=r"weights\.pth.*Delete the file"):
