@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
+import open_clip
 import pytest
 import timm
 import torch
 import torchvision
+from huggingface_hub import constants
 from PIL import Image
 
 from fitting_room.embedding import backbones
@@ -247,3 +251,57 @@ def assert_batches_do_not_matter(engine: Engine, pixels: np.ndarray) -> None:
 
 V1_FILE, V2_FILE = "resnet50-0676ba61.pth", "resnet50-11ad3fa6.pth"
 XCEPTION_FILE = "xception-43020ad28.pth"
+
+
+# --- networks of libraries ------------------------------------------------------------------
+
+#: One of each kind: convolutions, a transformer of fixed input, both, layers after the mean.
+TIMM = ["test_resnet", "test_vit", "test_convnext", "mobilenetv3_small_050"]
+CONFIG: dict[str, Any] = {
+    "embed_dim": 32,
+    "vision_cfg": {
+        "image_size": 64, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16,
+    },
+    "text_cfg": {
+        "context_length": 77, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 2,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small random weights, and a small network that open_clip knows."""
+    folder = tmp_path_factory.mktemp("libraries")
+    (folder / "tiny-clip.json").write_text(json.dumps(CONFIG), "utf-8")
+    open_clip.add_model_config(folder / "tiny-clip.json")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = open_clip.create_model("tiny-clip").state_dict()
+    save_safetensors({k: v.contiguous() for k, v in state.items()}, folder / "clip.safetensors")
+    for name in TIMM:
+        size = timm.get_pretrained_cfg(name).input_size[1:]
+        torch.save(random_state(lambda name=name: timm.create_model(name), size), folder / name)
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The hub's cache, empty, and no connection to it."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise huggingface_hub.errors.OfflineModeIsEnabled("the tests run offline")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    return tmp_path / "hub"
+
+
+def in_hub(hub: Path, repository: str, name: str, content: bytes | dict[str, Any]) -> Path:
+    """A file as the hub's library keeps it."""
+    root = hub / ("models--" + repository.replace("/", "--"))
+    (root / "refs").mkdir(parents=True, exist_ok=True)
+    (root / "refs" / "main").write_text("a" * 40, "utf-8")
+    path = root / "snapshots" / ("a" * 40) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import numpy as np
 import open_clip
 import pytest
 import timm
 import torch
-from huggingface_hub import constants
 
 from fitting_room.embedding import weights as weights_module
-from fitting_room.embedding.backbones import (
-    get_backbone,
-    reads_words,
-    remembered,
-    select,
-    select_again,
-)
+from fitting_room.embedding.backbones import get_backbone, remembered, select, select_again
 from fitting_room.embedding.converted import ConversionError, convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
@@ -30,60 +21,11 @@ from fitting_room.embedding.weights import BackboneError, WeightsUnavailable
 from fitting_room.embedding.words import LONGEST_TEXT, MOST_TEXTS, WordsNotUnderstood
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
-from tests.embedding.conftest import cosines, demo_pixels, random_state, save_safetensors
+from tests.embedding.conftest import TIMM, cosines, demo_pixels, in_hub, save_safetensors
 
-#: One of each kind: convolutions, a transformer of fixed input, both, layers after the mean.
-TIMM = ["test_resnet", "test_vit", "test_convnext", "mobilenetv3_small_050"]
+pytestmark = pytest.mark.usefixtures("hub")
+
 TEXTS = ["a red dress", "blue jeans without stripes"]
-CONFIG: dict[str, Any] = {
-    "embed_dim": 32,
-    "vision_cfg": {
-        "image_size": 64, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16,
-    },
-    "text_cfg": {
-        "context_length": 77, "vocab_size": 49_408, "width": 32, "heads": 2, "layers": 2,
-    },
-}  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small random weights, and a small network that open_clip knows."""
-    folder = tmp_path_factory.mktemp("libraries")
-    (folder / "tiny-clip.json").write_text(json.dumps(CONFIG), "utf-8")
-    open_clip.add_model_config(folder / "tiny-clip.json")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        state = open_clip.create_model("tiny-clip").state_dict()
-    save_safetensors({k: v.contiguous() for k, v in state.items()}, folder / "clip.safetensors")
-    for name in TIMM:
-        size = timm.get_pretrained_cfg(name).input_size[1:]
-        torch.save(random_state(lambda name=name: timm.create_model(name), size), folder / name)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The hub's cache, empty, and no connection to it."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-
-    def refuse(*_: object, **__: object) -> None:
-        raise huggingface_hub.errors.OfflineModeIsEnabled("the tests run offline")
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
-    return tmp_path / "hub"
-
-
-def in_hub(hub: Path, repository: str, name: str, content: bytes | dict[str, Any]) -> Path:
-    """A file as the hub's library keeps it."""
-    root = hub / ("models--" + repository.replace("/", "--"))
-    (root / "refs").mkdir(parents=True, exist_ok=True)
-    (root / "refs" / "main").write_text("a" * 40, "utf-8")
-    path = root / "snapshots" / ("a" * 40) / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    return path
-
 
 # --- the same as the libraries' own -------------------------------------------------------------
 
@@ -306,78 +248,7 @@ def test_weights_that_do_not_fit_are_refused(
             selection.backbone.module(selection.weights)
 
 
-# --- what anybody may have put on a hub, or into a manifest ---------------------------------
-
-HUBS_TIMM: dict[str, Any] = {
-    "architecture": "test_vit",
-    "num_classes": 3,
-    "pretrained_cfg": {"input_size": [3, 96, 96], "mean": [0.5] * 3, "std": [0.25] * 3,
-                       "fixed_input_size": True, "classifier": "head", "num_classes": 3},
-    "model_args": {"img_size": 96},
-}  # fmt: skip
-
-
-def test_a_network_of_a_hub_is_as_it_is_described(hub: Path, tmp_path: Path) -> None:
-    in_hub(hub, "me/mine", "config.json", HUBS_TIMM)
-    own = timm.create_model("test_vit", num_classes=3, img_size=96)
-    save_safetensors(own.state_dict(), in_hub(hub, "me/mine", "model.safetensors", b""))
-    selection = select("timm:hf-hub:me/mine")
-    assert selection.backbone.input_size == (96, 96)
-    assert selection.backbone.std == (63.75,) * 3
-    pixels = demo_pixels(2, (96, 96))
-    own.reset_classifier(0)
-    images = (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
-    with torch.inference_mode():
-        expected = own.eval()(images).numpy()
-    answer = make_engine(selection, kind="torch", precision="f32")(pixels)
-    np.testing.assert_array_less(0.999, cosines(answer, expected))
-
-
-def test_a_clip_of_a_hub_reads_words(folder: Path, hub: Path) -> None:
-    in_hub(hub, "me/clip", "open_clip_config.json", {"model_cfg": CONFIG, "preprocess_cfg": {}})
-    file = (folder / "clip.safetensors").read_bytes()
-    in_hub(hub, "me/clip", "open_clip_model.safetensors", file)
-    selection = select("open_clip:hf-hub:me/clip")
-    assert selection.backbone.dimension == 32
-    assert reads_words(selection.identity)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"architecture": "no_such"},
-        {"architecture": ["test_vit"]},
-        {"pretrained_cfg": {"input_size": [3, 100_000, 100_000]}},
-        {"pretrained_cfg": {"input_size": [1, 96, 96]}},
-        {"pretrained_cfg": {"mean": [float("nan")] * 3}},
-        {"pretrained_cfg": {"std": [0, 0, 0]}},
-        {"pretrained_cfg": []},
-        {"model_args": {"depth": 10**6}},
-        {"model_args": {"embed_dim": 10**12}},
-        {"model_args": {"embed_dim": 1_000_000}},
-        {"model_args": {"cache_dir": "/etc"}},
-        {"model_args": {"no_such_argument": 1}},
-    ],
-    ids=repr,
-)
-def test_a_hostile_description_of_a_hub_is_refused(change: dict[str, Any], hub: Path) -> None:
-    in_hub(hub, "me/mine", "config.json", HUBS_TIMM | {"model_args": {}} | change)
-    with pytest.raises(BackboneError):
-        get_backbone("timm:hf-hub:me/mine")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"[" * 100_000, b"\xff", b"[]", b"x" * 2**21, b"{}", b'{"model_cfg": {}}',
-     json.dumps({"model_cfg": CONFIG | {"embed_dim": "many"}}).encode(),
-     json.dumps({"model_cfg": CONFIG | {"embed_dim": 33, "text_cfg": {
-         "tokenizer_kwargs": {"trust_remote_code": True}}}}).encode()],
-    ids=lambda content: repr(content[:25]),
-)  # fmt: skip
-def test_a_hostile_description_of_a_clip_is_refused(content: bytes, hub: Path) -> None:
-    in_hub(hub, "me/clip", "open_clip_config.json", content)
-    with pytest.raises(BackboneError):
-        get_backbone("open_clip:hf-hub:me/clip")
+# --- an index that anybody may have made, and no library ------------------------------------
 
 
 @pytest.mark.parametrize(
