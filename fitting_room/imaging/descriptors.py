@@ -67,15 +67,26 @@ def foreground(image: Image.Image) -> np.ndarray:
     """How much of each place of an upright RGB picture is what it shows and not what is around it,
     0 to 1, float32 ``(H, W)``, within :data:`SIZE`: before a uniform ground a mask, and in a
     photograph how likely it is by the colours there."""
-    size = fit(image.size, SIZE)
-    pixels = np.stack([resized(image, size, reducing_gap=1)])
-    palette = _Palette(pixels)
-    reduced = np.array([max(image.size) / max(size)])
-    grounds = find_grounds(pixels, reduced, palette.places, palette.lab)
+    palette, grounds = _looked_at(image)
     if grounds.uniform[0]:
         return np.asarray(grounds.foreground[0], np.float32)
     likely = _likely_foreground(palette)[0]
     return np.asarray(likely / max(float(likely.max()), 1e-6), np.float32)
+
+
+def cut_out(image: Image.Image) -> np.ndarray | None:
+    """What of an upright RGB picture is not its plain background, bool ``(H, W)`` within
+    :data:`SIZE`; ``None`` for a photograph."""
+    _, grounds = _looked_at(image)
+    return np.asarray(grounds.foreground[0]) if grounds.plain[0] else None
+
+
+def _looked_at(image: Image.Image) -> tuple[_Palette, Grounds]:
+    size = fit(image.size, SIZE)
+    pixels = np.stack([resized(image, size, reducing_gap=1)])
+    palette = _Palette(pixels)
+    reduced = np.array([max(image.size) / max(size)])
+    return palette, find_grounds(pixels, reduced, palette.places, palette.lab)
 
 
 def _describe(

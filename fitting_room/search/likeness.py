@@ -162,17 +162,28 @@ def _kinds_agree(index: Index, query: Features, rows: np.ndarray) -> np.ndarray 
     seen = index.projected([query])
     if kinds is None or trained is None or seen is None:
         return None
-    cosines = np.concatenate([seen, np.asarray(trained[rows], np.float32)]) @ kinds.T
-    beliefs = normalise(np.exp((cosines - cosines.max(axis=1, keepdims=True)) / BELIEF))
+    beliefs = beliefs_of(np.concatenate([seen, np.asarray(trained[rows], np.float32)]) @ kinds.T)
     return np.asarray(beliefs[1:] @ beliefs[0])
 
 
-def _kinds(index: Index) -> np.ndarray | None:
-    """What the head takes for the middle of each kind of thing, unit rows float32 ``(K, E)``."""
+def kinds_of(index: Index) -> tuple[tuple[str, ...], np.ndarray] | None:
+    """The kinds of things that the index's head was taught, and what it takes for the middle of
+    each, unit rows float32 ``(K, E)``; ``None`` without a head that was taught any."""
     columns = [] if index.head is None else columns_like(KIND_COLUMNS, index.head.columns)
     if index.head is None or not columns:
         return None
-    return normalise(index.head.proxies[columns[0]])
+    return index.head.labels[columns[0]], normalise(index.head.proxies[columns[0]])
+
+
+def beliefs_of(cosines: np.ndarray) -> np.ndarray:
+    """What the head believes of which kinds some pictures are, unit rows float32 ``(N, K)``, by
+    their cosines with the kinds."""
+    return normalise(np.exp((cosines - cosines.max(axis=1, keepdims=True)) / BELIEF))
+
+
+def _kinds(index: Index) -> np.ndarray | None:
+    known = kinds_of(index)
+    return None if known is None else known[1]
 
 
 def _same_colours(index: Index, query: Features, rows: np.ndarray) -> np.ndarray:
