@@ -81,9 +81,12 @@ def main() -> int:
             grounds = GROUNDS if name == "photographs" else (WHITE,)
             made = [together(source, chance, grounds) for _ in range(count)]
             found = [parts_of(room, picture.image) for picture in made]
-            rows += [judged(room, name, made, how, found) for how in ("whole", "frame", "part")]
+            for how in ("part", "whole", "frame"):
+                rows.append(judged(room, name, made, how, found))
+                table(rows[-1:])
             drawn += list(zip(made, found, strict=True))[: options.drawn]
             singles.append(alone(room, name, [chance.choice(source)() for _ in range(count)]))
+            table(singles[-1:])
         table(rows)
         table(singles)
         if options.sheet:

@@ -22,12 +22,13 @@ from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.salvage import sound_head
 from fitting_room.index.vectors import FLOAT32
-from fitting_room.search.searcher import Match, Searcher
+from fitting_room.search.parts import Part, parts_of
+from fitting_room.search.searcher import Match, Picture, Searcher
 from fitting_room.search.synonyms import extended
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Stage, ignore
 
-__all__ = ["FittingRoom", "Match"]
+__all__ = ["FittingRoom", "Match", "Part"]
 
 
 class FittingRoom(Searcher):
@@ -161,6 +162,17 @@ class FittingRoom(Searcher):
             self.index.folder, ids, ignore_missing=ignore_missing, listener=listener
         )
         return self._reopened(edit)
+
+    def parts(self, picture: Picture) -> list[Part]:
+        """The parts of a picture that show garments of different kinds, from the top left on; none
+        where it shows one, or where the index has no head that was taught kinds. Raises
+        ``ImageRejected``.
+
+        >>> image = fitting_room.open_picture("outfit.jpg")              # doctest: +SKIP
+        >>> for part in fitting_room.parts(image):                       # doctest: +SKIP
+        ...     print(part.kind, fitting_room.search(part.cut_from(image), n=4))
+        """
+        return parts_of(self, self.open_picture(picture))
 
     def reopened(self) -> FittingRoom:
         """The index as it is on disk now, with the same network. Raises ``IndexUnusable`` where it

@@ -21,6 +21,7 @@ from fitting_room.cli import (
     editing,
     fetching,
     networks,
+    parts,
     searching,
     serving,
     verifying,
@@ -166,6 +167,9 @@ def _add_search(add: Add) -> None:
         "first; -COLUMN: the largest first")  # fmt: skip
     add("--fold", action="store_true",
         help="near-duplicates as one match, which names the others")  # fmt: skip
+    add("--part", type=_part, metavar="N|list",
+        help="search with one part of a picture that shows several garments, or list the parts",
+        )  # fmt: skip
 
 
 def _add_train(add: Add) -> None:
@@ -277,6 +281,8 @@ def _backbone(text: str) -> str:
     except BackboneError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+def _part(text: str) -> int:
+    return parts.LIST if text == "list" else _positive(text)
 
 
 def _source(text: str) -> str | Path:

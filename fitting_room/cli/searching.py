@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from fitting_room.cli import parts
 from fitting_room.cli.commands import FAILURE, UsageError, values_of, where_of
 from fitting_room.cli.output import complain, say, show
 from fitting_room.facade import FittingRoom
@@ -28,6 +29,8 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     without any."""
     if not options.pictures and options.text is None:
         raise UsageError("search: name a picture or a folder, or words with --text.")
+    if not options.pictures and options.part is not None:
+        raise UsageError("search: --part is of a picture; name one.")
     fitting_room = FittingRoom.open(options.index, settings)
     fitting_room.index.mask(
         where := where_of(options)
@@ -38,6 +41,9 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     words = None if options.text is None else fitting_room.understand(options.text)
     if words is not None and words.message:
         say(words.message)
+    if options.part == parts.LIST:
+        pictures = pictures_in(options.pictures)
+        return parts.list_parts(fitting_room, pictures, as_json=options.json)
     fitting_room.index.start_verifying()  # while the pictures are looked at
     find = partial(
         fitting_room.search, n=options.n, where=where, text=options.text,
@@ -60,7 +66,11 @@ def _search_pictures(
     options: argparse.Namespace,
 ) -> int:
     status, picture = FAILURE, None
-    for picture, features in fitting_room.describe_many(pictures_in(options.pictures)):
+    pictures = pictures_in(options.pictures)
+    described = fitting_room.describe_many(pictures)
+    if options.part is not None:
+        described = parts.describe_part(fitting_room, pictures, options.part)
+    for picture, features in described:
         if isinstance(features, ImageRejected):
             complain(f"{picture}: {features.reason}")
             if options.json:

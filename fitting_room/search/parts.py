@@ -17,9 +17,10 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image
 
-from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, cut_out
+from fitting_room.imaging.descriptors import COLOURS, DESCRIPTOR_LENGTH, cut_out, describe
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.trimming import Box, content_box
+from fitting_room.index.scoring import unit_bytes
 from fitting_room.search.likeness import SAME_KIND, beliefs_of, kinds_of
 from fitting_room.search.searcher import Searcher
 
@@ -37,6 +38,9 @@ BESIDE = 0.1
 LEAST_GAIN, LEAST_EVIDENCE = 0.06, 0.4
 #: The same of parts with plain background between them, which says much by itself.
 LEAST_GAIN_APART, LEAST_EVIDENCE_APART = -0.15, 0.35
+#: What hangs together on a plain background is two garments only where the colours of the parts
+#: have a lower cosine: the hips of trousers alone are taken for a skirt.
+SAME_COLOURS = 0.7
 #: Gaps that a picture is cut at, the widest; parts of a picture at most; and the least share of its
 #: width and height that a part has.
 MOST_GAPS, MOST_PARTS, LEAST_SIDE = 4, 4, 0.06
@@ -53,6 +57,13 @@ class Part:
     box: tuple[float, float, float, float]
     kind: str
     evidence: float
+
+    def cut_from(self, image: Image.Image) -> Image.Image:
+        """The part as a picture of its own, of the picture that it is a part of in any size."""
+        width, height = image.size
+        left, top, right, bottom = self.box
+        pixels = round(left * width), round(top * height), round(right * width)
+        return image.crop((*pixels, round(bottom * height)))
 
 
 def parts_of(searcher: Searcher, image: Image.Image) -> list[Part]:
@@ -108,7 +119,9 @@ def _best_cut(look: _Look, window: Box) -> _Cut | None:
     axis, share = best.place
     beside = [(axis, share - BESIDE), (axis, share + BESIDE)]
     best = max([best, *_cuts(look, window, beside, LEAST_EVIDENCE)], key=_gain)
-    return best if best.gain >= LEAST_GAIN else None
+    if best.gain < LEAST_GAIN or (look.things.is_plain and look.of_same_colours(*best.parts)):
+        return None
+    return best
 
 
 def _gain(cut: _Cut) -> float:
@@ -147,6 +160,7 @@ class _Things:
     def __init__(self, image: Image.Image) -> None:
         self._size = image.size
         cut = cut_out(image)
+        self.is_plain = cut is not None
         self._there = np.ones((1, 1), bool) if cut is None else cut
         height, width = self._there.shape
         self._scale = image.width / width, image.height / height
@@ -174,7 +188,7 @@ class _Things:
         return left, top, right, bottom
 
     def gaps(self, window: Box) -> list[Place]:
-        """The middles of the widest gaps in a window where there is background from side to side."""
+        """The middles of the widest gaps in a window, with background from side to side."""
         there, _ = self._inside(window)
         widths: dict[Place, float] = {}
         for axis in (0, 1):
@@ -217,6 +231,12 @@ class _Look:
         if new := [window for window in dict.fromkeys(windows) if window not in self._seen]:
             self._seen |= zip(new, self._judge(new), strict=True)
         return [self._seen[window] for window in windows]
+
+    def of_same_colours(self, one: Box, other: Box) -> bool:
+        """Whether two windows have the same colours."""
+        described = describe([self.image.crop(window) for window in (one, other)])
+        first, second = unit_bytes(described[:, COLOURS])
+        return float(first @ second) >= SAME_COLOURS
 
     def _judge(self, windows: Sequence[Box]) -> list[_Seen]:
         known = kinds_of(self._searcher.index)

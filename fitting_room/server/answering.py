@@ -18,7 +18,7 @@ from fitting_room.search.fulfilment import judged
 from fitting_room.search.numbers import order_of
 from fitting_room.search.searcher import Match as Found
 from fitting_room.search.wishes import Understood
-from fitting_room.server.models import Item, Likeness, Match, Result
+from fitting_room.server.models import Item, Likeness, Match, Part, Parts, Result
 from fitting_room.server.problems import Problem
 from fitting_room.server.requests import File, Question
 from fitting_room.server.service import Service
@@ -75,6 +75,16 @@ def similar(service: Service, item: str, question: Question, *, root: str) -> Re
         matches = _matches(fitting_room, queries, question, negatives, [item])
         likeness = fitting_room.likeness(queries, [match.row for match in matches])
     return _result(fitting_room, Answer(matches, likeness), root, [])
+
+
+def parts(service: Service, file: File) -> Parts:
+    """The parts of a picture. Raises ``ImageRejected`` or ``IndexUnusable``."""
+    fitting_room = service.fitting_room()
+    with service.figures.stage("decode"):
+        image = fitting_room.open_picture(file.data, file.name)
+    with service.figures.stage("network"):
+        found = fitting_room.parts(image)
+    return Parts(parts=[Part(box=p.box, kind=p.kind, evidence=p.evidence) for p in found])
 
 
 def row_of(fitting_room: FittingRoom, item: str) -> int:

@@ -22,7 +22,7 @@ from fitting_room.server import answering, catalogue, problems
 from fitting_room.server.bounds import FORM, Bounds, Limits
 from fitting_room.server.docs import add_docs
 from fitting_room.server.figures import MEDIA_TYPE
-from fitting_room.server.models import Amount, Columns, Edit, Item, ProblemDocument, Result
+from fitting_room.server.models import Amount, Columns, Edit, Item, Parts, ProblemDocument, Result
 from fitting_room.server.problems import KINDS, Problem
 from fitting_room.server.requests import (
     LONGEST_TEXT,
@@ -156,6 +156,13 @@ def _add_searches(app: FastAPI, service: Service) -> None:
         return await service.searching.run(
             answering.search, service, files, question, root=_root(request), since=since
         )
+
+    @app.post("/v1/parts", tags=["search"], summary="The garments of a picture")
+    async def parts(picture: Annotated[UploadFile, File(description="one picture")]) -> Parts:
+        """Where a picture shows several garments of different kinds: cut one out to search with
+        it. There are none where it shows one."""
+        (file,) = await files_of([picture])
+        return await service.searching.run(answering.parts, service, file)
 
     @app.get("/v1/items/{item:path}/similar", tags=["search"], summary="Similar items")
     async def similar(

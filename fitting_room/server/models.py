@@ -73,6 +73,22 @@ class Result(BaseModel):
     )
 
 
+class Part(BaseModel):
+    """A part of a picture that shows a garment of its own."""
+
+    box: tuple[Amount, Amount, Amount, Amount] = Field(
+        description="left, top, right and bottom as shares of the picture's width and height"
+    )
+    kind: str = Field(description="what the garment seems to be")
+    evidence: float = Field(ge=-1, le=1, description="how surely")
+
+
+class Parts(BaseModel):
+    """The garments of a picture that shows several of different kinds, from the top left on."""
+
+    parts: list[Part]
+
+
 class ColumnValue(BaseModel):
     value: str
     items: int = Field(description="how many items have it, beside the filters of other columns")

@@ -34,6 +34,7 @@ def description(demo_service: Service) -> Any:
 
 OPERATIONS = [
     "POST /v1/search",
+    "POST /v1/parts",
     "GET /v1/items/{item}/similar",
     "GET /v1/items/{item}/picture",
     "GET /v1/items/{item}",

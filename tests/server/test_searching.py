@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from fitting_room.facade import FittingRoom
@@ -198,3 +200,24 @@ def test_nothing_close_is_said_as_on_the_page(
     answer = ask(client, DRESS.read_bytes(), n=1)
     assert not answer["garment_seen"]
     assert answer["message"].startswith("No garment seen in this picture.")
+
+
+def test_the_garments_of_a_picture_are_told(
+    client: TestClient, demo_fitting_room: FittingRoom
+) -> None:
+    picture = Image.new("RGB", (700, 600), "white")
+    for left, name in ((10, "red-dress.jpg"), (390, "brown-handbag.jpg")):
+        picture.paste(Image.open(SAMPLES / name).convert("RGB").resize((300, 400)), (left, 100))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    response = client.post("/api/v1/parts", files={"picture": ("outfit.png", file.getvalue())})
+    told = response.json()["parts"]
+    expected = demo_fitting_room.parts(file.getvalue())
+    assert [(part["kind"], tuple(part["box"])) for part in told] == [
+        (part.kind, part.box) for part in expected
+    ]
+    assert {part["kind"] for part in told} == {"Dresses", "Handbags"}
+    alone = client.post("/api/v1/parts", files={"picture": ("dress.jpg", DRESS.read_bytes())})
+    assert alone.json() == {"parts": []}
+    broken = client.post("/api/v1/parts", files={"picture": ("dress.jpg", b"no picture")})
+    assert broken.status_code == 422

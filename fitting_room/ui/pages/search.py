@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fitting_room.ui.query import address, memory, panel, subjects, trail, upload
+from fitting_room.ui.query import address, memory, panel, parts, subjects, trail, upload
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.session import CATALOGUE, UPLOADED
 from fitting_room.ui.results import controls, gallery
@@ -33,6 +33,7 @@ def page() -> None:
         with st.container(key="fr-give"):
             if resolved is not None:
                 panel.show(fitting_room, resolved)
+                chips = parts.place(fitting_room, resolved)
             elif session.history.query:
                 st.info(
                     "That picture is not kept any more. Add it again.", icon=":material/history:"
@@ -48,6 +49,8 @@ def page() -> None:
         with st.container(key="fr-trail"):
             trail.show(fitting_room)
         gallery.show(fitting_room.index.data.version, resolved)
+    if resolved is not None:
+        parts.look(fitting_room, resolved, chips)
     memory.keep()
 
 
