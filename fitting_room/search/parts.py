@@ -29,18 +29,18 @@ Place = tuple[int, float]
 
 #: What has this much evidence is one garment: only gaps are looked for. Where other pictures are
 #: cut first; and how far beside the best of these places again, where it has this gain.
-SURE, PROMISING = 0.65, -0.02
+SURE, PROMISING = 0.65, 0.22
 FIRST: tuple[Place, ...] = tuple((axis, share) for axis in (0, 1) for share in (0.3, 0.5, 0.7))
 BESIDE = 0.1
-#: How much more evidence two parts must have, on average, than the picture of both, and how much
-#: each at least: what has less is a floor or a wall. Chosen on photographs and products that the
-#: figures in docs/relevance.md do not count.
-LEAST_GAIN, LEAST_EVIDENCE = 0.06, 0.4
+#: The gain of a cut is the mean evidence of its parts less this share of that of the whole; what it
+#: is at least; and the least evidence of a part: what has less is a floor or a wall. Chosen on
+#: photographs and products that the figures in docs/relevance.md do not count.
+OF_WHOLE, LEAST_GAIN, LEAST_EVIDENCE = 0.5, 0.29, 0.38
 #: The same of parts with plain background between them, which says much by itself.
-LEAST_GAIN_APART, LEAST_EVIDENCE_APART = -0.15, 0.35
+LEAST_GAIN_APART, LEAST_EVIDENCE_APART = 0.15, 0.35
 #: What hangs together on a plain background is two garments only where the colours of the parts
 #: have a lower cosine: the hips of trousers alone are taken for a skirt.
-SAME_COLOURS = 0.7
+SAME_COLOURS = 0.85
 #: Gaps that a picture is cut at, the widest; parts of a picture at most; and the least share of its
 #: width and height that a part has.
 MOST_GAPS, MOST_PARTS, LEAST_SIDE = 4, 4, 0.06
@@ -82,10 +82,9 @@ def parts_of(searcher: Searcher, image: Image.Image) -> list[Part]:
         if cut is None:
             done.append(window)
         else:
-            waiting += cut.parts
+            waiting = [*cut.parts, *waiting]
     if len(done) < 2:
         return []
-    done.sort(key=lambda window: (window[1], window[0]))
     return [_part(look.see([window])[0], window, content, image.size) for window in done]
 
 
@@ -99,7 +98,7 @@ def _part(seen: _Seen, window: Box, content: Box, size: tuple[int, int]) -> Part
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A window cut in two at a ``place``; ``gain`` is what the parts gain in evidence."""
+    """A window cut in two at a ``place``; ``gain`` is how much the evidence speaks for it."""
 
     gain: float
     place: Place
@@ -143,7 +142,7 @@ def _cuts(look: _Look, window: Box, places: Sequence[Place], evidence: float) ->
     for (place, pair), first, second in zip(pairs, halves[::2], halves[1::2], strict=True):
         same = float(first.beliefs @ second.beliefs) >= SAME_KIND
         if not same and min(first.evidence, second.evidence) >= evidence:
-            gain = (first.evidence + second.evidence) / 2 - whole.evidence
+            gain = (first.evidence + second.evidence) / 2 - OF_WHOLE * whole.evidence
             result.append(_Cut(gain, place, pair))
     return result
 

@@ -3,6 +3,7 @@ with. What is searched with is a crop like any other, in the address and in the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil, floor
 from weakref import WeakKeyDictionary
@@ -61,14 +62,19 @@ def _whole(searcher: Searcher, resolved: ResolvedQuery) -> QueryPicture | None:
 def _offer(container: DeltaGenerator, query: Query, parts: list[Part]) -> None:
     if not parts:
         return
-    boxes = [None, *map(_box, parts)]
-    names = [WHOLE, *(plain(part.kind) for part in parts)]
-    chosen = boxes.index(query.crop) if query.crop in boxes else None
+    boxes: dict[str, Box | None] = {WHOLE: None}
+    for part in parts:
+        kind, number = plain(part.kind), 1
+        name = kind
+        while name in boxes:
+            number += 1
+            name = f"{kind} {number}"
+        boxes[name] = _box(part)
+    chosen = next((name for name, box in boxes.items() if box == query.crop), None)
     with container:
         st.pills(
             "Search with",
-            range(len(boxes)),
-            format_func=names.__getitem__,
+            list(boxes),
             required=True,
             wrap=True,
             help="Your picture seems to show several things. Choose the one that is meant; "
@@ -77,11 +83,11 @@ def _offer(container: DeltaGenerator, query: Query, parts: list[Part]) -> None:
         )
 
 
-def _choose(boxes: list[Box | None]) -> None:
-    place, session = sessions.chosen(PARTS), sessions.current()
+def _choose(boxes: Mapping[str, Box | None]) -> None:
+    name, session = sessions.chosen(PARTS), sessions.current()
     query = session.history.query
-    if place is not None and len(query.subjects) == 1:
-        session.ask(replace(query, crop=boxes[place]))
+    if name in boxes and len(query.subjects) == 1:
+        session.ask(replace(query, crop=boxes[name]))
 
 
 def _box(part: Part) -> Box:
