@@ -10,8 +10,9 @@ a gap or none, with margins on a white, light or black ground or none, always th
 ``--seed``. Each of the two is what somebody wants. Searched with are the whole picture; what was
 pasted, as if somebody had drawn a frame around it; and the part of
 :func:`fitting_room.search.parts.parts_of` whose box overlaps most with that. Where no part does,
-it is a miss, or with "part, else whole" what the page does: it searches with the whole. Printed are the shares of the first four results that are of the wanted kind (p@4),
-and of the wanted ones with any such result among these.
+it is a miss, or with "part, else whole" what the page does: it searches with the whole picture.
+Printed are the shares of the first four results that are of the wanted kind (p@4), and of the
+wanted ones with any such result among these.
 
 Beside them single photographs and products are asked for their parts, which should mostly be none,
 and it is measured how long that takes. Items with id % 10 == 0 are no results. Without

@@ -102,6 +102,7 @@ def take_all(browser: Browser, folder: Path) -> None:
         expect(slider).to_have_attribute("aria-valuetext", word)
         shoot(ends, folder / f"colour-{word}.png")
     take_history(visit(browser, 1280, 940, "light"), folder)
+    take_parts(visit(browser, 1280, 940, "light"), folder)
     take_map(visit(browser, 1280, 1100, "light"), folder)
     take_order(visit(browser, 1280, 940, "light"), folder)
     several = visit(browser, 1280, 940, "light")
@@ -144,6 +145,20 @@ def take_order(page: Page, folder: Path) -> None:
     page.locator(".st-key-fr-more button").click()
     expect(page.get_by_role("switch", name="Only good matches")).to_be_visible()
     shoot(page, folder / "order.png", pointing=True)
+def take_parts(page: Page, folder: Path) -> None:
+    """One garment of a picture that shows two."""
+    outfit, file = Image.new("RGB", (700, 560), "white"), BytesIO()
+    for left, name in ((10, SAMPLE.name), (390, "brown-handbag.jpg")):
+        with Image.open(SAMPLE.with_name(name)) as sample:
+            outfit.paste(sample.convert("RGB").resize((300, 400)), (left, 80))
+    outfit.save(file, "PNG")
+    page.locator(".fr-upload-chooser").set_input_files(
+        {"name": "outfit.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    expect(page.get_by_role("heading", name="Most like your picture")).to_be_visible()
+    page.get_by_role("radio", name="Handbags").click()
+    expect(page.get_by_role("radio", name="Handbags")).to_be_checked()
+    shoot(page, folder / "parts.png")
 
 
 def take_trained(browser: Browser, folder: Path) -> None:
