@@ -61,8 +61,8 @@ class Settings:
     samples: Path = HOME / "data" / "samples"
     #: A file of other words for what the catalogue says (docs/words.md).
     synonyms: Path | None = None
-    #: A name from ``fitting_room.embedding.backbones`` or ``auto``.
-    #: A name from ``fitting_room.embedding.backbones``, a library's (``timm:resnet18``) or ``auto``.
+    #: A name from ``fitting_room.embedding.backbones``, one of a library (``timm:resnet18``), or
+    #: ``auto``.
     backbone: str = AUTO
     #: Weights of the backbone: a name ("V2") or a local file.
     weights: str | None = None

@@ -145,6 +145,8 @@ def take_order(page: Page, folder: Path) -> None:
     page.locator(".st-key-fr-more button").click()
     expect(page.get_by_role("switch", name="Only good matches")).to_be_visible()
     shoot(page, folder / "order.png", pointing=True)
+
+
 def take_parts(page: Page, folder: Path) -> None:
     """One garment of a picture that shows two."""
     outfit, file = Image.new("RGB", (700, 560), "white"), BytesIO()

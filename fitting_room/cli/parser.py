@@ -281,6 +281,8 @@ def _backbone(text: str) -> str:
     except BackboneError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
 def _part(text: str) -> int:
     return parts.LIST if text == "list" else _positive(text)
 
