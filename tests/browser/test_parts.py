@@ -9,14 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.steps import (
-    Visit,
-    drag_in,
-    ids,
-    wait_for_matches,
-    wait_for_other_cards,
-    wait_until_drawn,
-)
+from tests.browser.steps import Visit, drag_in, ids, wait_for_matches, wait_for_other_cards
 from tests.browser.test_accessibility import check
 from tests.conftest import SAMPLES
 
@@ -40,7 +33,8 @@ def test_a_garment_is_chosen_by_keyboard(visit: Visit, address: str, width: int)
     wait_for_other_cards(page, whole)
     expect(page).to_have_url(re.compile("crop="))
     expect(chips.nth(2)).to_be_checked()
+    bags = ids(page)
     page.go_back()
-    page.wait_for_url(lambda url: "crop=" not in url)
-    wait_until_drawn(page)
+    wait_for_other_cards(page, bags)
     assert ids(page) == whole
+    expect(chips.first).to_be_checked()
