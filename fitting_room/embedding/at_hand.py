@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fitting_room.embedding.backbone import Backbone, Selection
+from fitting_room.embedding import families
+from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.backbones import backbone_names, get_backbone, select
 from fitting_room.embedding.engine import EngineError, make_engine
 from fitting_room.embedding.open_clip_networks import HUB_CONFIG
@@ -51,14 +52,15 @@ def look_at(
     """What is known of a network; ``timed`` also runs it, its conversion kept in ``cache``. Nothing
     is downloaded. A network that cannot be had says why."""
     try:
-        backbone = get_backbone(name, timeout=0.001)
+        backbone = get_backbone(name, timeout=0)
     except BackboneError as error:
         return NetworkAtHand(name, why_not=str(error))
     seen = NetworkAtHand(name, backbone.dimension, backbone.input_size, backbone.reads_words)
     try:
-        if weights is None and _file_of(backbone) is None:
+        here = next((source.name for source in backbone.weights if source.find()), None)
+        if weights is None and here is None:
             return replace(seen, why_not="weights not here")
-        selection = select(name, weights, timeout=0.001)
+        selection = select(name, weights or here, timeout=0)
         path = backbone.find(selection.weights)
         seen = replace(
             seen, weights=path, sha256=selection.weights.sha256, bytes=path.stat().st_size
@@ -66,10 +68,6 @@ def look_at(
         return replace(seen, **_measured(selection, cache)) if timed else seen
     except (BackboneError, EngineError, OSError) as error:
         return replace(seen, why_not=str(error))
-
-
-def _file_of(backbone: Backbone) -> Path | None:
-    return next((path for source in backbone.weights if (path := source.find())), None)
 
 
 def _measured(selection: Selection, cache: Path | None) -> dict[str, Any]:
@@ -118,7 +116,7 @@ def _in_hub_cache() -> list[str]:
 def _is_at_hand(name: str) -> bool:
     """Whether a library knows a network and its weights are here: a hub's cache holds much else."""
     try:
-        return _file_of(get_backbone(name, timeout=0.001)) is not None
+        return families.is_of_library(name) and families.weights_of(name).find() is not None
     except BackboneError:
         return False
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +30,7 @@ MAX_NUMBER, MAX_LAYERS, MAX_DEPTH, MAX_VALUES = 2_000_000, 256, 8, 2_000
 FORBIDDEN = ("remote_code", "auto_map", "cache_dir", "checkpoint_path", "_path", "code_revision")
 #: Near names that an error proposes.
 PROPOSED = 5
+_quiet = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,20 @@ def dimension_of(name: str, network: torch.nn.Module, size: tuple[int, int]) -> 
     if not isinstance(answer, torch.Tensor) or answer.ndim != 2 or len(answer) != 2:
         raise BackboneError(f"{name} does not turn a picture into one vector.")
     return int(answer.shape[1])
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Keep the logger of that name to errors. In turn: of two threads each would take the other's
+    silence for the state to return to."""
+    logger = logging.getLogger(name)
+    with _quiet:
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def unknown(library: str, name: str, names: Iterable[str]) -> BackboneError:

@@ -10,6 +10,7 @@ from fitting_room.embedding.backbone import Backbone
 from fitting_room.embedding.descriptions import NetworkDescription, described
 from fitting_room.embedding.open_clip_networks import OpenClipNetwork
 from fitting_room.embedding.timm_networks import TimmNetwork
+from fitting_room.embedding.weights import WeightsSource
 from fitting_room.util.progress import Listener
 
 _FAMILIES: dict[str, type[TimmNetwork] | type[OpenClipNetwork]] = {
@@ -33,6 +34,12 @@ def is_of_library(name: str) -> bool:
 def reads_words(name: str) -> bool:
     """Whether the network of that name embeds words too."""
     return is_of_library(name) and _network(name).reads_words
+
+
+def weights_of(name: str) -> WeightsSource:
+    """Where the weights of the network of that name (:func:`is_of_library`) come from, without
+    asking what it wants."""
+    return _network(name).weights
 
 
 def library_backbone(name: str, timeout: float, listener: Listener) -> Backbone:

@@ -44,12 +44,15 @@ class HubFile:
         return None
 
     def download(self, timeout: float, listener: Listener) -> Path:
-        """Bring the file into the hub's cache, or raise :class:`WeightsUnavailable`."""
+        """Bring the file into the hub's cache, or raise :class:`WeightsUnavailable`. Without time,
+        nothing is asked of anybody."""
         hub = _hub()
         signs: Signs = Queue()
         arguments = (self, timeout, signs)
-        threading.Thread(target=_fetch, args=arguments, name="hub", daemon=True).start()
         try:
+            if timeout <= 0:
+                raise WeightsUnavailable(f"{self.repository}: {self.files[0]} is not here.")
+            threading.Thread(target=_fetch, args=arguments, name="hub", daemon=True).start()
             await_signs(signs, f"{self.repository}/{self.files[0]}", timeout, listener)
             path = self.find()
             if path is None:

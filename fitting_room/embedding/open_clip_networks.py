@@ -17,6 +17,7 @@ from fitting_room.embedding.descriptions import (
     described,
     dimension_of,
     in_255,
+    quiet,
     sketched,
     unknown,
 )
@@ -241,15 +242,8 @@ def _load(network: torch.nn.Module, path: Path) -> None:
 
 def _quietly(make: Callable[[], Any]) -> Any:
     """open_clip says on the root logger that weights are random, which is meant."""
-    import logging
-
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
+    with quiet(""):
         return make()
-    finally:
-        logger.setLevel(level)
 
 
 def _of_hub(path: Path, content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], Path]:

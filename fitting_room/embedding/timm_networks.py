@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +15,7 @@ from fitting_room.embedding.descriptions import (
     described,
     dimension_of,
     in_255,
+    quiet,
     sketched,
     unknown,
     without_labels,
@@ -115,7 +113,7 @@ class TimmNetwork:
             overlay["num_classes"] = num_classes
         if size is not None and size != tuple(config.input_size[1:]) and config.fixed_input_size:
             arguments = arguments | {"img_size": size}
-        with _quiet():
+        with quiet("timm.models"):  # it warns of the classifier that is left out
             network: torch.nn.Module = timm.create_model(
                 architecture,
                 pretrained=state is not None,
@@ -195,15 +193,3 @@ def _of_hub(path: Path, content: dict[str, Any]) -> tuple[str, Any, dict[str, An
     left_out = ("pretrained", "num_classes", "in_chans")
     kept = {key: value for key, value in arguments.items() if key not in left_out}
     return architecture, PretrainedCfg(**(values | {"input_size": tuple(size)})), kept
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """timm warns of the classifier that is left out."""
-    logger = logging.getLogger("timm.models")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -24,15 +24,14 @@ MAX_BYTES, MOST_RECORDS = 2**20, 500
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """The precision@k of a network in all columns at once; ``queries`` is ``None`` where
-    it was not written down. Only what was measured in one
+    """The precision@k of a network in all columns at once. Only what was measured in one
     ``protocol`` (catalogue, what is held out, how similarity is measured) is compared."""
 
     backbone: str
     weights_sha256: str
     protocol: str
     precision: float
-    queries: int | None
+    queries: int
 
 
 def record_of(evaluation: Evaluation, identity: Mapping[str, Any]) -> EvaluationRecord | None:
@@ -129,7 +128,7 @@ def _read(path: Path) -> list[EvaluationRecord]:
                 str(one["weights_sha256"]),
                 str(one["protocol"]),
                 min(max(float(one["precision"]), 0.0), 1.0),
-                None if one["queries"] is None else int(one["queries"]),
+                int(one["queries"]),
             )
             for one in content["records"][:MOST_RECORDS]
         ]

@@ -255,8 +255,8 @@ XCEPTION_FILE = "xception-43020ad28.pth"
 
 # --- networks of libraries ------------------------------------------------------------------
 
-#: One of each kind: convolutions, a transformer of fixed input, both, layers after the mean.
-TIMM = ["test_resnet", "test_vit", "test_convnext", "mobilenetv3_small_050"]
+#: One of each kind: convolutions, a transformer of fixed input, layers after the mean.
+TIMM = ["test_resnet", "test_vit", "mobilenetv3_small_050"]
 CONFIG: dict[str, Any] = {
     "embed_dim": 32,
     "vision_cfg": {

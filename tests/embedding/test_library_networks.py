@@ -18,9 +18,10 @@ from fitting_room.embedding.converted import ConversionError, convert, select_co
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import BackboneError, WeightsUnavailable
-from fitting_room.embedding.words import LONGEST_TEXT, MOST_TEXTS, WordsNotUnderstood
+from fitting_room.embedding.words import LONGEST_TEXT, MOST_TEXTS, WordsNotUnderstood, checked_texts
 from fitting_room.facade import FittingRoom
 from fitting_room.settings import Settings
+from tests.conftest import ColourEngine
 from tests.embedding.conftest import TIMM, cosines, demo_pixels, in_hub, save_safetensors
 
 pytestmark = pytest.mark.usefixtures("hub")
@@ -84,14 +85,14 @@ def test_a_network_of_open_clip_is_open_clips_own(folder: Path, own_clip: Any) -
     ["red", [""], ["red", "  "], ["a" * (LONGEST_TEXT + 1)], ["a"] * (MOST_TEXTS + 1), [None]],
     ids=lambda texts: repr(texts)[:15],
 )
-def test_texts_that_cannot_be_taken_are_refused(texts: Any, folder: Path) -> None:
-    embedder = Embedder.load("open_clip:tiny-clip", str(folder / "clip.safetensors"))
+def test_texts_that_cannot_be_taken_are_refused(texts: Any) -> None:
     with pytest.raises(WordsNotUnderstood):
-        embedder.embed_texts(texts)
+        checked_texts(texts)
 
 
 def test_a_network_without_words_says_so(folder: Path) -> None:
-    embedder = Embedder.load("timm:test_vit", str(folder / "test_vit"))
+    selection = select("timm:test_vit", str(folder / "test_vit"))
+    embedder = Embedder(selection, ColourEngine())
     assert not embedder.reads_words
     with pytest.raises(WordsNotUnderstood, match=r"timm:test_vit.*open_clip"):
         embedder.embed_texts(["red"])
