@@ -156,33 +156,17 @@ class Searcher(WordsAsQueries, Columns):
             selection.select, self.index, n=n, fold=fold, diversity=diversity,
             only_good=only_good or numbers is not None, numbers=numbers, descending=descending,
         )  # fmt: skip
-        if query is None and words is not None and words.by_network:
-            query = texts.alone(words, self.embed_texts)
-        elif query is None:
+        if query is None and (words is None or not words.by_network):
             return self._search_words(words or Understood(), where, exclude, choose)
-        elif words is not None and words.by_network:
-            own = self._as_queries(query)
-            query = texts.beside(self.index, own, words, self.embed_texts, text_weight)
-        queries = self._as_queries(query)
+        queries = self._as_queries(query, words, text_weight)
         wanted = as_features(queries)
         plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
         positives = None
         if not isinstance(queries, np.ndarray) and (negatives or len(queries) > 1):
             positives, queries = len(queries), [*queries, *negatives]
-
-        def top(count: int, left_out: np.ndarray | None = None) -> Hits:
-            masks = [mask for mask in (exclude, left_out) if mask is not None]
-            return self.index.search(
-                queries,
-                count,
-                where,
-                options=options,
-                exclude=np.logical_or.reduce(masks) if masks else None,
-                positives=positives,
-            )[0]
-
         if words and options.colour is None and names_colour(words):
             options = replace(options, colour=0.0)
+        top = selection.nearest_of(self.index, queries, where, options, exclude, positives)
         weighed = None
         if words:
             fulfilled = self.fulfilment(words)
@@ -371,11 +355,20 @@ class Searcher(WordsAsQueries, Columns):
         return {str(item): row for item, row in zip(self.items_once["id"], firsts, strict=True)}
 
     def _as_queries(
-        self, query: Picture | Features | np.ndarray | Sequence[Features]
+        self,
+        query: Picture | Features | np.ndarray | Sequence[Features] | None,
+        words: Understood | None,
+        text_weight: float,
     ) -> np.ndarray | Sequence[Features]:
+        """The query as features or embeddings, with the words where the network reads them."""
+        if query is None:
+            return texts.alone(words or Understood(), self.embed_texts)
         if isinstance(query, str | Path | bytes | Image.Image):
-            return self.describe([query])
-        return [query] if isinstance(query, Features) else query
+            query = self.describe([query])
+        queries = [query] if isinstance(query, Features) else query
+        if words is None or not words.by_network:
+            return queries
+        return texts.beside(self.index, queries, words, self.embed_texts, text_weight)
 
     def _other_pictures(self, row: int) -> tuple[str, ...]:
         rows = self.index.rows_of_item(row)

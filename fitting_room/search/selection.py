@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fitting_room.index.index import Index
+from fitting_room.imaging.features import Features
+from fitting_room.index.index import Index, Where
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.likeness import Likeness
 
@@ -44,6 +45,27 @@ def select(
             places = places[in_order(numbers[hits.rows[places]], descending)]
         hits, others = at(places, hits, others)
     return hits, others
+
+
+def nearest_of(
+    index: Index,
+    queries: np.ndarray | Sequence[Features],
+    where: Where | None,
+    options: SimilarityOptions,
+    exclude: np.ndarray | None,
+    positives: int | None,
+) -> Callable[..., Hits]:
+    """What gives so many of the items nearest to a query, with some more rows left out, bool
+    ``(N,)``. The arguments are those of :meth:`fitting_room.index.index.Index.search`."""
+
+    def top(count: int, left_out: np.ndarray | None = None) -> Hits:
+        masks = [mask for mask in (exclude, left_out) if mask is not None]
+        without = np.logical_or.reduce(masks) if masks else None
+        return index.search(
+            queries, count, where, options=options, exclude=without, positives=positives
+        )[0]
+
+    return top
 
 
 def folded(index: Index, top: Callable[[int], Hits], n: int) -> tuple[Hits, list[list[int]]]:
