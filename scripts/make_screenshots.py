@@ -84,7 +84,8 @@ def take_all(browser: Browser, folder: Path) -> None:
     upload(filters)
     filters.get_by_role("button", name="Filter").click()
     for value in ("Women", "Red", "Pink", "Orange"):
-        filters.get_by_role("button", name=re.compile(rf"^{value} \d")).click()
+        panel = filters.locator(".st-key-fr-filters")
+        panel.get_by_role("button", name=re.compile(rf"^{value} \d")).click()
         settle(filters)
     shoot(filters, folder / "filters.png")
     for scheme in ("light", "dark"):
@@ -103,6 +104,7 @@ def take_all(browser: Browser, folder: Path) -> None:
         shoot(ends, folder / f"colour-{word}.png")
     take_history(visit(browser, 1280, 940, "light"), folder)
     take_parts(visit(browser, 1280, 940, "light"), folder)
+    take_words(visit(browser, 1280, 940, "light"), folder)
     take_map(visit(browser, 1280, 1100, "light"), folder)
     take_order(visit(browser, 1280, 940, "light"), folder)
     several = visit(browser, 1280, 940, "light")
@@ -161,6 +163,15 @@ def take_parts(page: Page, folder: Path) -> None:
     page.get_by_role("radio", name="Handbags").click()
     expect(page.get_by_role("radio", name="Handbags")).to_be_checked()
     shoot(page, folder / "parts.png")
+
+
+def take_words(page: Page, folder: Path) -> None:
+    """Words beside a picture, with what was understood of them."""
+    upload(page)
+    page.get_by_role("searchbox", name="Add words").fill("like this but in blue, not striped")
+    expect(page.get_by_role("button", name="not Striped")).to_be_visible()
+    settle(page)
+    shoot(page, folder / "words.png")
 
 
 def take_trained(browser: Browser, folder: Path) -> None:
