@@ -472,11 +472,9 @@ def test_an_item_is_found_by_its_id(demo_fitting_room: FittingRoom):
 
 
 def test_items_are_found_by_words_of_their_name_or_number(demo_fitting_room: FittingRoom):
-    items = demo_fitting_room.index.items
-    named = items[demo_fitting_room.named(["DRESS", "red"])]
-    names = items["productDisplayName"].str.lower()
-    assert len(named) == (names.str.contains("dress") & names.str.contains("red")).sum() > 4
-    assert set(named["baseColour"]) == {"Red"}
-    assert list(items[demo_fitting_room.named(["10724"])]["id"]) == ["10724"]
-    assert not demo_fitting_room.named(["red.*"]).any()
-    assert demo_fitting_room.named([]).all()
+    (first, *_) = demo_fitting_room.search(text="10724")
+    assert first.id == "10724"
+    found = demo_fitting_room.search(text="red DRESSES", n=5)
+    assert {match.attributes["baseColour"] for match in found} == {"Red"}
+    assert all("Dress" in match.name for match in found)
+    assert demo_fitting_room.search(text='"* OR NEAR(') == []
