@@ -200,7 +200,7 @@ def test_names_and_sample_pictures_are_there_from_the_start(visit: Visit, addres
         }"""
     )
     page.locator(".fr-map canvas").click(position={"x": at["x"], "y": at["y"]})
-    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS} / 4")
+    wait_for_view(page, f"map.dataset.inView < {DEMO_ITEMS}")
     expect(page.locator(".fr-map-words")).to_contain_text(at["name"])
 
 
