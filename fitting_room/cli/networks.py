@@ -57,14 +57,14 @@ def backbones(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _key(record: EvaluationRecord) -> tuple[str, str]:
-    return record.backbone, record.weights_sha256
+def _key(record: EvaluationRecord) -> tuple[object, ...]:
+    return record.backbone, record.weights_sha256, record.input_size
 
 
 def _rows(
-    found: Sequence[NetworkAtHand], known: Mapping[tuple[str, str], EvaluationRecord]
+    found: Sequence[NetworkAtHand], known: Mapping[tuple[object, ...], EvaluationRecord]
 ) -> list[_Row]:
-    measured = {one.name: known.get((one.name, str(one.sha256))) for one in found}
+    measured = {one.name: known.get((one.name, one.sha256, one.input_size)) for one in found}
     front = records.pareto(
         {
             one.name: (one.milliseconds, record.precision)

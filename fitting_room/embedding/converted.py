@@ -19,6 +19,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fitting_room.embedding import families
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.backbones import AUTO, DEFAULT, PACKAGED, get_backbone
@@ -29,6 +31,7 @@ from fitting_room.embedding.weights import (
     lacks_torch,
     sha256_of,
 )
+from fitting_room.imaging.features import normalise
 from fitting_room.util.files import work_folder
 
 _log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ DESCRIPTION = "network.json"
 #: The files of a converted network, and the most bytes that each may have.
 FILES = {"model.xml": 2**26, "model.bin": MAX_WEIGHTS_BYTES}
 MAX_DESCRIPTION_BYTES = 2**16
+#: The least cosine between what a library's network answers before and after its conversion.
+LEAST_COSINE = 0.999
 
 
 class ConversionError(BackboneError):
@@ -153,7 +158,10 @@ def _convert(selection: Selection) -> Any:
         try:
             # Without its own check, which runs the network twice more: the tests compare results.
             traced: Any = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
-            return _kept_to_form(openvino.convert_model(traced, example_input=example), selection)
+            model = _kept_to_form(openvino.convert_model(traced, example_input=example), selection)
+            if selection.backbone.library is not None:
+                _compare(model, module, selection)
+            return model
         except Exception as error:  # whatever two compilers say to a layer that they do not know
             raise ConversionError(
                 f"OpenVINO cannot take {selection.backbone.name} ({str(error)[:200]}). Torch can: "
@@ -170,6 +178,23 @@ def _kept_to_form(model: Any, selection: Selection) -> Any:
     if list(other.output(0).shape) != [3, selection.backbone.dimension]:
         raise _UnusableError("it takes so many pictures at once and no others")
     return model
+
+
+def _compare(model: Any, module: Any, selection: Selection) -> None:
+    """Raise :class:`_UnusableError` unless the conversion answers as the network does, of which no
+    test here knows: what depended on the traced pictures would be frozen in it, silently."""
+    import openvino
+    import torch
+
+    shape = (3, *selection.backbone.input_size, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with torch.inference_mode():
+        wanted = normalise(module(torch.from_numpy(pixels)).float().numpy())
+    in_32_bits = {"INFERENCE_PRECISION_HINT": "f32"}
+    answers = openvino.Core().compile_model(model, "CPU", in_32_bits)([pixels])[0]
+    cosine = float((normalise(answers) * wanted).sum(axis=1).min())
+    if not cosine >= LEAST_COSINE:
+        raise _UnusableError(f"it answers something else than torch, cosine {cosine:.3f}")
 
 
 # --- reading what anybody may have copied here ------------------------------------------------

@@ -29,6 +29,7 @@ class EvaluationRecord:
 
     backbone: str
     weights_sha256: str
+    input_size: tuple[int, int]
     protocol: str
     precision: float
     queries: int
@@ -49,9 +50,11 @@ def record_of(evaluation: Evaluation, identity: Mapping[str, Any]) -> Evaluation
         metric=settings["metric"],
     )
     metrics = evaluation.metrics[ALL]
+    height, width = identity["preprocessing"]["input_size"]
     return EvaluationRecord(
         str(identity["backbone"]),
         str(identity["weights_sha256"]),
+        (height, width),
         protocol,
         float(metrics.precision.value),
         metrics.queries,
@@ -112,8 +115,8 @@ def pareto(points: Mapping[str, tuple[float, float]]) -> set[str]:
     }
 
 
-def _key(record: EvaluationRecord) -> tuple[str, str, str]:
-    return record.backbone, record.weights_sha256, record.protocol
+def _key(record: EvaluationRecord) -> tuple[object, ...]:
+    return record.backbone, record.weights_sha256, record.input_size, record.protocol
 
 
 def _read(path: Path) -> list[EvaluationRecord]:
@@ -126,6 +129,7 @@ def _read(path: Path) -> list[EvaluationRecord]:
             EvaluationRecord(
                 str(one["backbone"]),
                 str(one["weights_sha256"]),
+                (int(one["input_size"][0]), int(one["input_size"][1])),
                 str(one["protocol"]),
                 min(max(float(one["precision"]), 0.0), 1.0),
                 int(one["queries"]),
@@ -134,6 +138,14 @@ def _read(path: Path) -> list[EvaluationRecord]:
         ]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         _log.warning("%s: cannot be read (%s)", path, error)
         return []

@@ -17,6 +17,7 @@ from fitting_room.embedding.backbones import get_backbone, remembered, select, s
 from fitting_room.embedding.converted import ConversionError, convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
+from fitting_room.embedding.timm_networks import TimmNetwork
 from fitting_room.embedding.weights import BackboneError, WeightsUnavailable
 from fitting_room.embedding.words import LONGEST_TEXT, MOST_TEXTS, WordsNotUnderstood, checked_texts
 from fitting_room.facade import FittingRoom
@@ -148,6 +149,29 @@ def test_torch_runs_what_openvino_cannot_take_and_it_is_said(
     assert "no such layer" in caplog.text
     with pytest.raises(ConversionError, match="FITTING_ROOM_ENGINE=torch"):
         make_engine(selection, kind="openvino")
+
+
+class Fickle(torch.nn.Module):
+    """Answers dark pictures in another way than the others, which no trace of one kind shows."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.network(pixels)
+        return answer if pixels.mean() < -0.5 else -answer
+
+
+def test_a_conversion_that_answers_something_else_is_not_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    selection = select(f"timm:{TIMM[0]}", str(folder / TIMM[0]))
+    load = TimmNetwork.load
+    monkeypatch.setattr(TimmNetwork, "load", lambda *arguments: Fickle(load(*arguments)))
+    monkeypatch.setattr("fitting_room.embedding.engine._accelerator", lambda: None)
+    assert make_engine(selection).name.startswith("torch")
+    assert "something else than torch" in caplog.text
 
 
 # --- names, sizes, weights ------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from fitting_room.embedding.backbones import get_backbone
 from fitting_room.evaluation import records
 from fitting_room.evaluation.records import EvaluationRecord, comparable, keep, pareto
 
-RECORD = EvaluationRecord("resnet50", "a" * 64, "precision@4, shop", 0.5, 10)
+RECORD = EvaluationRecord("resnet50", "a" * 64, (224, 168), "precision@4, shop", 0.5, 10)
 
 
 def test_a_record_is_kept_in_place_of_the_earlier_one(tmp_path: Path) -> None:
@@ -22,6 +22,13 @@ def test_a_record_is_kept_in_place_of_the_earlier_one(tmp_path: Path) -> None:
         keep(record, tmp_path / "cache")
     kept = [one for one in records.records(tmp_path / "cache") if one.protocol == RECORD.protocol]
     assert kept == [replace(RECORD, backbone="xception"), replace(RECORD, precision=0.75)]
+
+
+def test_a_network_has_a_record_for_each_size_of_its_input(tmp_path: Path) -> None:
+    larger = replace(RECORD, input_size=(288, 216), precision=0.6)
+    for record in (RECORD, larger):
+        keep(record, tmp_path)
+    assert records.records(tmp_path)[-2:] == [RECORD, larger]
 
 
 @pytest.mark.parametrize(
