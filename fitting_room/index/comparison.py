@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +20,8 @@ from fitting_room.index import scoring
 from fitting_room.index.data import IndexData
 from fitting_room.index.head import Head
 from fitting_room.index.item_pictures import ItemPictures
+from fitting_room.index.item_store import ItemStore
+from fitting_room.index.local_items import LocalItems
 from fitting_room.index.manifest import DESCRIPTORS, TRAINED, VECTORS
 from fitting_room.index.scoring import (
     LONGEST_ROW,
@@ -54,8 +55,12 @@ class Comparison:
     """An opened index as far as it compares pictures with its items, with the attributes of its
     data."""
 
+    #: Where the items live, as the search asks for them.
+    store: ItemStore
+
     def __init__(self, data: IndexData) -> None:
         self.data = data
+        self.store = self._local = LocalItems(data)
         self.folder, self.manifest, self.items = data.folder, data.manifest, data.items
         self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
         self.head, self.trained, self.ann = data.head, data.trained, data.ann
@@ -99,16 +104,21 @@ class Comparison:
             return
         self.data.verifier.found(f"{VECTORS} or {DESCRIPTORS} hold what is no number")
 
-    @cached_property
+    @property
     def item_pictures(self) -> ItemPictures | None:
         """Which pictures belong to one item, or ``None`` where every item has one picture."""
-        return ItemPictures.of(self.items["id"])
+        return self._local.pictures
 
     @property
     def items_of_rows(self) -> np.ndarray | None:
         """The number of each row's item, int32 ``(N,)``, in the order of the items' first rows, or
         ``None`` where every item has one picture: then they are the numbers of the rows."""
         return None if self.item_pictures is None else self.item_pictures.items
+
+    @property
+    def has_several_pictures(self) -> bool:
+        """Whether some item has more than one picture."""
+        return self.item_pictures is not None
 
     @property
     def item_count(self) -> int:
@@ -133,7 +143,16 @@ class Comparison:
 
     def once(self, rows: np.ndarray) -> np.ndarray:
         """Of some rows the first of each item, in their order."""
-        return rows if self.item_pictures is None else rows[self.item_pictures.once(rows)]
+        return rows[self.places_once(rows)] if self.has_several_pictures else rows
+
+    def places_once(self, rows: np.ndarray) -> np.ndarray:
+        """The places in some rows of the first picture of each item, ascending."""
+        return np.sort(np.unique(self.item_numbers(rows), return_index=True)[1])
+
+    @property
+    def pictures_factor(self) -> int:
+        """So many times as many pictures as items are looked for at first."""
+        return 1 if self.item_pictures is None else self.item_pictures.factor
 
     @property
     def dimension(self) -> int:
@@ -245,9 +264,8 @@ class Comparison:
         same file, or the picture in another size or compression; bool ``(len(others),)``."""
         layouts = self.descriptors[[row, *others.tolist()]][:, LAYOUT].astype(np.float32)
         same = np.abs(layouts[1:] - layouts[0]).mean(axis=1) <= COPY_LAYOUT
-        if "digest" in self.items:
-            digests = self.items["digest"]
-            same |= (digests.iloc[others] == digests.iloc[row]).fillna(False).to_numpy(dtype=bool)
+        own, *of_others = self.store.cells("digest", np.array([row, *others.tolist()]))
+        same |= [isinstance(own, str) and digest == own for digest in of_others]
         return np.asarray(same)
 
     def _own(self, query: Features) -> np.ndarray:

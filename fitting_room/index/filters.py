@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 #: Values wanted by column: any of a column's values, all of the columns.
 Where = Mapping[str, str | Sequence[str]]
 
@@ -39,6 +41,14 @@ class Rows:
     rows: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marked:
+    """The rows that a ``mask``, bool ``(N,)``, marks: of a local index alone, whose length it
+    has."""
+
+    mask: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class FirstPictures:
     """Of every item its first picture alone, so that items are counted and not pictures."""
@@ -65,7 +75,7 @@ class Not:
     filter: Filter
 
 
-Filter = OneOf | Named | Rows | FirstPictures | AllOf | AnyOf | Not
+Filter = OneOf | Named | Rows | Marked | FirstPictures | AllOf | AnyOf | Not
 #: Lets everything through.
 EVERYTHING = AllOf()
 

@@ -14,6 +14,17 @@ from fitting_room.index import scoring
 from fitting_room.index.ann import AnnIndexError
 from fitting_room.index.comparison import Comparison, as_features
 from fitting_room.index.data import check_file, load_index_data
+from fitting_room.index.filters import (
+    EVERYTHING,
+    Filter,
+    FilterError,
+    Marked,
+    Not,
+    Where,
+    both,
+    filter_of,
+)
+from fitting_room.index.item_pictures import best_items
 from fitting_room.index.manifest import IndexUnusable, damaged
 from fitting_room.index.scoring import Hits, ScoreTerm, SimilarityOptions, Terms
 
@@ -31,14 +42,9 @@ SAME_SHAPE, SAME_COLOURS = 0.96, 0.95
 #: Columns of ``items`` that are the index's own and say nothing of the catalogue.
 INTERNAL_COLUMNS = frozenset({"image", "signature", "digest"})
 
-#: Values wanted by column: any of a column's values, all of the columns.
-Where = Mapping[str, str | Sequence[str]]
-
 DEFAULT_OPTIONS = SimilarityOptions()
 
-
-class FilterError(ValueError):
-    """A filter names a column that the catalogue does not have."""
+__all__ = ["DEFAULT_OPTIONS", "INTERNAL_COLUMNS", "FilterError", "Index", "Where"]
 
 
 class Index(Comparison):
@@ -92,7 +98,7 @@ class Index(Comparison):
         self,
         queries: Sequence[Features] | np.ndarray,
         n: int,
-        where: Where | None = None,
+        where: Where | Filter | None = None,
         *,
         options: SimilarityOptions = DEFAULT_OPTIONS,
         exclude: np.ndarray | None = None,
@@ -105,7 +111,8 @@ class Index(Comparison):
         All are compared, or in a large catalogue candidates, unless ``exact``.
 
         ``queries`` are features, or embeddings float32 ``(Q, D0)``, before the index's PCA, of
-        pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks rows to leave out.
+        pictures whose colours are not known. ``exclude``, bool ``(N,)``, marks rows of a local
+        index to leave out.
         With ``positives`` all queries are one: that many are wanted, the others are not
         (:func:`fitting_room.index.scoring.combine_queries`).
 
@@ -117,10 +124,11 @@ class Index(Comparison):
         if isinstance(queries, np.ndarray):
             queries = np.atleast_2d(queries)
         self.require_sound()
-        if self.item_pictures is None or len(queries) == 0:
-            return self._answered(
-                self._pictures(queries, n, where, options, exclude, positives, exact)
-            )
+        wanted = self.filter(where)
+        if exclude is not None:
+            wanted = both(wanted, Not(Marked(exclude)))
+        if not self.has_several_pictures or len(queries) == 0:
+            return self._answered(self._pictures(queries, n, wanted, options, positives, exact))
 
         def search(places: list[int], count: int) -> list[Hits]:
             some = queries
@@ -128,10 +136,10 @@ class Index(Comparison):
                 some = queries[places]
             elif positives is None:
                 some = [queries[place] for place in places]
-            return self._pictures(some, count, where, options, exclude, positives, exact)
+            return self._pictures(some, count, wanted, options, positives, exact)
 
         count = len(queries) if positives is None else 1
-        return self._answered(self.item_pictures.best(search, count, n))
+        return self._answered(best_items(search, count, n, self.pictures_factor, self.places_once))
 
     def _answered(self, found: list[Hits]) -> list[Hits]:
         """Answers whose rows were looked at, since a damaged row may be like everything. The files
@@ -145,19 +153,18 @@ class Index(Comparison):
         self,
         queries: Sequence[Features] | np.ndarray,
         n: int,
-        where: Where | None,
+        where: Filter,
         options: SimilarityOptions,
-        exclude: np.ndarray | None,
         positives: int | None,
         exact: bool,
     ) -> list[Hits]:
         """:meth:`search` for the most similar pictures, whichever items they are of."""
         if self.uses_head(options) and positives is None and not isinstance(queries, np.ndarray):
             some = max(n, self._copy_among)
-            found = self._ranked(queries, some, where, options, exclude, positives, exact)
+            found = self._ranked(queries, some, where, options, positives, exact)
             pairs = zip(queries, found, strict=True)
             return [self._copy_first(*pair)[:n] for pair in pairs]
-        return self._ranked(queries, n, where, options, exclude, positives, exact)
+        return self._ranked(queries, n, where, options, positives, exact)
 
     def _copy_first(self, query: Features, hits: Hits) -> Hits:
         """Hits with the very picture of the query before all others, if it is among the first."""
@@ -167,15 +174,14 @@ class Index(Comparison):
 
     @property
     def _copy_among(self) -> int:
-        return COPY_AMONG * (1 if self.item_pictures is None else self.item_pictures.factor)
+        return COPY_AMONG * self.pictures_factor
 
     def _ranked(
         self,
         queries: Sequence[Features] | np.ndarray,
         n: int,
-        where: Where | None,
+        where: Filter,
         options: SimilarityOptions,
-        exclude: np.ndarray | None,
         positives: int | None,
         exact: bool,
     ) -> list[Hits]:
@@ -185,20 +191,16 @@ class Index(Comparison):
         terms = self.terms(features, options)
         if positives is not None:
             terms, features = scoring.combine_queries(terms, positives), features[:1]
-        mask = self.mask(where) if where else None
-        if exclude is not None:
-            mask = ~exclude if mask is None else mask & ~exclude
-        allowed = len(self) if mask is None else int(mask.sum())
-        if not exact and (hits := self._search_candidates(terms, options, n, mask)) is not None:
+        if not exact and (hits := self._search_candidates(terms, options, n, where)) is not None:
             return hits
-        return self._search_all(terms, len(features), min(n, allowed), mask)
+        return self._search_all(terms, len(features), n, where)
 
-    def _search_all(
-        self, terms: Terms, queries: int, n: int, mask: np.ndarray | None
-    ) -> list[Hits]:
-        """:meth:`search` by comparing every item that ``mask`` lets through, at least ``n``."""
-        rows = None
-        if mask is not None and mask.sum() < SPARSE_FILTER * len(self):
+    def _search_all(self, terms: Terms, queries: int, n: int, where: Filter) -> list[Hits]:
+        """:meth:`search` by comparing every item that ``where`` lets through."""
+        mask = None if where == EVERYTHING else self._local.mask(where)
+        allowed = len(self) if mask is None else int(mask.sum())
+        n, rows = min(n, allowed), None
+        if mask is not None and allowed < SPARSE_FILTER * len(self):
             rows, mask = np.flatnonzero(mask), None
         size = len(self) if rows is None else len(rows)
         hits = []
@@ -221,25 +223,21 @@ class Index(Comparison):
         return hits
 
     def _search_candidates(
-        self, terms: Terms, options: SimilarityOptions, n: int, mask: np.ndarray | None
+        self, terms: Terms, options: SimilarityOptions, n: int, where: Filter
     ) -> list[Hits] | None:
-        """:meth:`search` among candidates, or ``None`` where that cannot be done: without an
-        inverted file, or with a measure that is no dot product, and where it does not pay."""
-        if self.ann is None or options.metric != scoring.COSINE:
+        """:meth:`search` among the candidates that the items' place finds, or ``None`` where that
+        cannot be done: with a measure that is no dot product, and where it does not pay."""
+        if options.metric != scoring.COSINE:
             return None
-        trained = self.uses_head(options)
-        of = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
-        shape = of[scoring.LEARNED if trained else scoring.EMBEDDING]
+        question = {term.of: term.queries for term in terms if isinstance(term, ScoreTerm)}
         try:
-            candidates = self.ann.candidates(
-                shape, of.get(scoring.OUTLINE), of.get(scoring.COLOUR), n, mask, trained=trained
-            )
+            found = self.store.candidates(question, n, where, trained=self.uses_head(options))
         except AnnIndexError as error:
             self.found_damage(str(error))
             raise damaged(self.folder, str(error)) from error
-        if candidates is None:
+        if found is None:
             return None
-        return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(candidates)]
+        return [scoring.best_among(terms, query, rows, n) for query, rows in enumerate(found)]
 
     def similarities(
         self, query: Features, rows: np.ndarray, *, options: SimilarityOptions = DEFAULT_OPTIONS
@@ -325,16 +323,16 @@ class Index(Comparison):
             groups.setdefault(first, []).append(place)
         return list(groups.values())
 
+    def filter(self, where: Where | Filter | None) -> Filter:
+        """What ``where`` means, or a filter as it is. Raises :class:`FilterError` for a column that
+        the catalogue does not have."""
+        if where is None or isinstance(where, Mapping):
+            return filter_of(where, self.filter_columns)
+        return where
+
     def mask(self, where: Where) -> np.ndarray:
-        """Which items a filter lets through, bool ``(N,)``. Raises :class:`FilterError`."""
-        mask = np.ones(len(self), dtype=bool)
-        for column, wanted in where.items():
-            if column not in self.filter_columns:
-                known = ", ".join(self.filter_columns)
-                raise FilterError(f"The catalogue has no column {column!r}. It has: {known}.")
-            values = [wanted] if isinstance(wanted, str) else [str(value) for value in wanted]
-            mask &= self.items[column].isin(values).to_numpy(dtype=bool)
-        return mask
+        """Which rows a filter lets through, bool ``(N,)``. Raises :class:`FilterError`."""
+        return self._local.mask(self.filter(where)).copy()
 
     @property
     def filter_columns(self) -> list[str]:

@@ -48,20 +48,22 @@ class ItemPictures:
         """The rows of an item's pictures, ascending."""
         return self._order[self._starts[item] : self._starts[item + 1]]
 
-    def once(self, rows: np.ndarray) -> np.ndarray:
-        """Places in ``rows`` of the first picture of each item, ascending."""
-        return np.sort(np.unique(self.items[rows], return_index=True)[1])
 
-    def best(self, search: _Search, queries: int, n: int) -> list[Hits]:
-        """The ``n`` best items for each of so many queries, or all that there are, each by its best
-        picture. More and more pictures are searched for until there are ``n`` items among them."""
-        found: dict[int, Hits] = {}
-        left, count = list(range(queries)), n * self.factor
-        while left:
-            for query, hits in zip(left, search(left, count), strict=True):
-                places = self.once(hits.rows)[:n]
-                if len(places) == n or len(hits) < count:
-                    found[query] = Hits(hits.rows[places], hits.similarities[places])
-            left = [query for query in left if query not in found]
-            count *= 2
-        return [found[query] for query in range(queries)]
+
+def best_items(
+    search: _Search, queries: int, n: int, factor: int, once: Callable[[np.ndarray], np.ndarray]
+) -> list[Hits]:
+    """The ``n`` best items for each of so many queries, or all that there are, each by its best
+    picture, where ``once`` gives the places in rows of the first picture of each item. At first
+    ``factor`` times as many pictures are searched for, and more until there are ``n`` items among
+    them."""
+    found: dict[int, Hits] = {}
+    left, count = list(range(queries)), n * factor
+    while left:
+        for query, hits in zip(left, search(left, count), strict=True):
+            places = once(hits.rows)[:n]
+            if len(places) == n or len(hits) < count:
+                found[query] = Hits(hits.rows[places], hits.similarities[places])
+        left = [query for query in left if query not in found]
+        count *= 2
+    return [found[query] for query in range(queries)]

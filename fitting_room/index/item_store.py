@@ -17,8 +17,8 @@ import pandas as pd
 
 from fitting_room.index.filters import Filter
 
-#: The weighted parts of a query by what they compare (:data:`fitting_room.index.scoring.LEARNED`
-#: and the others), each float32 ``(1, d)``: a similarity is the sum of their dot products.
+#: The weighted parts of some queries by what they compare (:data:`fitting_room.index.scoring.LEARNED`
+#: and the others), each float32 ``(Q, d)``: a similarity is the sum of their dot products.
 Question = Mapping[str, np.ndarray]
 
 
@@ -61,9 +61,10 @@ class ItemStore(Protocol):
 
     def candidates(
         self, question: Question, n: int, where: Filter, *, trained: bool
-    ) -> np.ndarray | None:
-        """Rows, ascending, among which the ``n`` best that ``where`` lets through are expected, or
-        all of these; ``None`` where all rows are to be compared instead."""
+    ) -> list[np.ndarray] | None:
+        """For each query the rows, ascending, among which the ``n`` best that ``where`` lets
+        through are expected, or all of these; ``None`` where it is as well to compare all rows.
+        ``trained`` says that the head's view is asked for."""
         ...
 
     def block(self, rows: np.ndarray) -> Block:
@@ -71,7 +72,8 @@ class ItemStore(Protocol):
         ...
 
     def cells(self, column: str, rows: np.ndarray) -> list[Any]:
-        """What a column says of some rows; ``None`` or NaN where nothing."""
+        """What a column says of some rows; ``None`` or NaN where nothing, or there is no such
+        column."""
         ...
 
     def passes(self, where: Filter, rows: np.ndarray) -> np.ndarray:
@@ -97,4 +99,12 @@ class ItemStore(Protocol):
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         """The first so many rows beyond the row ``after`` that a filter lets through, ascending."""
+        ...
+
+    def values(self, column: str) -> Mapping[str, int]:
+        """The values of a column in the order of the catalogue, and how many rows have each."""
+        ...
+
+    def common_words(self, most: int) -> Sequence[str]:
+        """The words of the items' names, the commonest first."""
         ...

@@ -97,6 +97,6 @@ class Columns:
         kept = passing[rows]
         rows, shares = rows[kept], shares[kept]
         if self.index.item_pictures is not None:
-            places = self.index.item_pictures.once(rows)
+            places = self.index.places_once(rows)
             rows, shares = rows[places], shares[places]
         return Hits(rows, shares)
