@@ -35,6 +35,8 @@ class Database(Protocol):
     """
 
     layout: Layout
+    #: The version's name.
+    version: str
 
     def candidates(self, code: np.ndarray, n: int, where: Filter, *, wide: bool = False) -> Block:
         """About the ``n`` rows whose codes have the greatest dot product with ``code``, float32

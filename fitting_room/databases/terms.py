@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from fitting_room.util.stems import stem
 
@@ -30,8 +31,8 @@ def terms_of_name(*texts: str) -> list[str]:
 def terms_of_words(words: Sequence[str]) -> list[str]:
     """The terms that the name of an item has in which these words stand beside each other."""
     stems = [stem(word) for phrase in words for word in words_of(phrase)]
-    return stems if len(stems) < 2 else [f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False)]
+    return stems if len(stems) < 2 else [f"{a} {b}" for a, b in pairwise(stems)]
 
 
 def _terms(stems: Sequence[str]) -> list[str]:
-    return [*stems, *(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False))]
+    return [*stems, *(f"{a} {b}" for a, b in pairwise(stems))]

@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
 from fitting_room.imaging.descriptors import (
     COLOURS,
@@ -61,7 +62,7 @@ class Comparison:
     def __init__(self, data: IndexData) -> None:
         self.data = data
         self.store = self._local = LocalItems(data)
-        self.folder, self.manifest, self.items = data.folder, data.manifest, data.items
+        self.folder, self.manifest = data.folder, data.manifest
         self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
         self.head, self.trained, self.ann = data.head, data.trained, data.ann
         self.head_vectors = data.head_vectors
@@ -73,6 +74,21 @@ class Comparison:
     def __len__(self) -> int:
         """How many pictures there are: rows of the arrays."""
         return len(self.vectors)
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """The table of the pictures of items, of which those of one item have the same ``id``."""
+        return self.data.items
+
+    @property
+    def place(self) -> str:
+        """Where the index is, for people."""
+        return str(self.folder)
+
+    @property
+    def version(self) -> str:
+        """The name of this version of it, other than that of any other."""
+        return self.data.version.name if self.data.version != self.folder else self.manifest.build
 
     def require_sound(self) -> None:
         """Raise :class:`IndexUnusable` where a file of the index was found to be damaged."""

@@ -84,14 +84,14 @@ class Index(Comparison):
             if head_network == self.manifest.head_network:
                 return
             raise IndexUnusable(
-                f"{self.folder}: the head of this index brings another network than the one that "
+                f"{self.place}: the head of this index brings another network than the one that "
                 f"is loaded. Build it again with: fitting-room build CATALOGUE --index "
-                f"{self.folder}"
+                f"{self.place}"
             )
         raise IndexUnusable(
-            f"{self.folder}: this index was made by {_in_words(self.identity)} and cannot be "
+            f"{self.place}: this index was made by {_in_words(self.identity)} and cannot be "
             f"searched with {_in_words(identity)}. Build it again with: fitting-room build "
-            f"CATALOGUE --index {self.folder} --backbone {identity.get('backbone')}"
+            f"CATALOGUE --index {self.place} --backbone {identity.get('backbone')}"
         )
 
     def search(

@@ -49,7 +49,6 @@ class ItemPictures:
         return self._order[self._starts[item] : self._starts[item + 1]]
 
 
-
 def best_items(
     search: _Search, queries: int, n: int, factor: int, once: Callable[[np.ndarray], np.ndarray]
 ) -> list[Hits]:

@@ -17,8 +17,9 @@ import pandas as pd
 
 from fitting_room.index.filters import Filter
 
-#: The weighted parts of some queries by what they compare (:data:`fitting_room.index.scoring.LEARNED`
-#: and the others), each float32 ``(Q, d)``: a similarity is the sum of their dot products.
+#: The weighted parts of some queries by what they compare, ``LEARNED`` and the others of
+#: :mod:`fitting_room.index.scoring`, each float32 ``(Q, d)``: a similarity is the sum of their dot
+#: products.
 Question = Mapping[str, np.ndarray]
 
 

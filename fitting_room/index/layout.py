@@ -89,16 +89,19 @@ class Layout:
         order = np.argsort(rows, kind="stable")
         whole = np.frombuffer(b"".join(packed), np.uint8).reshape(-1, self.bytes_per_row)[order]
         descriptors, start = whole[:, :DESCRIPTOR_LENGTH], DESCRIPTOR_LENGTH
-        arrays: list[np.ndarray | None] = []
+        arrays: list[np.ndarray] = []
         for size in self._sizes:
-            arrays.append(self._numbers(whole[:, start : start + size]) if size else None)
+            arrays.append(self._numbers(whole[:, start : start + size]))
             start += size
-        vectors, trained, head_vectors = arrays
-        assert vectors is not None
+        trained, head_vectors = (values if values.shape[1] else None for values in arrays[1:])
         table = table.iloc[order].reset_index(drop=True)
-        return Block(rows[order], firsts[order], table, vectors, descriptors, trained, head_vectors)
+        return Block(
+            rows[order], firsts[order], table, arrays[0], descriptors, trained, head_vectors
+        )
 
     def _numbers(self, of_rows: np.ndarray) -> np.ndarray:
+        if not of_rows.shape[1]:
+            return np.zeros((len(of_rows), 0), np.float32)
         kind, scales = KINDS[self.storage], None
         if self.storage == INT8:
             scales = np.ascontiguousarray(of_rows[:, :4]).view(np.float32)[:, 0]
