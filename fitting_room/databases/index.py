@@ -45,7 +45,7 @@ class DatabaseIndex(Index):
     ) -> None:
         manifest = replace(sample.manifest, counts=statistics.counts)
         super().__init__(replace(sample.data, manifest=manifest, ann=None, verifier=None))
-        self.address, self.database, self.sample = address, database, sample
+        self.address, self.database, self._sample = address, database, sample
         self.statistics, self.encoder, self._folder = statistics, encoder, folder
         self.store = self.rows = DatabaseItems(database, encoder, sample, statistics)
         layout, count = database.layout, statistics.counts.embedded
@@ -74,6 +74,10 @@ class DatabaseIndex(Index):
                 f"{without_password(address)}: the index is damaged ({error}). Build it again."
             ) from error
         return cls(address, database, *parts, folder=folder)
+
+    @property
+    def sample(self) -> Index:
+        return self._sample
 
     @property
     def place(self) -> str:

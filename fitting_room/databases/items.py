@@ -17,7 +17,7 @@ from fitting_room.databases.rows import AT_ONCE, FetchedBlocks
 from fitting_room.databases.terms import terms_of_name, terms_of_words, words_of
 from fitting_room.index import filters
 from fitting_room.index.codes import JointEncoder
-from fitting_room.index.filters import EVERYTHING, Filter, FirstPictures, both
+from fitting_room.index.filters import EVERYTHING, Filter, FirstPictures, Not, both
 from fitting_room.index.index import Index
 from fitting_room.index.item_store import Block, Question, ValueCounts
 
@@ -89,11 +89,12 @@ class DatabaseItems:
         passing: np.ndarray = np.zeros(len(rows), bool)
         match where:
             case filters.AllOf(parts):
-                passing = np.array([self.passes(part, rows) for part in parts], bool)
-                passing = passing.reshape(-1, len(rows)).all(axis=0)
+                passing = ~passing
+                for part in parts:
+                    passing &= self.passes(part, rows)
             case filters.AnyOf(parts):
-                passing = np.array([self.passes(part, rows) for part in parts], bool)
-                passing = passing.reshape(-1, len(rows)).any(axis=0)
+                for part in parts:
+                    passing |= self.passes(part, rows)
             case filters.Not(part):
                 passing = ~self.passes(part, rows)
             case filters.OneOf(column, values):
@@ -146,6 +147,17 @@ class DatabaseItems:
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         return self.database.scan(where, most, after)
+
+    def combinations(
+        self, parts: Sequence[Filter], where: Filter = EVERYTHING
+    ) -> list[tuple[bool, ...]]:
+        if not self.database.count(where):
+            return []
+        if not parts:
+            return [()]
+        first, *others = parts
+        ways = ((True, both(where, first)), (False, both(where, Not(first))))
+        return [(way, *rest) for way, left in ways for rest in self.combinations(others, left)]
 
     def values(self, column: str) -> Mapping[str, int]:
         return self.statistics.values.get(column, {})

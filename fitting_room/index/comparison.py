@@ -61,7 +61,7 @@ class Comparison:
 
     def __init__(self, data: IndexData) -> None:
         self.data = data
-        self.store = self._local = LocalItems(data)
+        self.store = self._local = LocalItems(data.items, data)
         self.folder, self.manifest = data.folder, data.manifest
         self.vectors, self.descriptors, self.pca = data.vectors, data.descriptors, data.pca
         self.head, self.trained, self.ann = data.head, data.trained, data.ann

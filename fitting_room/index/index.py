@@ -94,6 +94,12 @@ class Index(Comparison):
             f"CATALOGUE --index {self.place} --backbone {identity.get('backbone')}"
         )
 
+    @property
+    def sample(self) -> Index:
+        """An index of some of the items, on this machine, for what takes all of its items at once:
+        this one itself, where they are on this machine."""
+        return self
+
     def search(
         self,
         queries: Sequence[Features] | np.ndarray,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
-from fitting_room.index.filters import Filter
+from fitting_room.index.filters import EVERYTHING, Filter
 
 #: The weighted parts of some queries by what they compare, ``LEARNED`` and the others of
 #: :mod:`fitting_room.index.scoring`, each float32 ``(Q, d)``: a similarity is the sum of their dot
@@ -100,6 +100,13 @@ class ItemStore(Protocol):
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         """The first so many rows beyond the row ``after`` that a filter lets through, ascending."""
+        ...
+
+    def combinations(
+        self, parts: Sequence[Filter], where: Filter = EVERYTHING
+    ) -> list[tuple[bool, ...]]:
+        """Which of some filters let rows through together: one entry for each way that there is
+        among the rows that ``where`` lets through, one value for each filter."""
         ...
 
     def values(self, column: str) -> Mapping[str, int]:

@@ -27,10 +27,11 @@ _OWN = frozenset({"id", "image", "signature", "digest"})
 
 
 class LocalItems:
-    """The rows of an opened index."""
+    """The rows of an opened index, ``data``, or of a table of items alone, which is read without
+    its pictures."""
 
-    def __init__(self, data: IndexData) -> None:
-        self._data, self._table = data, data.items
+    def __init__(self, table: pd.DataFrame, data: IndexData | None = None) -> None:
+        self._data, self._table = data, table
         self._arrays = {str(column): self._table[column].array for column in self._table}
         self._lock = threading.Lock()
         self._masks: OrderedDict[Filter, np.ndarray] = OrderedDict()
@@ -54,7 +55,7 @@ class LocalItems:
         self, question: Question, n: int, where: Filter, *, trained: bool
     ) -> list[np.ndarray] | None:
         """Raises :class:`fitting_room.index.ann.AnnIndexError` where the file is damaged."""
-        if self._data.ann is None:
+        if self._data is None or self._data.ann is None:
             return None
         shape = question[scoring.LEARNED if trained else scoring.EMBEDDING]
         outline, colour = question.get(scoring.OUTLINE), question.get(scoring.COLOUR)
@@ -63,6 +64,8 @@ class LocalItems:
 
     def block(self, rows: np.ndarray) -> Block:
         data, rows = self._data, np.unique(rows[(rows >= 0) & (rows < len(self))])
+        if data is None:
+            raise ValueError("a table alone has no pictures")
         return Block(
             rows,
             self.firsts(rows),
@@ -110,6 +113,15 @@ class LocalItems:
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         return np.asarray(after + 1 + np.flatnonzero(self.mask(where)[after + 1 :])[:most])
+
+    def combinations(
+        self, parts: Sequence[Filter], where: Filter = EVERYTHING
+    ) -> list[tuple[bool, ...]]:
+        bits = np.zeros(len(self), np.int64)
+        for place, part in enumerate(parts):
+            bits |= self.mask(part).astype(np.int64) << place
+        there = np.unique(bits if where == EVERYTHING else bits[self.mask(where)]).tolist()
+        return [tuple(bool(one >> place & 1) for place in range(len(parts))) for one in there]
 
     def values(self, column: str) -> Mapping[str, int]:
         codes, values = self._numbers(column)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
+from fitting_room.index.filters import EVERYTHING, Filter
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import Hits
-from fitting_room.search.fulfilment import Fulfilment, by_words, fulfilment
-from fitting_room.search.numbers import SortError, numeric_columns
+from fitting_room.search.fulfilment import MOST_LISTED, Fulfilment, by_words, fulfilment
+from fitting_room.search.numbers import SortError, as_numbers, numeric_columns
 from fitting_room.search.synonyms import Synonyms, packaged
 from fitting_room.search.vocabulary import Vocabulary
 from fitting_room.search.wishes import Understood, understand
@@ -27,7 +28,9 @@ class Columns:
 
     def values(self, column: str) -> list[str]:
         """The different values of a column, the most frequent first. Raises ``KeyError``."""
-        return [str(value) for value in self.items_once[column].value_counts().index]
+        if column not in self.index.filter_columns:
+            raise KeyError(column)
+        return list(self.index.store.counts([column], EVERYTHING).by_column[column])
 
     @property
     def attributes(self) -> list[str]:
@@ -37,33 +40,38 @@ class Columns:
     @cached_property
     def numeric(self) -> Mapping[str, np.ndarray]:
         """The columns that hold numbers to sort by, in their order, each with the number of every
-        row of the index, float64 ``(N,)``, NaN where there is none
+        row of the index, or of its sample, float64 ``(N,)``, NaN where there is none
         (:mod:`fitting_room.search.numbers`)."""
-        return numeric_columns(self.index.items, self.attributes)
+        return numeric_columns(self.index.sample.items, self.attributes)
 
-    def numbers(self, column: str) -> np.ndarray:
-        """The numbers of a column of :attr:`numeric`. Raises ``FilterError`` for an unknown column
-        and ``SortError`` for one without."""
+    def numbers(self, column: str) -> Callable[[np.ndarray], np.ndarray]:
+        """What gives the numbers of some rows in a column of :attr:`numeric`. Raises
+        ``FilterError`` for an unknown column and ``SortError`` for one without."""
         if column not in self.numeric:
-            self.index.mask({column: ()})  # an unknown one is said in its own words
+            self.index.filter({column: ()})  # an unknown one is said in its own words
             raise SortError(column, self.numeric)
-        return self.numeric[column]
+        if self.index.sample is self.index:
+            return self.numeric[column].__getitem__
+        return partial(self._numbers_like, column)
+
+    def _numbers_like(self, column: str, rows: np.ndarray) -> np.ndarray:
+        """The numbers of some rows, read as those of the sample are."""
+        cells = pd.Series(self.index.store.cells(column, rows), dtype=object)
+        known = self.index.sample.items[column].astype(object)
+        numbers = as_numbers(pd.concat([known, cells], ignore_index=True))
+        return np.full(len(rows), np.nan) if numbers is None else numbers[len(known) :]
 
     @cached_property
     def constant_columns(self) -> frozenset[str]:
         """The columns with one value for all items, which tell none of them from another."""
-        items = self.items_once
-        if len(items) < 2:
+        index = self.index
+        if index.item_count < 2:
             return frozenset()
-        return frozenset(
-            column
-            for column in self.attributes
-            # Most columns differ among the first few rows already.
-            if all(
-                bool((some[column] == items[column].iloc[0]).fillna(False).all())
-                for some in (items.head(100), items)
-            )
-        )
+        # Most columns differ among the first few rows already.
+        first = index.sample.items.head(100)
+        alike = [c for c in self.attributes if first[c].nunique(dropna=False) == 1]
+        found = {c: list(index.store.values(c).values()) for c in alike}
+        return frozenset(c for c, counts in found.items() if counts == [len(index)])
 
     @cached_property
     def items_once(self) -> pd.DataFrame:
@@ -78,25 +86,23 @@ class Columns:
     def vocabulary(self) -> Vocabulary:
         """The words of the catalogue, made when they are first needed. Raises
         ``WordsUnavailableError``."""
-        return Vocabulary(self.index.items, self.attributes, self.synonyms)
+        return Vocabulary(self.index.store, self.attributes, self.synonyms)
 
     def understand(self, text: str) -> Understood:
         """What a text asks for, by the words of the catalogue."""
         return understand(text, self.vocabulary)
 
     def fulfilment(self, words: Understood) -> Fulfilment:
-        """How far each row of the index fulfils the wishes of a text."""
+        """How far rows of the index fulfil the wishes of a text."""
         return fulfilment(words, self.vocabulary)
 
-    def ranked(self, words: Understood, passing: np.ndarray) -> Hits:
-        """All items that do what words ask for, the best first, and the share of the words that
-        they fulfil, of the rows that are ``passing``, bool ``(N,)``."""
+    def ranked(
+        self, words: Understood, where: Filter = EVERYTHING, most: int | None = None
+    ) -> Hits:
+        """The items that do what words ask for, of those that ``where`` lets through, the best
+        first, at most so many, and the share of the words that they fulfil. By default all of
+        them, or of a database the first :data:`fitting_room.search.fulfilment.MOST_LISTED`."""
         if not words:
             return Hits(np.array([], np.int64), np.array([], np.float32))
-        rows, shares = by_words(words, self.vocabulary)
-        kept = passing[rows]
-        rows, shares = rows[kept], shares[kept]
-        if self.index.item_pictures is not None:
-            places = self.index.places_once(rows)
-            rows, shares = rows[places], shares[places]
-        return Hits(rows, shares)
+        listed = len(self.index) if self.index.sample is self.index else MOST_LISTED
+        return Hits(*by_words(words, self.vocabulary, where, listed if most is None else most))

@@ -104,7 +104,9 @@ def explain(
     features = searcher.describe([query])[0] if features is None else features
     if row not in rows:
         row = _best_row(searcher.index, rows, features, SimilarityOptions(trained=trained))
-    record = searcher.index.items.iloc[row]
+    columns = ["id", "image", *searcher.attributes]
+    cells = {column: searcher.index.store.cells(column, np.array([row]))[0] for column in columns}
+    record = pd.Series(cells, dtype=object)
     of_item = searcher.picture(str(record["image"]))
     images = (
         query,
@@ -204,7 +206,7 @@ def _informative(searcher: Searcher) -> list[str]:
     names = name_columns(searcher.attributes)
     first = columns_like(NAMED_FIRST, searcher.attributes)
     columns = [*first, *(c for c in searcher.attributes if c not in (*first, *names))]
-    items = searcher.index.items
+    items = searcher.index.sample.items
     return [c for c in columns if 2 <= items[c].nunique() <= MOST_VALUES][:COLUMNS_NAMED]
 
 
@@ -238,18 +240,19 @@ def _compared(
 
 def _closeness(searcher: Searcher, row: int, features: Features, *, trained: bool) -> list[str]:
     """How close the item is in shape, beside other items, and in colour, in words."""
-    index = searcher.index
-    count = min(COMPARED_WITH, len(index))
-    drawn = np.random.default_rng(0).choice(len(index), count, replace=False)
-    others = drawn[index.item_numbers(drawn) != index.item_numbers(row)]
-    rows = np.concatenate([[row], others])
+    index, sample = searcher.index, searcher.index.sample
+    rows = np.array([row])
+    (item,) = index.store.cells("id", rows)
+    count = min(COMPARED_WITH, len(sample))
+    drawn = np.random.default_rng(0).choice(len(sample), count, replace=False)
+    others = drawn[[other != item for other in sample.store.cells("id", drawn)]]
     words = []
-    if len(rows) > 1:
+    if len(others):
         options = SimilarityOptions(colour=0.0, trained=trained)
-        similarities = index.similarities(features, rows, options=options)
-        closer = float((similarities[1:] < similarities[0]).mean())
+        own = index.similarities(features, rows, options=options)
+        closer = float((sample.similarities(features, others, options=options) < own).mean())
         words.append(_word(SHAPES, closer, "another shape"))
-    colours = index.similarities(features, rows[:1], options=SimilarityOptions(colour=1.0))
+    colours = index.similarities(features, rows, options=SimilarityOptions(colour=1.0))
     words.append(_word(COLOURS_IN_WORDS, float(colours[0]), "other colours"))
     return words
 

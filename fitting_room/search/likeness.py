@@ -94,6 +94,7 @@ def likeness(
 def scale_of(index: Index) -> np.ndarray:
     """The similarity from which on two items have each of the amounts in :data:`PAIRS`, float64
     ``(len(PAIRS),)``, rising: quantiles of the similarities of pairs drawn at random."""
+    index = index.sample
     generator = np.random.default_rng(0)
     first, second = (
         generator.choice(len(index), min(count, len(index)), replace=False)
@@ -113,6 +114,7 @@ def scale_of(index: Index) -> np.ndarray:
 def least_like_kind(index: Index) -> float | None:
     """The cosine with the nearest kind below which the head sees no garment in a picture; ``None``
     without a head that was taught kinds."""
+    index = index.sample
     kinds = _kinds(index)
     if kinds is None or index.trained is None:
         return None

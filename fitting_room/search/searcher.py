@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,8 @@ from fitting_room.imaging.features import Features
 from fitting_room.imaging.gate import VISITORS
 from fitting_room.index.added import added_path, is_added, read_added
 from fitting_room.index.comparison import as_features
-from fitting_room.index.index import DEFAULT_OPTIONS, Index, Where
+from fitting_room.index.filters import Filter, Not, Rows, Where, both
+from fitting_room.index.index import DEFAULT_OPTIONS, Index
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search import likeness, selection, texts
 from fitting_room.search.closeness import LEAST_EXPECTED_PRECISION, nothing_close
@@ -150,14 +151,14 @@ class Searcher(WordsAsQueries, Columns):
         if query is None and words is None:
             raise ValueError("search with a picture, with words, or with both")
         numbers = None if sort_by is None else self.numbers(sort_by)
-        excluded = [row for item in without for row in self.rows(item)]
-        exclude = np.isin(np.arange(len(self.index)), excluded) if excluded else None
+        excluded = self.index.store.rows_of(list(without)).tolist() if without else []
+        among = both(self.index.filter(where), Not(Rows(tuple(excluded))) if excluded else None)
         choose = partial(
             selection.select, self.index, n=n, fold=fold, diversity=diversity,
             only_good=only_good or numbers is not None, numbers=numbers, descending=descending,
         )  # fmt: skip
         if query is None and (words is None or not words.by_network):
-            return self._search_words(words or Understood(), where, exclude, choose)
+            return self._search_words(words or Understood(), among, choose)
         queries = self._as_queries(query, words, text_weight)
         wanted = as_features(queries)
         plain_background = isinstance(queries, np.ndarray) or queries[0].plain_background
@@ -166,11 +167,11 @@ class Searcher(WordsAsQueries, Columns):
             positives, queries = len(queries), [*queries, *negatives]
         if words and options.colour is None and names_colour(words):
             options = replace(options, colour=0.0)
-        top = selection.nearest_of(self.index, queries, where, options, exclude, positives)
+        top = selection.nearest_of(self.index, queries, among, options, positives)
         weighed = None
         if words:
             fulfilled = self.fulfilment(words)
-            weighed = Weighed(top, fulfilled, text_weight)
+            weighed = Weighed(top, fulfilled, text_weight, among)
             hits, others = choose(weighed, lambda hits: judged(fulfilled, hits.rows))
             hits = weighed.by_picture(hits)
         else:
@@ -194,18 +195,14 @@ class Searcher(WordsAsQueries, Columns):
     def _search_words(
         self,
         words: Understood,
-        where: Where | None,
-        exclude: np.ndarray | None,
+        among: Filter,
         choose: Callable[..., tuple[Hits, list[list[int]] | None]],
     ) -> list[Match]:
         """The items that do what words ask for, without a picture."""
-        passing = self.index.mask(where or {})
-        if exclude is not None:
-            passing &= ~exclude
         fulfilled = self.fulfilment(words)
-        ranked = self.ranked(words, passing)
         hits, others = choose(
-            lambda count: ranked[:count], lambda hits: judged(fulfilled, hits.rows)
+            lambda count: self.ranked(words, among, count),
+            lambda hits: judged(fulfilled, hits.rows),
         )
         return self.matches(hits, None, others=others)
 
@@ -228,8 +225,7 @@ class Searcher(WordsAsQueries, Columns):
     ) -> Iterator[tuple[P, list[Match] | ImageRejected]]:
         """:meth:`search` for any number of pictures, as :meth:`describe_many` takes them. Raises
         ``FilterError`` for an unknown column, before any picture is opened."""
-        if where:
-            self.index.mask(where)
+        self.index.filter(where)
         for picture, outcome in self.describe_many(pictures):
             if isinstance(outcome, ImageRejected):
                 yield picture, outcome
@@ -247,8 +243,8 @@ class Searcher(WordsAsQueries, Columns):
     ) -> list[Match]:
         """Hits with what the catalogue says of them, and with their expected precision for
         ``options``, if any. ``others`` are the rows folded into each hit."""
-        columns, ids = self.attributes, self.index.items["id"]
-        cells = {c: self._cells[c].take(hits.rows).tolist() for c in ("id", "image", *columns)}
+        columns, store = self.attributes, self.index.store
+        cells = {c: store.cells(c, hits.rows) for c in ("id", "image", *columns)}
         expected = None
         if options is not None:
             expected = self.index.expected_precisions(
@@ -266,7 +262,7 @@ class Searcher(WordsAsQueries, Columns):
                 match = replace(match, expected_precision=float(expected[place]))
             if others is not None and (folded := others[place]):
                 same = self.index.copies_of(row, np.array(folded)).tolist()
-                named = [str(ids.iloc[other]) for other in folded]
+                named = list(map(str, store.cells("id", np.array(folded))))
                 copies = tuple(item for item, is_copy in zip(named, same, strict=True) if is_copy)
                 match = replace(match, others=tuple(named), copies=copies)
             matches.append(match)
@@ -274,12 +270,12 @@ class Searcher(WordsAsQueries, Columns):
 
     def row(self, item: str) -> int | None:
         """The row of the index that holds the first picture of the item of that id, or ``None``."""
-        return self._rows.get(item)
+        rows = self.index.store.rows_of([item])
+        return int(rows[0]) if len(rows) else None
 
     def rows(self, item: str) -> list[int]:
         """The rows of the index that hold the pictures of the item of that id, ascending."""
-        row = self.row(item)
-        return [] if row is None else self.index.rows_of_item(row).tolist()
+        return list(self.index.store.rows_of([item]).tolist())
 
     def item(self, item: str) -> Match | None:
         """The item of that id as a match of itself, by its first picture; ``None`` where there is
@@ -344,16 +340,6 @@ class Searcher(WordsAsQueries, Columns):
         except CatalogueError as error:
             raise ImageRejected(str(error), name=image) from error
 
-    @cached_property
-    def _cells(self) -> dict[str, Any]:
-        # A column's own array is several times as quick at some rows as the table is.
-        return {str(column): self.index.items[column].array for column in self.index.items}
-
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        firsts = self.index.first_rows.tolist()
-        return {str(item): row for item, row in zip(self.items_once["id"], firsts, strict=True)}
-
     def _as_queries(
         self,
         query: Picture | Features | np.ndarray | Sequence[Features] | None,
@@ -374,7 +360,7 @@ class Searcher(WordsAsQueries, Columns):
         rows = self.index.rows_of_item(row)
         if len(rows) == 1:
             return ()
-        others = self.index.items["image"].iloc[rows[rows != row][:MOST_PICTURES]]
+        others = self.index.store.cells("image", rows[rows != row][:MOST_PICTURES])
         return tuple(dict.fromkeys(map(str, others)))
 
     def path(self, image: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fitting_room.imaging.features import Features
-from fitting_room.index.index import Index, Where
+from fitting_room.index.filters import EVERYTHING, Filter, both
+from fitting_room.index.index import Index
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.likeness import Likeness
 
@@ -32,7 +33,7 @@ def select(
     fold: bool,
     diversity: float,
     only_good: bool,
-    numbers: np.ndarray | None,
+    numbers: Callable[[np.ndarray], np.ndarray] | None,
     descending: bool,
 ) -> tuple[Hits, list[list[int]] | None]:
     """The ``n`` hits that are shown of those that ``top`` gives, and the rows folded into
@@ -42,7 +43,7 @@ def select(
     if diversity or only_good:
         places = chosen(index, hits, n, judge(hits), diversity=diversity, only_good=only_good)
         if numbers is not None:
-            places = places[in_order(numbers[hits.rows[places]], descending)]
+            places = places[in_order(numbers(hits.rows[places]), descending)]
         hits, others = at(places, hits, others)
     return hits, others
 
@@ -50,20 +51,17 @@ def select(
 def nearest_of(
     index: Index,
     queries: np.ndarray | Sequence[Features],
-    where: Where | None,
+    where: Filter,
     options: SimilarityOptions,
-    exclude: np.ndarray | None,
     positives: int | None,
 ) -> Callable[..., Hits]:
-    """What gives so many of the items nearest to a query, with some more rows left out, bool
-    ``(N,)``. The arguments are those of :meth:`fitting_room.index.index.Index.search`."""
+    """What gives so many of the items nearest to a query, of those alone, if so wanted, that one
+    more filter lets through. The arguments are those of
+    :meth:`fitting_room.index.index.Index.search`."""
 
-    def top(count: int, left_out: np.ndarray | None = None) -> Hits:
-        masks = [mask for mask in (exclude, left_out) if mask is not None]
-        without = np.logical_or.reduce(masks) if masks else None
-        return index.search(
-            queries, count, where, options=options, exclude=without, positives=positives
-        )[0]
+    def top(count: int, among: Filter = EVERYTHING) -> Hits:
+        allowed = both(where, among)
+        return index.search(queries, count, allowed, options=options, positives=positives)[0]
 
     return top
 

@@ -1,33 +1,34 @@
 """The words of a catalogue, in SQLite's full-text index (FTS5): the values of its columns, which
-may be several words, with their synonyms, and the names of its items.
+may be several words, with their synonyms.
 
 FTS5 splits texts, takes endings off (Porter 1980) and finds phrases; the index is in memory and is
-made when the first words are looked up. Of a query only letters and digits ever reach it.
+made when the first words are looked up. Of a query only letters and digits ever reach it. The names
+of the items, and who has which value, are where the items live
+(:class:`fitting_room.index.item_store.ItemStore`).
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 
-import numpy as np
-import pandas as pd
-
 from fitting_room.catalogue.schema import name_columns
+from fitting_room.index.filters import AnyOf, Filter, Named, Not, OneOf, both
+from fitting_room.index.item_store import ItemStore
+from fitting_room.index.names import quoted, words_of
 from fitting_room.search.synonyms import Synonyms
+from fitting_room.util.stems import WordsUnavailableError
+
+__all__ = ["Values", "Vocabulary", "WordsUnavailableError"]
 
 #: A column's values are words of the vocabulary where there are no more than these, of no more
 #: letters: others are descriptions, addresses, numbers.
 MOST_VALUES, LONGEST_VALUE = 5_000, 40
-#: Letters of a name that are looked at.
-LONGEST_NAME = 400
-#: The rows of so many words of names are kept.
-WORDS_KEPT = 64
+#: Filters whose rows were counted are remembered.
+COUNTS_KEPT = 1_024
 #: A word with fewer letters than these is not taken for a misspelt one; so many words of names,
 #: the commonest, are what a misspelt one may have meant.
 SHORTEST_MISSPELT, MOST_MEANT = 4, 5_000
@@ -43,66 +44,31 @@ CREATE VIRTUAL TABLE phrases USING fts5(phrase, tokenize = "porter unicode61");
 CREATE VIRTUAL TABLE tokens USING fts5vocab(phrases, instance);
 CREATE TABLE meanings(phrase INTEGER, place INTEGER, kind INTEGER);
 CREATE TABLE sizes(phrase INTEGER PRIMARY KEY, size INTEGER);
-CREATE VIRTUAL TABLE names USING fts5(name, content = "", tokenize = "porter unicode61");
 """
 #: What a phrase is to a value: its own, another one for it, or one that stands for several.
 _OWN, _NARROWER = 0, 1
 
 
-class WordsUnavailableError(RuntimeError):
-    """This Python's SQLite has no full-text index."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Column:
-    """A column's different ``values`` and ``codes`` int32 ``(N,)``: each row's place among them, or
-    -1."""
-
-    name: str
-    values: tuple[str, ...]
-    codes: np.ndarray
-
-    @classmethod
-    def of(cls, items: pd.DataFrame, name: str) -> _Column | None:
-        codes, values = pd.factorize(items[name])
-        texts = tuple(map(str, values))
-        if not 1 < len(texts) <= MOST_VALUES or max(map(len, texts)) > LONGEST_VALUE:
-            return None
-        return cls(name, texts, codes.astype(np.int32))
-
-    def mask(self, chosen: Sequence[str]) -> np.ndarray:
-        """Which rows have one of the chosen values, bool ``(N,)``."""
-        wanted = np.zeros(len(self.values) + 1, bool)  # the last one is for -1
-        wanted[[self.values.index(value) for value in chosen if value in self.values]] = True
-        return np.asarray(wanted[self.codes])
-
-
 class Vocabulary:
-    """The words of a catalogue's table: of the ``columns`` that say what its items are, and of the
-    items' names and ids. Safe to share between threads. Raises :class:`WordsUnavailableError`."""
+    """The words of a catalogue: of the ``columns`` that say what its items are, and of the items'
+    names and ids. Safe to share between threads. Raises :class:`WordsUnavailableError`."""
 
-    def __init__(self, items: pd.DataFrame, columns: Sequence[str], synonyms: Synonyms) -> None:
-        self.size = len(items)
-        self.synonyms = synonyms
+    def __init__(self, store: ItemStore, columns: Sequence[str], synonyms: Synonyms) -> None:
+        self.store, self.size, self.synonyms = store, len(store), synonyms
         names = set(name_columns(columns))
-        found = (_Column.of(items, column) for column in columns if column not in names)
-        self.columns = {column.name: column for column in found if column is not None}
-        self._values = [(c.name, value) for c in self.columns.values() for value in c.values]
+        found = {column: tuple(store.values(column)) for column in columns if column not in names}
+        self.columns = {column: values for column, values in found.items() if _are_words(values)}
+        self._values = [(c, value) for c, values in self.columns.items() for value in values]
         self._lock = threading.Lock()
-        self._rows: OrderedDict[tuple[str, bool], np.ndarray] = OrderedDict()
+        self.count = lru_cache(COUNTS_KEPT)(store.count)
         self._database = sqlite3.connect(":memory:", check_same_thread=False)
         try:
             self._database.executescript(_TABLES)
         except sqlite3.OperationalError as error:
-            raise WordsUnavailableError(
-                f"Words cannot be searched with: SQLite {sqlite3.sqlite_version} of this Python "
-                f"has no full-text index FTS5 ({error}). Use a Python from python.org, conda or "
-                "your system, which have one."
-            ) from error
+            raise WordsUnavailableError(error) from error
         with self._database:
             self._add_values()
             self._add_synonyms()
-            self._add_names(items, [*name_columns(columns), "id"])
 
     def values_of(self, words: Sequence[str]) -> tuple[Values, ...]:
         """What a phrase of these words says: the values that are called so, or the same by a
@@ -115,23 +81,12 @@ class Vocabulary:
         query = """SELECT meanings.place FROM phrases
             JOIN meanings ON meanings.phrase = phrases.rowid
             WHERE phrases MATCH ? AND kind = 0"""
-        return self._by_column(self._places(query, _quoted([word])))
+        return self._by_column(self._places(query, quoted([word])))
 
-    def named(self, words: Sequence[str], *, begun: bool = False) -> np.ndarray:
-        """The rows whose item's name or id has these words beside each other, int64, ascending;
-        with ``begun`` the last word may go on."""
-        key = (" ".join(words), begun)
-        with self._lock:
-            if key in self._rows:
-                self._rows.move_to_end(key)
-                return self._rows[key]
-            text = _quoted(words) + ("*" if begun else "")
-            found = self._database.execute("SELECT rowid FROM names WHERE names MATCH ?", [text])
-            rows = np.fromiter(chain.from_iterable(found), np.int64)
-            self._rows[key] = rows
-            while len(self._rows) > WORDS_KEPT:
-                self._rows.popitem(last=False)
-        return rows
+    def is_named(self, words: Sequence[str], *, begun: bool = False) -> bool:
+        """Whether some item's name or id has these words beside each other; with ``begun`` the last
+        word may go on."""
+        return self.count(Named(tuple(words), begun)) > 0
 
     def corrected(self, word: str) -> str | None:
         """The word that a misspelt one seems to mean: one letter is missing, too much, wrong, or
@@ -144,24 +99,24 @@ class Vocabulary:
         best = min(near, key=lambda at: (self._words[at][0] != word[0], at), default=None)
         return None if best is None else self._words[best]
 
-    def mask(self, values: Iterable[Values]) -> np.ndarray:
-        """Which rows have any of some values, bool ``(N,)``."""
-        result = np.zeros(self.size, bool)
-        for column, wanted in values:
-            result |= self.columns[column].mask(wanted)
-        return result
+    def filter(self, values: Iterable[Values]) -> Filter:
+        """What has any of some values."""
+        return AnyOf(tuple(OneOf(column, wanted) for column, wanted in values))
 
     def _without_remnants(self, found: tuple[Values, ...]) -> tuple[Values, ...]:
         """Of a column whose values hold all that another's do, and little more, the other counts: a
         sub-category "Dress" has dresses, and some jumpsuits, which are none."""
         if len(found) < 2:
             return found
-        masks = [self.mask([values]) for values in found]
+        parts = [OneOf(*values) for values in found]
+        sizes = [self.count(part) for part in parts]
 
         def is_remnant(place: int) -> bool:
-            own = masks[place]
-            parts = (other for other in masks if not (other & ~own).any())
-            return any(own.sum() > part.sum() >= MOSTLY * own.sum() for part in parts)
+            size, rest = sizes[place], Not(parts[place])
+            return any(
+                size > of_part >= MOSTLY * size and not self.count(both(part, rest))
+                for part, of_part in zip(parts, sizes, strict=True)
+            )
 
         return tuple(values for place, values in enumerate(found) if not is_remnant(place))
 
@@ -181,14 +136,14 @@ class Vocabulary:
         texts: list[str] = []
         meanings: list[tuple[int, int]] = []
         for group in self.synonyms.same:
-            members = {phrase: self._meant(_words(phrase), _OWN) for phrase in group}
+            members = {phrase: self._meant(words_of(phrase), _OWN) for phrase in group}
             for place in sorted(set(chain.from_iterable(members.values()))):
                 others = [phrase for phrase, own in members.items() if place not in own]
                 texts += others
                 meanings += [(place, _OWN)] * len(others)
         for phrase, values in (self.synonyms.narrower or {}).items():
             for value in values:
-                for place in self._meant(_words(value), _OWN):
+                for place in self._meant(words_of(value), _OWN):
                     texts.append(phrase)
                     meanings.append((place, _NARROWER))
         self._add(texts, meanings)
@@ -206,14 +161,6 @@ class Vocabulary:
         self._database.execute("DELETE FROM sizes")
         self._database.execute("INSERT INTO sizes SELECT doc, count(*) FROM tokens GROUP BY doc")
 
-    def _add_names(self, items: pd.DataFrame, columns: Sequence[str]) -> None:
-        # Joined by Python: pandas takes ten times as long for rows of texts.
-        cells = (items[column].fillna("").astype(str).tolist() for column in columns)
-        self._names = [" ".join(row)[:LONGEST_NAME] for row in zip(*cells, strict=True)]
-        self._database.executemany(
-            "INSERT INTO names(rowid, name) VALUES (?, ?)", enumerate(self._names)
-        )
-
     # --- asking it ----------------------------------------------------------------------------
 
     def _meant(self, words: Sequence[str], kind: int) -> list[int]:
@@ -221,7 +168,7 @@ class Vocabulary:
             JOIN sizes ON sizes.phrase = phrases.rowid
             JOIN meanings ON meanings.phrase = phrases.rowid
             WHERE phrases MATCH ? AND size = ? AND kind = ? ORDER BY meanings.place"""
-        return self._places(query, _quoted(words), len(words), kind) if words else []
+        return self._places(query, quoted(words), len(words), kind) if words else []
 
     def _places(self, query: str, *arguments: str | int) -> list[int]:
         with self._lock:
@@ -241,9 +188,8 @@ class Vocabulary:
             phrases = self._database.execute("SELECT phrase FROM phrases").fetchall()
             # Also without their endings, as in "trouser".
             phrases += self._database.execute("SELECT DISTINCT term FROM tokens").fetchall()
-        of_values = chain.from_iterable(_words(phrase) for (phrase,) in phrases)
-        of_names = Counter(chain.from_iterable(map(_words, self._names)))
-        known = [*of_values, *(word for word, _ in of_names.most_common(MOST_MEANT))]
+        of_values = chain.from_iterable(words_of(phrase) for (phrase,) in phrases)
+        known = [*of_values, *self.store.common_words(MOST_MEANT)]
         return list(dict.fromkeys(w for w in known if len(w) >= SHORTEST_MISSPELT and w.isalpha()))
 
     @cached_property
@@ -261,12 +207,5 @@ def _deletions(word: str) -> set[str]:
     return {word, *(word[:place] + word[place + 1 :] for place in range(len(word)))}
 
 
-def _words(phrase: str) -> list[str]:
-    """A phrase's words, as they are looked up."""
-    return "".join(c if c.isalnum() else " " for c in phrase.casefold()).split()
-
-
-def _quoted(words: Sequence[str]) -> str:
-    """Words as a phrase of FTS5's language: there are letters and digits between its quotes, and
-    nothing else."""
-    return '"' + " ".join(_words(" ".join(words))) + '"'
+def _are_words(values: Sequence[str]) -> bool:
+    return 1 < len(values) <= MOST_VALUES and max(map(len, values)) <= LONGEST_VALUE

@@ -166,10 +166,10 @@ class _Reader:
         values = self.vocabulary.values_with(" ".join(parts))
         if values:
             self._add([token], values)
-        elif len(self.vocabulary.named(parts)):
+        elif self.vocabulary.is_named(parts):
             self._add([token], ())
         elif not self._corrected(token, parts) and not self._pieces(parts):
-            if place == len(self.tokens) - 1 and len(self.vocabulary.named(parts, begun=True)):
+            if place == len(self.tokens) - 1 and self.vocabulary.is_named(parts, begun=True):
                 self._add([token], (), begun=True)
             else:
                 self._say(token)
@@ -190,7 +190,7 @@ class _Reader:
             return False
         pieces = [(part, self.vocabulary.values_of([part])) for part in parts]
         known = [(part, values) for part, values in pieces
-                 if values or len(self.vocabulary.named([part]))]  # fmt: skip
+                 if values or self.vocabulary.is_named([part])]  # fmt: skip
         if known:
             self._say("-".join(parts))
         self.wishes += [Wish(part, values, self.negative) for part, values in known]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fitting_room.facade import FittingRoom
-from fitting_room.index.index import FilterError
+from fitting_room.index.filters import EVERYTHING, Filter, FilterError
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search.fulfilment import Weighed, fulfilment
 from fitting_room.search.match import Match
@@ -127,13 +127,15 @@ def test_the_best_are_those_of_all_items(demo_fitting_room: FittingRoom, weight:
     words = demo_fitting_room.understand("blue or green, women, not solid, formal")
     fulfilled = fulfilment(words, demo_fitting_room.vocabulary)
 
-    def top(count: int, left_out: np.ndarray | None = None) -> Hits:
-        return index.search([query], count, exclude=left_out)[0]
+    def top(count: int, among: Filter) -> Hits:
+        return index.search([query], count, among)[0]
 
-    weighed = Weighed(top, fulfilled, weight)
+    weighed = Weighed(top, fulfilled, weight, EVERYTHING)
     hits = weighed(10)
     own = index.similarities(query, np.arange(len(index)))
-    expected = np.sort((1 - weight) * own + weight * fulfilled.shares)[::-1][:10]
+    expected = np.sort((1 - weight) * own + weight * fulfilled.shares(np.arange(len(index))))[::-1][
+        :10
+    ]
     # The query's own picture is as similar as the first, wherever it would come.
     assert hits.similarities[1:] == pytest.approx(expected[1:], abs=2e-4)
     assert weighed.by_picture(hits).similarities.max() <= 1

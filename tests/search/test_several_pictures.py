@@ -13,6 +13,7 @@ import pytest
 from fitting_room.cli import searching
 from fitting_room.facade import FittingRoom
 from fitting_room.index.description import describe_index
+from fitting_room.index.filters import Named
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search import duplicates
 from fitting_room.search.explanation import _best_row
@@ -61,8 +62,9 @@ def test_an_item_is_itself_by_its_first_picture(fitting_room: FittingRoom) -> No
 def test_filters_words_and_values_count_items(fitting_room: FittingRoom) -> None:
     matches = fitting_room.search(red(), 12, {"articleType": "Tshirts"})
     assert [match.id for match in matches] == ["3", "1"]
-    assert fitting_room.vocabulary.named(["item", "3"]).tolist() == [1, 7]
-    hits = fitting_room.ranked(fitting_room.understand("3"), np.ones(12, bool))
+    named = fitting_room.index.store.scan(Named(("item", "3")), 12)
+    assert named.tolist() == [1, 7]
+    hits = fitting_room.ranked(fitting_room.understand("3"))
     assert hits.rows.tolist() == [1]
     assert fitting_room.items_once["id"].tolist() == ["1", "3", "5", "7", "9", "11"]
     assert set(fitting_room.values("baseColour")) == {"Red", "Blue"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fitting_room.index.local_items import LocalItems
 from fitting_room.search.fulfilment import fulfilment
 from fitting_room.search.synonyms import packaged
 from fitting_room.search.vocabulary import Vocabulary, WordsUnavailableError
@@ -29,11 +31,12 @@ ITEMS = pd.DataFrame(
     dtype="str",
 )
 COLUMNS = [str(column) for column in ITEMS if column != "id"]
+ROWS = np.arange(len(ITEMS))
 
 
 @pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
-    return Vocabulary(ITEMS, COLUMNS, packaged())
+    return Vocabulary(LocalItems(ITEMS), COLUMNS, packaged())
 
 
 def of(text: str, vocabulary: Vocabulary) -> list[str]:
@@ -104,10 +107,10 @@ def test_a_word_that_two_columns_know_means_either(vocabulary: Vocabulary) -> No
 def test_of_a_value_and_a_narrower_one_of_the_same_name_that_is_most_of_it_this_counts() -> None:
     items = ITEMS.assign(articleType=["Dresses"] * 3 + ["Jumpsuit"] + ["Shoes"] * 4)
     items["subCategory"] = ["Dress"] * 4 + ["Shoes"] * 4
-    (wish,) = understand("dress", Vocabulary(items, COLUMNS, packaged())).wishes
+    (wish,) = understand("dress", Vocabulary(LocalItems(items), COLUMNS, packaged())).wishes
     assert wish.values == (("articleType", ("Dresses",)),)
     items["articleType"] = ["Dresses"] + ["Jumpsuit"] * 3 + ["Shoes"] * 4
-    (wish,) = understand("dress", Vocabulary(items, COLUMNS, packaged())).wishes
+    (wish,) = understand("dress", Vocabulary(LocalItems(items), COLUMNS, packaged())).wishes
     assert {column for column, _ in wish.values} == {"subCategory", "articleType"}
 
 
@@ -134,15 +137,13 @@ def test_a_network_reads_all_of_the_text_but_what_is_not_wanted(vocabulary: Voca
 def test_the_last_word_may_be_unfinished(vocabulary: Vocabulary) -> None:
     (wish,) = understand("wildcr", vocabulary).wishes
     assert wish.begun
-    assert fulfilment(understand("wildcr", vocabulary), vocabulary).complete.tolist() == [
-        item == "5" for item in ITEMS["id"]
-    ]
+    found = fulfilment(understand("wildcr", vocabulary), vocabulary)
+    assert ITEMS["id"][found.complete(ROWS)].tolist() == ["5"]
 
 
 def test_a_number_finds_its_item(vocabulary: Vocabulary) -> None:
-    assert ITEMS["id"][fulfilment(understand("7", vocabulary), vocabulary).complete].tolist() == [
-        "7"
-    ]
+    found = fulfilment(understand("7", vocabulary), vocabulary)
+    assert ITEMS["id"][found.complete(ROWS)].tolist() == ["7"]
 
 
 def test_a_wish_that_is_taken_off_is_gone_and_the_others_stay(vocabulary: Vocabulary) -> None:
@@ -158,18 +159,18 @@ def test_a_wish_that_is_taken_off_is_gone_and_the_others_stay(vocabulary: Vocabu
 
 def test_several_values_of_a_column_are_alternatives(vocabulary: Vocabulary) -> None:
     found = fulfilment(understand("red or navy blue dress", vocabulary), vocabulary)
-    assert ITEMS["id"][found.complete].tolist() == ["1", "2"]
+    assert ITEMS["id"][found.complete(ROWS)].tolist() == ["1", "2"]
 
 
 def test_unwanted_values_are_left_out_also_of_empty_cells(vocabulary: Vocabulary) -> None:
     found = fulfilment(understand("men, not grey", vocabulary), vocabulary)
-    assert ITEMS["id"][found.complete].tolist() == ["3", "4", "8"]
-    shares = dict(zip(ITEMS["id"], found.shares.tolist(), strict=True))
+    assert ITEMS["id"][found.complete(ROWS)].tolist() == ["3", "4", "8"]
+    shares = dict(zip(ITEMS["id"], found.shares(ROWS).tolist(), strict=True))
     assert shares["3"] == shares["8"] > shares["7"] > shares["5"]  # 5 is grey and for women
 
 
 def test_rare_wishes_count_more(vocabulary: Vocabulary) -> None:
-    shares = fulfilment(understand("men laptop", vocabulary), vocabulary).shares
+    shares = fulfilment(understand("men laptop", vocabulary), vocabulary).shares(ROWS)
     by_item = dict(zip(ITEMS["id"], shares.tolist(), strict=True))
     assert by_item["5"] > by_item["3"] > by_item["1"] == 0
 
@@ -181,8 +182,8 @@ def test_without_words_nothing_is_wished_for(vocabulary: Vocabulary) -> None:
 
 def test_columns_of_descriptions_and_numbers_of_items_are_no_values() -> None:
     items = ITEMS.assign(text=[f"a long description of item {n} " * 3 for n in range(len(ITEMS))])
-    assert "text" not in Vocabulary(items, [*COLUMNS, "text"], packaged()).columns
-    assert "name" not in Vocabulary(items, COLUMNS, packaged()).columns
+    assert "text" not in Vocabulary(LocalItems(items), [*COLUMNS, "text"], packaged()).columns
+    assert "name" not in Vocabulary(LocalItems(items), COLUMNS, packaged()).columns
 
 
 def test_without_a_full_text_index_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +193,7 @@ def test_without_a_full_text_index_it_is_said(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: Without())
     with pytest.raises(WordsUnavailableError, match="FTS5"):
-        Vocabulary(ITEMS, COLUMNS, packaged())
+        Vocabulary(LocalItems(ITEMS), COLUMNS, packaged())
 
 
 @given(st.text(max_size=400))
@@ -200,13 +201,13 @@ def test_without_a_full_text_index_it_is_said(monkeypatch: pytest.MonkeyPatch) -
 def test_any_text_can_be_asked(text: str) -> None:
     found = understand(text, WILD)
     assert len(found.wishes) <= MOST_WISHES
-    shares = fulfilment(found, WILD).shares
+    shares = fulfilment(found, WILD).shares(ROWS)
     assert ((shares <= 1.001) & (shares >= -MOST_WISHES)).all()
     for wish in found.wishes:
         assert wish not in understand(found.without(wish), WILD).wishes
 
 
-WILD = Vocabulary(ITEMS, COLUMNS, packaged())
+WILD = Vocabulary(LocalItems(ITEMS), COLUMNS, packaged())
 QUERY_LANGUAGE = ['"', "*", "^", "NEAR(", ")", "AND", "OR", "NOT", "name:", "+", "-", "'", ";",
                   "--", "{", "}", "red", "dress", "\x00", "\ud800", "x" * 300]  # fmt: skip
 

@@ -116,8 +116,8 @@ def _of_words(searcher: Searcher, understood: Understood) -> tuple[np.ndarray, s
         where = sessions.current().where
         found = searcher.search(text=sessions.current().find, n=MOST_BY_NETWORK, where=where)
         return np.array([match.row for match in found], np.int64), "Closest to your words"
-    hits = searcher.ranked(understood, searcher.index.mask(sessions.current().where))
-    complete = hits.rows[searcher.fulfilment(understood).complete[hits.rows]]
+    hits = searcher.ranked(understood, searcher.index.filter(sessions.current().where))
+    complete = hits.rows[searcher.fulfilment(understood).complete(hits.rows)]
     if len(complete):
         return complete, f"{len(complete):,} found"
     return hits.rows, "Nothing has all of that. The closest:" if len(hits) else "Nothing found"
