@@ -67,7 +67,7 @@ def test_rows_are_put_in_place_of_those_of_the_same_numbers(place: Place) -> Non
     assert_same(database.block(np.array([3, 4, 20])), changed, layout)
     assert_same(database.block(np.array([2, 5])), part_of(first, [2, 5]), layout)
     assert database.scan(OneOf("colour", ("Gold",)), 10).tolist() == [3, 4, 20]
-    assert database.scan(Named(("gold", "hats")), 10).tolist() == [3, 4, 20]
+    assert database.scan(Named(("golden", "hats")), 10).tolist() == [3, 4, 20]
     assert database.count(AllOf((Named(("running",)), OneOf("colour", ("Gold",))))) == 0
     found = database.candidates(changed.codes[2], 3, EVERYTHING, wide=True)
     assert 20 in found.rows
@@ -289,9 +289,9 @@ def test_numbers_of_rows_may_be_great(place: Place) -> None:
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(values=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=40, unique=True))
+@given(values=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=20, unique=True))
 def test_any_text_comes_back_and_is_found(place: Place, values: list[str]) -> None:
     layout = layout_of(("value",))
     own = {"id": values, "image": values, "digest": values}
