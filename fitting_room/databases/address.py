@@ -1,4 +1,5 @@
-"""The address of an index in a database: ``milvus://HOST:PORT/NAME``, ``postgresql://...``."""
+"""The address of an index in a database: ``milvus://HOST:PORT/NAME`` or
+``postgresql://USER:PASSWORD@HOST:PORT/DATABASE/NAME``."""
 
 from __future__ import annotations
 
@@ -18,6 +19,9 @@ ENGINES = {
 }
 #: What an index may be called within a database.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+_POSTGRES = re.compile(
+    r"(?P<database>postgresql://[^/?#]*/[^/?#]+)/(?P<name>[^/?#]*)(?P<options>\?[^#]*)?"
+)
 
 
 class DatabaseError(IndexUnusable):
@@ -30,11 +34,27 @@ def is_address(index: object) -> bool:
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown and logged."""
-    parts = urlsplit(address)
-    if "@" not in parts.netloc:
-        return address
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """An address as it may be shown and logged. Of one that is written wrongly, such as with a
+    slash in the password, rather too much is left out."""
+    shown = re.sub(r"//.*@", "//", address, flags=re.DOTALL)
+    return re.sub(r"(?i)(password=)[^&]*", r"\1***", shown)
+
+
+def in_postgres(address: str) -> tuple[str, str]:
+    """The URI of a database, as libpq reads it, and the name of an index in it: the last part of
+    the path. Raises :class:`DatabaseError` where it is another address.
+
+    >>> in_postgres("postgresql://shop@db.example/goods/summer?sslmode=require")
+    ('postgresql://shop@db.example/goods?sslmode=require', 'summer')
+    """
+    parts = _POSTGRES.fullmatch(address)
+    if not parts or not NAME.fullmatch(parts["name"]):
+        raise DatabaseError(
+            f"{without_password(address)}: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE/NAME, "
+            "with a name for the index of letters, digits and _, at most 41, that begins with a "
+            "letter. Other signs of a password are written as in addresses: %23 for #, %2F for /."
+        )
+    return f"{parts['database']}{parts['options'] or ''}", parts["name"]
 
 
 def engine_for(address: str) -> Engine:
