@@ -50,9 +50,10 @@ def in_postgres(address: str) -> tuple[str, str]:
     parts = _POSTGRES.fullmatch(address)
     if not parts or not NAME.fullmatch(parts["name"]):
         raise DatabaseError(
-            f"{without_password(address)}: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE/NAME, "
-            "with a name for the index of letters, digits and _, at most 41, that begins with a "
-            "letter. Other signs of a password are written as in addresses: %23 for #, %2F for /."
+            f"{without_password(address)}: write "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE/NAME, with a name for the index of at "
+            "most 41 letters, digits and _, that begins with a letter. Other signs in a password "
+            "are written as in addresses: %23 for #, %2F for /."
         )
     return f"{parts['database']}{parts['options'] or ''}", parts["name"]
 
