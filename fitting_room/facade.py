@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from fitting_room.build.builder import build_index
 from fitting_room.build.edit import EditSummary, add_items, remove_items
+from fitting_room.build.elsewhere import PictureEmbedder
 from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
@@ -28,7 +30,10 @@ from fitting_room.search.synonyms import extended
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Stage, ignore
 
-__all__ = ["FittingRoom", "Match", "Part"]
+__all__ = ["Elsewhere", "FittingRoom", "Match", "Part"]
+
+#: Makes what embeds the pictures of a catalogue with the network of an embedder, by settings.
+Elsewhere = Callable[[Catalogue, Embedder, Settings], PictureEmbedder]
 
 
 class FittingRoom(Searcher):
@@ -79,13 +84,16 @@ class FittingRoom(Searcher):
         pca: int | None = None,
         storage: str = FLOAT32,
         settings: Settings | None = None,
+        elsewhere: Elsewhere | None = None,
         listener: Listener = ignore,
     ) -> FittingRoom:
         """Build the index of a catalogue, read as ``reading`` says unless it was read before, or
         bring it up to date, and open it. ``summary`` says what was done. ``head`` is that of
         :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
-        index that is there, or the packaged one. Raises ``CatalogueError``, ``BackboneError``,
-        ``HeadError``, ``BuildError`` or ``SynonymsError``."""
+        index that is there, or the packaged one. Pictures are embedded by this process, or
+        ``elsewhere`` (:func:`fitting_room.cluster.embedding.on_cluster`). Raises
+        ``CatalogueError``, ``BackboneError``, ``HeadError``, ``BuildError`` or
+        ``SynonymsError``."""
         settings = settings or Settings.from_environment()
         synonyms = extended(settings.synonyms)
         loaded = (
@@ -107,6 +115,11 @@ class FittingRoom(Searcher):
             pca=pca,
             storage=storage,
             limits=limits,
+            elsewhere=(
+                None
+                if elsewhere is None
+                else elsewhere(loaded, embedder, replace(settings, weights=weights))
+            ),
             listener=listener,
         )
         fitting_room = cls(Index.open(folder), lambda: embedder, limits, synonyms)

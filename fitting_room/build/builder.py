@@ -19,12 +19,13 @@ from PIL import Image
 
 from fitting_room.build.calibrate import calibrate
 from fitting_room.build.checkpoint import Checkpoint, remove_old_checkpoint
+from fitting_room.build.elsewhere import PictureEmbedder
 from fitting_room.build.place import locked, make_parent, resolved
 from fitting_room.build.summary import BuildSummary
 from fitting_room.build.writer import Block, remove_leftovers, require_replaceable, write_index
 from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.catalogue.kind_column import kind_column
-from fitting_room.embedding.embedder import Embedder
+from fitting_room.embedding.embedder import Embedder, Outcome
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.index.added import picture_digest
@@ -70,13 +71,15 @@ def build_index(
     pca: int | None = None,
     storage: str = FLOAT32,
     limits: ImageLimits,
+    elsewhere: PictureEmbedder | None = None,
     listener: Listener = ignore,
 ) -> BuildSummary:
     """Embed what is new or changed in ``catalogue`` and put a complete index at ``folder``, with
     its embeddings in one of :data:`fitting_room.index.vectors.STORAGES` and a ``head``, whose
-    network, if it is another than the embedder's, is that of ``embedder.of_head``. Raises
-    :class:`BuildError` when another build of it is running or no picture could be used,
-    ``IndexUnusable`` when something else is at ``folder``, ``ReductionError`` for a wrong ``pca``.
+    network, if it is another than the embedder's, is that of ``embedder.of_head``. Pictures are
+    embedded here, or ``elsewhere`` by the same network. Raises :class:`BuildError` when another
+    build of it is running or no picture could be used, ``IndexUnusable`` when something else is at
+    ``folder``, ``ReductionError`` for a wrong ``pca``.
     """
     folder = resolved(folder)
     require_replaceable(folder)
@@ -90,7 +93,9 @@ def build_index(
         with locked(folder):
             remove_leftovers(folder)
             remove_old_checkpoint(folder)
-            build = _Build(catalogue, embedder, folder, head, pca, storage, limits, listener)
+            build = _Build(
+                catalogue, embedder, folder, head, pca, storage, limits, elsewhere, listener
+            )
             return build.run()
     except Timeout as error:
         raise BuildError(
@@ -110,6 +115,7 @@ class _Build:
     pca_dimension: int | None
     storage: str
     limits: ImageLimits
+    elsewhere: PictureEmbedder | None
     listener: Listener
 
     def __post_init__(self) -> None:
@@ -234,8 +240,7 @@ class _Build:
         stage = Stage("Embedding pictures", len(pending), "picture", self.listener)
         embedded = 0
         try:
-            items = map(int, pending)
-            for item, outcome in self.embedder.stream(items, self._load):
+            for item, outcome in self._outcomes(pending):
                 if isinstance(outcome, ImageRejected):
                     self.failed += 1
                     if len(self.failures) < MAX_FAILURES_NAMED:
@@ -256,6 +261,20 @@ class _Build:
         finally:
             self.checkpoint.flush()  # also when it is stopped: nothing that is done gets lost
         return embedded, time.perf_counter() - stage.started
+
+    def _outcomes(self, pending: np.ndarray) -> Iterator[tuple[int, Outcome]]:
+        """What becomes of the pictures of the pending items; their digests are noted before."""
+        if self.elsewhere is None:
+            return self.embedder.stream(map(int, pending), self._load)
+        return self._from_elsewhere(self.elsewhere, pending)
+
+    def _from_elsewhere(
+        self, embed: PictureEmbedder, pending: np.ndarray
+    ) -> Iterator[tuple[int, Outcome]]:
+        known = np.sort(np.array([*self.old_rows, *self.checkpoint.rows], "S32"))
+        for item, digest, outcome in embed(pending, known):
+            self.digests[item] = digest
+            yield item, outcome
 
     def _load(self, item: int) -> Image.Image | None:
         name = str(self.images[item])

@@ -21,7 +21,7 @@ from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photog
 from fitting_room.catalogue.reading_options import ReadingOptions
 from fitting_room.cli.output import say, show
 from fitting_room.evaluation.queries import Queries, load_queries
-from fitting_room.facade import FittingRoom
+from fitting_room.facade import Elsewhere, FittingRoom
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
@@ -52,7 +52,7 @@ class UsageError(ValueError):
 def build(options: argparse.Namespace, settings: Settings) -> int:
     """Embed a catalogue's pictures and write its index. Run again after a change, it embeds only
     what is new or changed; stopped at any moment, it goes on where it was."""
-    with terminal_progress() as progress:
+    with terminal_progress() as progress, _machines(options.ray) as elsewhere:
         fitting_room = FittingRoom.build(
             options.catalogue,
             options.index,
@@ -62,6 +62,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
             pca=options.pca,
             storage=options.storage,
             settings=settings,
+            elsewhere=elsewhere,
             listener=progress,
         )
     description, summary = describe_index(fitting_room.index), fitting_room.summary
@@ -96,6 +97,19 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
             f"{summary.images_per_second:.0f} pictures/s embedded"
         )
     return 0
+
+
+@contextmanager
+def _machines(address: str | None) -> Iterator[Elsewhere | None]:
+    """The machines that embed the pictures, or ``None`` for this process."""
+    if address is None:
+        yield None
+        return
+    from fitting_room.cluster.connection import connected
+    from fitting_room.cluster.embedding import on_cluster
+
+    with connected(address):
+        yield on_cluster
 
 
 def train_head(options: argparse.Namespace, settings: Settings) -> int:

@@ -134,6 +134,9 @@ def _add_build(add: Add) -> None:
     add("--storage", choices=STORAGES, default=FLOAT32, help="of embeddings: int8 is a quarter")
     add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
+    add("--ray", metavar="ADDRESS",
+        help="embed on the machines of a Ray cluster, HOST:PORT, or auto for the one that runs "
+        "here, or local for all cores of this machine")  # fmt: skip
 
 
 def _add_add(add: Add) -> None:

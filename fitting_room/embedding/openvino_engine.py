@@ -12,7 +12,7 @@ import numpy as np
 
 from fitting_room.embedding import converted
 from fitting_room.embedding.backbone import Selection
-from fitting_room.util.threads import cores
+from fitting_room.util.threads import are_limited, cores
 
 
 class OpenVINOEngine:
@@ -114,6 +114,8 @@ class OpenVINOEngine:
         model = model.clone()
         model.reshape([size, *self._input_size, 3])
         options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
+        if are_limited():  # else OpenVINO takes all that the machine has
+            options["INFERENCE_NUM_THREADS"] = str(cores())
         return self._core.compile_model(model, "CPU", options)
 
 

@@ -10,12 +10,28 @@ from threading import Event
 
 from threadpoolctl import threadpool_limits
 
+#: What :func:`limit_cores` said.
+_given: list[int] = []
+
 
 def cores() -> int:
     """The processors this process may use, which in a container are fewer than the machine's."""
+    if _given:
+        return _given[-1]
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def limit_cores(count: int) -> None:
+    """Have this process use so many processors from now on, and no more: it shares a machine with
+    others that were given the rest."""
+    _given[:] = [count]
+
+
+def are_limited() -> bool:
+    """Whether this process uses only as many processors as it was given."""
+    return bool(_given)
 
 
 #: Set where numpy's BLAS computes in the thread that calls it, and no other.

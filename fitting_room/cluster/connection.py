@@ -1,0 +1,82 @@
+"""Ray, as long as a build needs it: one that runs already, or one of this machine alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from fitting_room.build.builder import BuildError
+from fitting_room.util.threads import cores
+
+#: Stands for a Ray of this machine that is started for one build and ends with it.
+LOCAL = "local"
+LOOPBACK = "127.0.0.1"
+INSTALL = "pip install 'fitting-room[cluster]'"
+
+
+class ClusterError(BuildError):
+    """A cluster that is not there or cannot do the work; the text says what to do."""
+
+
+def require_ray() -> None:
+    """Raise :class:`ClusterError` where Ray is not installed."""
+    if find_spec("ray") is None or find_spec("ray.data") is None:
+        raise ClusterError(f"--ray needs Ray, which is not installed. Run: {INSTALL}")
+
+
+@contextmanager
+def connected(address: str) -> Iterator[None]:
+    """Be connected to the Ray at ``address``, as ``ray.init`` takes it, or to one that is started
+    on this machine (:data:`LOCAL`), listens to nobody else and ends with this. A connection that
+    the process has already is used and stays. Raises :class:`ClusterError` where there is none."""
+    require_ray()
+    # Read when Ray is imported or started: it would report to its makers.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
+
+    if ray.is_initialized():
+        with _quiet():
+            yield
+        return
+    quietly = {"configure_logging": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address == LOCAL:
+            ray.init(
+                LOCAL,
+                num_cpus=cores(),
+                include_dashboard=False,
+                _node_ip_address=LOOPBACK,
+                **quietly,
+            )
+        else:
+            ray.init(address, **quietly)
+    except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
+        reason = (str(error).strip().splitlines() or ["no reason is given"])[0][:300]
+        raise ClusterError(
+            f"--ray {address}: no Ray that can be used answers there ({reason}). Start one with: "
+            f"ray start --head, give its address, or use this machine alone: --ray {LOCAL}"
+        ) from error
+    try:
+        with _quiet():
+            yield
+    finally:
+        ray.shutdown()  # of what was connected here; the cluster itself goes on
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray Data without its own bars and reports, which would be written across the build's."""
+    from ray.data import DataContext
+
+    context, logger = DataContext.get_current(), logging.getLogger("ray.data")
+    before = context.enable_progress_bars, logger.level, logger.disabled
+    context.enable_progress_bars = False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        context.enable_progress_bars = before[0]
+        logger.setLevel(before[1])
