@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 from fitting_room.build.builder import BuildError
 from fitting_room.util.threads import cores
@@ -14,6 +17,9 @@ from fitting_room.util.threads import cores
 #: Stands for a Ray of this machine that is started for one build and ends with it.
 LOCAL = "local"
 LOOPBACK = "127.0.0.1"
+#: Seconds to wait for an answer at an address, and for how often Ray tries itself, each 40 seconds.
+ANSWERS_WITHIN, TRIES = 5.0, "1"
+_HOST_AND_PORT = re.compile(r"\[?([^\[\]/]+)\]?:([0-9]{1,5})")
 INSTALL = "pip install 'fitting-room[cluster]'"
 
 
@@ -35,13 +41,18 @@ def connected(address: str) -> Iterator[None]:
     require_ray()
     # Read when Ray is imported or started: it would report to its makers.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", TRIES)
     import ray
 
     if ray.is_initialized():
         with _quiet():
             yield
         return
-    quietly = {"configure_logging": False, "log_to_driver": False, "logging_level": logging.ERROR}
+    quietly: dict[str, Any] = {
+        "configure_logging": False,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+    }
     try:
         if address == LOCAL:
             ray.init(
@@ -52,6 +63,7 @@ def connected(address: str) -> Iterator[None]:
                 **quietly,
             )
         else:
+            _require_answer(address)
             ray.init(address, **quietly)
     except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
         reason = (str(error).strip().splitlines() or ["no reason is given"])[0][:300]
@@ -64,6 +76,13 @@ def connected(address: str) -> Iterator[None]:
             yield
     finally:
         ray.shutdown()  # of what was connected here; the cluster itself goes on
+
+
+def _require_answer(address: str) -> None:
+    """Raise ``OSError`` where nothing answers at ``HOST:PORT``: Ray would try for minutes."""
+    if found := _HOST_AND_PORT.fullmatch(address):
+        place = found[1], min(int(found[2]), 65_535)
+        socket.create_connection(place, ANSWERS_WITHIN).close()
 
 
 @contextmanager

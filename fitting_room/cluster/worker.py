@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +22,14 @@ from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.decode import ImageLimits
 from fitting_room.index.added import picture_digest
+from fitting_room.index.manifest import IndexUnusable
 from fitting_room.util.threads import limit_cores
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Results that are sent at once.
-AT_ONCE = 512
 #: What keeps a machine from working, and is told to whoever started the build.
-HINDRANCES = (BackboneError, ClusterError, EngineError, OSError, StoreError)
+HINDRANCES = (BackboneError, ClusterError, EngineError, IndexUnusable, OSError, StoreError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,17 @@ class PictureWorker:
         except HINDRANCES as error:
             yield broken(f"{socket.gethostname()}: {error}")
             return
+        try:
+            yield from self.answers(embedder, table)
+        except HINDRANCES as error:
+            yield broken(f"{socket.gethostname()}: {error}")
+
+    def answers(self, embedder: Embedder, table: pa.Table) -> Iterator[dict[str, np.ndarray]]:
+        """What is answered of some pictures."""
         of_head = embedder.of_head
         dimensions = embedder.dimension, 0 if of_head is None else of_head.dimension
-        results = self.results(embedder, table)
-        while some := list(islice(results, AT_ONCE)):
-            yield as_columns(some, dimensions)
+        # One answer for all: what Ray puts together must be of one form.
+        yield as_columns(list(self.results(embedder, table)), dimensions)
 
     def _start(self) -> Embedder:
         task = self.task
