@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,9 +11,12 @@ from pathlib import Path
 from fitting_room.build.builder import build_index
 from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.build.elsewhere import PictureEmbedder
+from fitting_room.build.publishing import publish
 from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
+from fitting_room.databases.address import is_address
+from fitting_room.databases.index import DatabaseIndex
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.backbones import select, select_again
 from fitting_room.embedding.converted import convert, select_converted
@@ -59,7 +63,7 @@ class FittingRoom(Searcher):
         file of synonyms that cannot be used.
         """
         settings = settings or Settings.from_environment()
-        opened = Index.open(index)
+        opened = open_index(index)
         selection = select_again(opened.identity, settings.weights)
         network = opened.manifest.head_network
         of_head = None if network is None else select_again(network, settings.weights)
@@ -90,19 +94,21 @@ class FittingRoom(Searcher):
         """Build the index of a catalogue, read as ``reading`` says unless it was read before, or
         bring it up to date, and open it. ``summary`` says what was done. ``head`` is that of
         :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
-        index that is there, or the packaged one. Pictures are embedded by this process, or
-        ``elsewhere`` (:func:`fitting_room.cluster.embedding.on_cluster`). Raises
-        ``CatalogueError``, ``BackboneError``, ``HeadError``, ``BuildError`` or
+        index that is there, or the packaged one. Where ``index`` is an address of a database, the
+        index is built in the cache, and its items are put there. Pictures are embedded by this
+        process, or ``elsewhere`` (:func:`fitting_room.cluster.embedding.on_cluster`). Raises
+        ``CatalogueError``, ``BackboneError``, ``HeadError``, ``BuildError``, ``IndexUnusable`` or
         ``SynonymsError``."""
         settings = settings or Settings.from_environment()
         synonyms = extended(settings.synonyms)
         loaded = (
             catalogue if isinstance(catalogue, Catalogue) else load_catalogue(catalogue, reading)
         )
+        address, folder = _place_of(index, settings)
         stage = Stage("Preparing the network", 1, "network", listener)
         name, weights = backbone or settings.backbone, weights or settings.weights
         selection = _chosen(name, weights, input_size, settings, listener)
-        folder, limits = Path(index), settings.limits
+        limits = settings.limits
         chosen = _head(head, folder, selection)
         of_head = _network_of(chosen, selection, settings)
         embedder = _embedder(selection, settings, of_head)
@@ -122,7 +128,11 @@ class FittingRoom(Searcher):
             ),
             listener=listener,
         )
-        fitting_room = cls(Index.open(folder), lambda: embedder, limits, synonyms)
+        opened = Index.open(folder)
+        if address is not None:
+            publish(opened, address, listener=listener)
+            opened = DatabaseIndex.open_at(address)
+        fitting_room = cls(opened, lambda: embedder, limits, synonyms)
         fitting_room.summary = summary
         return fitting_room
 
@@ -132,7 +142,7 @@ class FittingRoom(Searcher):
         no torch; returns their folders, which may be copied to another machine's cache. Raises
         ``IndexUnusable``, and ``BackboneError`` where one cannot be had or kept."""
         settings = settings or Settings.from_environment()
-        opened = Index.open(index)
+        opened = open_index(index)
         identities = [opened.identity, opened.manifest.head_network]
         selections = [select_again(one, settings.weights) for one in identities if one is not None]
         return [convert(selection, settings.engines_folder) for selection in selections]
@@ -193,7 +203,7 @@ class FittingRoom(Searcher):
         return self._reopened(None)
 
     def _reopened(self, edit: EditSummary | None) -> FittingRoom:
-        index = Index.open(self.index.folder)
+        index = self.index.reopened()
         index.require(self.index.identity, self.index.manifest.head_network)
         # Not this object itself, which would hold on to the version that it has open.
         embedder = self._embedder
@@ -201,6 +211,20 @@ class FittingRoom(Searcher):
         fitting_room = FittingRoom(index, load, self.limits, self.synonyms)
         fitting_room.edit = edit
         return fitting_room
+
+
+def open_index(index: str | Path) -> Index:
+    """The index in a folder, or at an address of a database. Raises ``IndexUnusable``."""
+    return DatabaseIndex.open_at(str(index)) if is_address(index) else Index.open(index)
+
+
+def _place_of(index: str | Path, settings: Settings) -> tuple[str | None, Path]:
+    """The address of an index in a database, if it is in one, and the folder that it is built in,
+    which lets the next build go on from there."""
+    if not is_address(index):
+        return None, Path(index)
+    digest = hashlib.sha256(str(index).encode()).hexdigest()[:16]
+    return str(index), settings.cache / "databases" / digest
 
 
 def _chosen(

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 
 from PIL import Image
 
@@ -23,7 +22,6 @@ from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits, open_image
 from fitting_room.imaging.gate import CATALOGUE
 from fitting_room.imaging.thumbnails import as_jpeg
-from fitting_room.index.data import current_version
 from fitting_room.index.head import HeadError
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.search.synonyms import SynonymsError
@@ -97,7 +95,7 @@ class Preparation:
         self.early_pictures: Pictures | None = None
         self.result: Future[None] = Future()
         self._shared: Shared | None = None
-        self._given_up: Path | None = None
+        self._given_up: str | None = None
         self._lock = threading.Lock()
         self._start(self._open_or_build)
 
@@ -187,17 +185,17 @@ class Preparation:
         with self._lock:
             now = self.shared.fitting_room
             try:
-                version = current_version(now.index.folder)
-                if version in (now.index.data.version, self._given_up):
+                version = now.index.newest_version()
+                if version in (now.index.version, self._given_up):
                     return
                 self._shared = Shared(self._opened_anew(now))
             except (BackboneError, HeadError, IndexUnusable, OSError) as error:
                 _log.warning("the page keeps the version that it has opened: %s", error)
                 with suppress(IndexUnusable, OSError):
-                    self._given_up = current_version(now.index.folder)
+                    self._given_up = now.index.newest_version()
 
     def _opened_anew(self, now: FittingRoom) -> FittingRoom:
         try:
             return now.reopened()
         except IndexUnusable:  # or made by another network, which is loaded with the first picture
-            return FittingRoom.open(now.index.folder, self.settings)
+            return FittingRoom.open(self.settings.index_folder, self.settings)

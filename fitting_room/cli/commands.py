@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
+from functools import partial
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -20,8 +21,9 @@ from fitting_room.catalogue.label_mapping import MAPPING_COLUMN, read_mapping
 from fitting_room.catalogue.photograph_colours import COLOUR_COLUMN, read_photograph_colours
 from fitting_room.catalogue.reading_options import ReadingOptions
 from fitting_room.cli.output import say, show
+from fitting_room.databases.address import is_address
 from fitting_room.evaluation.queries import Queries, load_queries
-from fitting_room.facade import Elsewhere, FittingRoom
+from fitting_room.facade import FittingRoom
 from fitting_room.index.description import (
     IndexDescription,
     Validation,
@@ -52,19 +54,7 @@ class UsageError(ValueError):
 def build(options: argparse.Namespace, settings: Settings) -> int:
     """Embed a catalogue's pictures and write its index. Run again after a change, it embeds only
     what is new or changed; stopped at any moment, it goes on where it was."""
-    with terminal_progress() as progress, _machines(options.ray) as elsewhere:
-        fitting_room = FittingRoom.build(
-            options.catalogue,
-            options.index,
-            reading=values_of(ReadingOptions, options),
-            input_size=options.input_size,
-            head=options.head,
-            pca=options.pca,
-            storage=options.storage,
-            settings=settings,
-            elsewhere=elsewhere,
-            listener=progress,
-        )
+    fitting_room = _built(options, settings)
     description, summary = describe_index(fitting_room.index), fitting_room.summary
     if summary is None:
         raise RuntimeError("a build has a summary")
@@ -99,17 +89,35 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-@contextmanager
-def _machines(address: str | None) -> Iterator[Elsewhere | None]:
-    """The machines that embed the pictures, or ``None`` for this process."""
-    if address is None:
-        yield None
-        return
-    from fitting_room.cluster.connection import connected
-    from fitting_room.cluster.embedding import on_cluster
+def _built(options: argparse.Namespace, settings: Settings) -> FittingRoom:
+    """Build as the options say, here or on the machines of a Ray cluster."""
+    chosen: dict[str, Any] = {
+        "reading": values_of(ReadingOptions, options),
+        "input_size": options.input_size,
+        "head": options.head,
+        "pca": options.pca,
+        "storage": options.storage,
+    }
+    with terminal_progress() as progress:
+        build_here: Callable[..., FittingRoom] = partial(
+            FittingRoom.build, options.catalogue, options.index, settings=settings,
+            listener=progress, **chosen,
+        )  # fmt: skip
+        if options.ray is None:
+            return build_here()
+        from fitting_room.cluster.connection import connected
+        from fitting_room.cluster.databases import build_in_database
+        from fitting_room.cluster.embedding import on_cluster
 
-    with connected(address):
-        yield on_cluster
+        with connected(options.ray):
+            if not is_address(options.index):
+                return build_here(elsewhere=on_cluster)
+            summary = build_in_database(
+                options.catalogue, options.index, settings=settings, listener=progress, **chosen
+            )
+        fitting_room = FittingRoom.open(options.index, settings)
+        fitting_room.summary = summary
+        return fitting_room
 
 
 def train_head(options: argparse.Namespace, settings: Settings) -> int:

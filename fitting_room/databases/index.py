@@ -4,6 +4,7 @@ is about are ever here."""
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,9 @@ from fitting_room.index.index import Index
 from fitting_room.index.item_pictures import FIRST_FACTOR, ItemPictures
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import Hits, ScoreTerm, Terms
+
+#: Seconds after which it is looked again whether another version was published.
+LOOK_EVERY = 30.0
 
 
 class WholeCatalogueError(IndexUnusable):
@@ -59,6 +63,7 @@ class DatabaseIndex(Index):
         for name, width in arrays.items():
             setattr(self, name, FetchedRows(fetched, name, count, width) if width else None)
         self.map = None
+        self._newest, self._look_again = database.version, time.monotonic() + LOOK_EVERY
 
     @classmethod
     def open_at(cls, address: str, version: str | None = None) -> DatabaseIndex:
@@ -74,6 +79,17 @@ class DatabaseIndex(Index):
                 f"{without_password(address)}: the index is damaged ({error}). Build it again."
             ) from error
         return cls(address, database, *parts, folder=folder)
+
+    def reopened(self) -> Index:
+        return DatabaseIndex.open_at(self.address)
+
+    def newest_version(self) -> str:
+        if time.monotonic() >= self._look_again:
+            self._look_again = time.monotonic() + LOOK_EVERY
+            newest = engine_for(self.address).open(self.address)
+            self._newest = newest.version
+            newest.close()
+        return self._newest
 
     @property
     def sample(self) -> Index:

@@ -76,7 +76,7 @@ class PostgresDatabase:
     """A version of an index, as :class:`fitting_room.databases.database.Database` says."""
 
     def __init__(self, server: Server, version: str, layout: Layout) -> None:
-        self.layout, self._server, self._version = layout, server, version
+        self.layout, self._server, self.version = layout, server, version
         self._columns = {name: str(place) for place, name in enumerate(layout.columns)}
         self._names = _names(server.schema, version)
 
@@ -142,9 +142,9 @@ class PostgresDatabase:
 
     def record(self) -> bytes:
         query = "SELECT record FROM {versions} WHERE version = %s AND record IS NOT NULL"
-        found = self._rows(query, [self._version])
+        found = self._rows(query, [self.version])
         if not found:
-            raise DatabaseError(f"{self._server.shown}: version {self._version} has no record.")
+            raise DatabaseError(f"{self._server.shown}: version {self.version} has no record.")
         return bytes(found[0][0])
 
     def publish(self, record: bytes) -> None:
@@ -168,10 +168,10 @@ class PostgresDatabase:
     def _make_current(self, connection: PatientConnection, record: bytes) -> None:
         connection.execute(_LOCK)
         query = self._sql("UPDATE {versions} SET record = %s WHERE version = %s RETURNING made")
-        made = rows_of(connection, query, [record, self._version])
+        made = rows_of(connection, query, [record, self.version])
         if not made:
-            raise DatabaseError(f"{self._server.shown}: version {self._version} was removed.")
-        for (version,) in rows_of(connection, self._sql(_EARLIER), [self._version, made[0][0]]):
+            raise DatabaseError(f"{self._server.shown}: version {self.version} was removed.")
+        for (version,) in rows_of(connection, self._sql(_EARLIER), [self.version, made[0][0]]):
             drop = sql.SQL("DROP TABLE {rows}").format(**_names(self._server.schema, version))
             connection.execute(drop)
 

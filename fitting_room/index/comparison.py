@@ -88,7 +88,7 @@ class Comparison:
     @property
     def version(self) -> str:
         """The name of this version of it, other than that of any other."""
-        return self.data.version.name if self.data.version != self.folder else self.manifest.build
+        return self.data.version.name
 
     def require_sound(self) -> None:
         """Raise :class:`IndexUnusable` where a file of the index was found to be damaged."""

@@ -13,7 +13,7 @@ from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import scoring
 from fitting_room.index.ann import AnnIndexError
 from fitting_room.index.comparison import Comparison, as_features
-from fitting_room.index.data import check_file, load_index_data
+from fitting_room.index.data import check_file, current_version, load_index_data
 from fitting_room.index.filters import (
     EVERYTHING,
     Filter,
@@ -56,6 +56,15 @@ class Index(Comparison):
     def open(cls, folder: str | Path) -> Index:
         """Open an index; the vectors are mapped, not read. Raises :class:`IndexUnusable`."""
         return cls(load_index_data(Path(folder)))
+
+    def reopened(self) -> Index:
+        """The index as it is now. Raises :class:`IndexUnusable`."""
+        return Index.open(self.folder)
+
+    def newest_version(self) -> str:
+        """The name of the version that is there now, as :attr:`version` says that of this one.
+        Raises :class:`IndexUnusable`."""
+        return current_version(self.folder).name
 
     def verify(self) -> None:
         """Read every file and compare its checksum. Raises :class:`IndexUnusable`."""
