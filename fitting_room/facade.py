@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from fitting_room.build.builder import build_index
+from fitting_room.build.database_edit import add_to_database, remove_from_database
 from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.build.elsewhere import PictureEmbedder
 from fitting_room.build.publishing import publish
@@ -159,12 +161,18 @@ class FittingRoom(Searcher):
         """Add pictures to the index without its catalogue, and open what comes of it. There
         ``edit`` says what was done; this one stays as it is. Arguments and errors are those of
         :func:`fitting_room.build.edit.add_items`. A later build makes the index what the
-        catalogue says.
+        catalogue says. Of an index in a database see
+        :func:`fitting_room.build.database_edit.add_to_database`.
 
         >>> fitting_room = fitting_room.add(["coat.jpg"], ids=["4711"])  # doctest: +SKIP
         """
-        edit = add_items(
-            self.index.folder,
+        index = self.index
+        change = (
+            partial(add_to_database, index)
+            if isinstance(index, DatabaseIndex)
+            else partial(add_items, index.folder)
+        )
+        edit = change(
             [Path(picture) for picture in pictures],
             lambda: self.embedder,
             ids=ids,
@@ -181,9 +189,12 @@ class FittingRoom(Searcher):
         """Remove the items of these ids from the index without its catalogue, and open what comes
         of it, as :meth:`add` does. Arguments and errors are those of
         :func:`fitting_room.build.edit.remove_items`."""
-        edit = remove_items(
-            self.index.folder, ids, ignore_missing=ignore_missing, listener=listener
-        )
+        if isinstance(self.index, DatabaseIndex):
+            edit = remove_from_database(self.index, ids, ignore_missing=ignore_missing)
+        else:
+            edit = remove_items(
+                self.index.folder, ids, ignore_missing=ignore_missing, listener=listener
+            )
         return self._reopened(edit)
 
     def parts(self, picture: Picture) -> list[Part]:

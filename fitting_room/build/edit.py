@@ -90,13 +90,13 @@ def add_items(
     sound index, or another network made it.
     """
     started, folder = time.perf_counter(), resolved(Path(folder))
-    names, values = _ids_of(pictures, ids), _checked_attributes(attributes or {})
+    names, values = ids_of(pictures, ids), checked_attributes(attributes or {})
     with _opened(folder) as old:
         _check_columns(old, values)
         there = set(old.items["id"])
         if known := [item for item in dict.fromkeys(names) if item in there and not replacing]:
             raise ItemExistsError(
-                f"{folder}: {_listed(known)} {'is' if len(known) == 1 else 'are'} there already. "
+                f"{folder}: {listed(known)} {'is' if len(known) == 1 else 'are'} there already. "
                 "Give another --id, or --replace what is there."
             )
         embedder = load_embedder()
@@ -133,7 +133,7 @@ def remove_items(
         there = set(old.items["id"])
         unknown = [item for item in wanted if item not in there]
         if unknown and not ignore_missing:
-            raise EditError(f"{folder}: there is no item {_listed(unknown)}. Nothing was removed.")
+            raise EditError(f"{folder}: there is no item {listed(unknown)}. Nothing was removed.")
         goes = old.items["id"].isin(list(wanted)).to_numpy(bool)
         if goes.all():
             raise EditError(f"{folder}: no item would be left. Remove the folder instead.")
@@ -220,14 +220,15 @@ class _Added:
         )
 
 
-def _ids_of(pictures: Sequence[Path], ids: Sequence[str] | None) -> list[str]:
+def ids_of(pictures: Sequence[Path], ids: Sequence[str] | None) -> list[str]:
+    """The id of each picture's item. Raises :class:`EditError` for ids that cannot be used."""
     if not pictures:
         raise EditError("There is no picture to add.")
     if ids is None:
         names = [path.stem.strip() for path in pictures]
         if twice := [item for item in dict.fromkeys(names) if names.count(item) > 1]:
             raise EditError(
-                f"Several pictures are called {_listed(twice)}. Say of which item each one is: "
+                f"Several pictures are called {listed(twice)}. Say of which item each one is: "
                 "--id once for each picture, in their order."
             )
     else:
@@ -244,7 +245,9 @@ def _ids_of(pictures: Sequence[Path], ids: Sequence[str] | None) -> list[str]:
     return names
 
 
-def _checked_attributes(attributes: Mapping[str, str]) -> dict[str, str | None]:
+def checked_attributes(attributes: Mapping[str, str]) -> dict[str, str | None]:
+    """Values by column, ``None`` for those that say nothing. Raises :class:`EditError` for columns
+    that no item can have."""
     values: dict[str, str | None] = {}
     for column, value in attributes.items():
         if not _is_name(column) or column == "id" or column in INTERNAL_COLUMNS:
@@ -338,6 +341,7 @@ def _write(
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
