@@ -9,6 +9,7 @@ import numpy as np
 
 from fitting_room.build.sample import sampled_rows, write_sample
 from fitting_room.databases.address import engine_for
+from fitting_room.databases.database import Database
 from fitting_room.databases.record import make_record
 from fitting_room.databases.writing import Tally, layout_of, write_block
 from fitting_room.index.codes import SAMPLE, JointEncoder
@@ -23,20 +24,32 @@ BLOCK = 1_000
 def publish(index: Index, address: str, *, listener: Listener = ignore) -> None:
     """Put the items of a local index at an address, as a new version that takes the place of what
     is there at once. Raises ``IndexUnusable`` where the database cannot be had."""
-    encoder = JointEncoder.learn(index.store.block(sampled_rows(index, SAMPLE)))
-    database = engine_for(address).create(
-        address, layout_of(index, encoder), index.manifest.build[:12]
-    )
+    encoder = encoder_of(index)
+    version = index.manifest.build[:12]
+    database = engine_for(address).create(address, layout_of(index, encoder), version)
     try:
-        stage = Stage("Writing to the database", len(index), "row", listener)
-        tally = Tally()
-        for start in range(0, len(index), BLOCK):
-            rows = np.arange(start, min(start + BLOCK, len(index)))
-            tally.add(write_block(database, index.store.block(rows), encoder))
-            release(index.vectors, index.descriptors, index.trained, index.head_vectors)
-            stage.advance(len(rows))
-        with tempfile.TemporaryDirectory(prefix="fitting-room-") as folder:
-            sample = write_sample(index, Path(folder) / "sample")
-            database.publish(make_record(sample, encoder, tally.statistics(index.manifest.counts)))
+        write_to(database, index, encoder, listener=listener)
     finally:
         database.close()
+
+
+def encoder_of(index: Index) -> JointEncoder:
+    """What makes the codes of an index's items, learned from some of them."""
+    return JointEncoder.learn(index.store.block(sampled_rows(index, SAMPLE)))
+
+
+def write_to(
+    database: Database, index: Index, encoder: JointEncoder, *, listener: Listener = ignore
+) -> None:
+    """Write the items of a local index into a version and publish it. Raises ``IndexUnusable``
+    where the database cannot be had."""
+    stage = Stage("Writing to the database", len(index), "row", listener)
+    tally = Tally()
+    for start in range(0, len(index), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(index)))
+        tally.add(write_block(database, index.store.block(rows), encoder))
+        release(index.vectors, index.descriptors, index.trained, index.head_vectors)
+        stage.advance(len(rows))
+    with tempfile.TemporaryDirectory(prefix="fitting-room-") as folder:
+        sample = write_sample(index, Path(folder) / "sample")
+        database.publish(make_record(sample, encoder, tally.statistics(index.manifest.counts)))
