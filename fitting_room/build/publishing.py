@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def publish(index: Index, address: str, *, listener: Listener = ignore) -> None:
     """Put the items of a local index at an address, as a new version that takes the place of what
     is there at once. Raises ``IndexUnusable`` where the database cannot be had."""
     encoder = encoder_of(index)
-    version = index.manifest.build[:12]
+    version = uuid.uuid4().hex[:12]  # the same build may be put there again, after edits
     database = engine_for(address).create(address, layout_of(index, encoder), version)
     try:
         write_to(database, index, encoder, listener=listener)
