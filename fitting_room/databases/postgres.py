@@ -148,7 +148,7 @@ class PostgresDatabase:
         return bytes(found[0][0])
 
     def publish(self, record: bytes) -> None:
-        self._server.run(self._make_indexes, patience=None)  # hours, of very many rows
+        self._server.run(self._make_indexes, for_long=True)  # hours, of very many rows
         self._server.run(lambda connection: self._make_current(connection, record))
 
     def close(self) -> None:
@@ -207,6 +207,7 @@ class PostgresEngine:
 
         def make(connection: PatientConnection) -> None:
             connection.execute(_LOCK)
+            server.require_unicode(connection)
             server.require_vector(connection)
             if not server.has(connection, "versions"):
                 connection.execute(new._sql(_VERSIONS))

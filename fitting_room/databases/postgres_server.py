@@ -50,7 +50,7 @@ class Server:
     is the address without its password, and ``schema`` the schema of the index in its database."""
 
     def __init__(self, address: str) -> None:
-        self.shown = without_password(address)
+        self.shown, self.patience = without_password(address), PATIENCE
         place, name = in_postgres(address)
         self.schema = f"fitting_room_{name}"
         try:
@@ -61,17 +61,18 @@ class Server:
         self._idle: list[PatientConnection] = []
         self._free = threading.BoundedSemaphore(CONNECTIONS)
 
-    def run(self, work: Callable[[PatientConnection], _T], patience: float | None = PATIENCE) -> _T:
+    def run(self, work: Callable[[PatientConnection], _T], *, for_long: bool = False) -> _T:
         """What some work does in one transaction, which is tried again where a connection that was
-        kept turns out to be cut. Raises :class:`DatabaseError`."""
-        if not self._free.acquire(timeout=PATIENCE):
+        kept turns out to be cut. It may take ``patience`` seconds, or as long as it likes. Raises
+        :class:`DatabaseError`."""
+        if not self._free.acquire(timeout=self.patience):
             raise DatabaseError(f"{self.shown}: all {CONNECTIONS} connections are busy. Try later.")
         try:
             while True:
                 kept = self._idle.pop() if self._idle else None
                 connection = kept or self._connect()
                 try:
-                    return _in_transaction(connection, work, patience)
+                    return _in_transaction(connection, work, None if for_long else self.patience)
                 except psycopg.OperationalError:
                     if kept is None or connection.is_late or not connection.closed:
                         raise
@@ -87,6 +88,15 @@ class Server:
         """Whether the index has a table of that name."""
         query = sql.SQL("SELECT to_regclass(%s) IS NOT NULL").format()
         return bool(rows_of(connection, query, [f'"{self.schema}"."{table}"'])[0][0])
+
+    def require_unicode(self, connection: PatientConnection) -> None:
+        """Raises :class:`DatabaseError` where the database cannot hold every letter."""
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise DatabaseError(
+                f"{self.shown}: the database's encoding is {encoding}. Use one that was made by: "
+                "CREATE DATABASE goods ENCODING 'UTF8' TEMPLATE template0"
+            )
 
     def require_vector(self, connection: PatientConnection) -> None:
         """Raises :class:`DatabaseError` without pgvector 0.8, which is added to the database where
@@ -132,7 +142,7 @@ def _in_transaction(
     connection: PatientConnection, work: Callable[[PatientConnection], _T], patience: float | None
 ) -> _T:
     limit = str(int(1000 * (patience or 0)))
-    connection.patience = patience and patience + 2  # the server itself gives up before
+    connection.patience = patience and patience + 1  # the server itself gives up before
     with connection.transaction():
         connection.execute("SELECT set_config('statement_timeout', %s, true)", [limit])
         return work(connection)

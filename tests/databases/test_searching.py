@@ -42,6 +42,7 @@ FILTERS: dict[str, Filter] = {
     "a value that nothing has": OneOf("kind", ("Submarines",)),
     "a value beside one that nothing has": OneOf("kind", ("Submarines", "Jeans")),
     "values that begin alike": OneOf("colour", ("Blue",)),
+    "any of many values": OneOf("kind", ("Jeans", "Shirts", *(f"no {at}" for at in range(500)))),
     "no value at all": OneOf("kind", ()),
     "not a value, where some have none": Not(OneOf("kind", ("Shirts",))),
     "not one of several": Not(OneOf("colour", ("Red", "Blue"))),
