@@ -95,7 +95,9 @@ def stored_text(text: str) -> str:
 
 def read_text(text: str | None) -> str | None:
     """What :func:`stored_text` was made of."""
-    return text and text.replace("\ue000\ue002", "\0").replace("\ue000\ue001", "\ue000")
+    if not text or "\ue000" not in text:
+        return text
+    return text.replace("\ue000\ue002", "\0").replace("\ue000\ue001", "\ue000")
 
 
 def stored_texts(cells: pd.Series[Any]) -> list[str | None]:

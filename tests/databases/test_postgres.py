@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -13,7 +11,7 @@ import numpy as np
 import pytest
 
 from fitting_room.databases.address import DatabaseError, engine_for
-from fitting_room.index.filters import EVERYTHING, FilterError, OneOf
+from fitting_room.index.filters import EVERYTHING, FilterError, Marked, OneOf
 from tests.databases.conftest import Place, Published, Servers
 from tests.databases.rows import (
     best,
@@ -94,28 +92,33 @@ def _backend(connection: object) -> tuple[int]:
     return connection.execute("SELECT pg_backend_pid()").fetchone()  # type: ignore[attr-defined]
 
 
-_WRITER = """
-import sys
-from fitting_room.databases.address import engine_for
-from tests.databases.rows import garments, layout_of, new_rows
-database = engine_for(sys.argv[1]).create(sys.argv[1], layout_of(), "killed")
-for start in range(0, 100_000, 50):
-    database.write(new_rows(layout_of(), garments(50), range(start, start + 50)))
-    print(start + 50, flush=True)
-"""
-
-
 @here
 def test_a_writer_that_is_killed_leaves_whole_blocks(place: Place) -> None:
-    command = [sys.executable, "-c", _WRITER, place.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        written = [int(writer.stdout.readline()) for _ in range(5)][-1]
-        writer.kill()
-    database = place.create(layout_of(), "killed")
-    there = database.scan(EVERYTHING, 1_000_000)
-    assert len(there) >= written and len(there) % 50 == 0
+    of_writer, of_reader = os.pipe()
+    writer = os.fork()
+    if not writer:  # a process of its own, with a connection of its own
+        try:
+            _write_blocks(place, of_reader)
+        finally:
+            os._exit(1)
+    try:
+        for _ in range(5):  # blocks that are there for good
+            assert os.read(of_writer, 1) == b"."
+    finally:
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+        os.close(of_writer)
+        os.close(of_reader)
+    there = place.create(layout_of(), "killed").scan(EVERYTHING, 1_000_000)
+    assert len(there) >= 5 * 20 and len(there) % 20 == 0
     assert there.tolist() == list(range(len(there)))
+
+
+def _write_blocks(place: Place, done: int) -> None:
+    database = place.create(layout_of(), "killed")
+    for start in range(0, 20_000, 20):
+        database.write(new_rows(layout_of(), garments(20), range(start, start + 20)))
+        os.write(done, b".")
 
 
 # --- its index --------------------------------------------------------------------------------
@@ -151,6 +154,12 @@ def _scans(connection: object) -> int:
     connection.execute("SELECT pg_stat_force_next_flush()")  # type: ignore[attr-defined]
     query = "SELECT sum(idx_scan) FROM pg_stat_all_indexes WHERE indexrelname LIKE 'rows%_code'"
     return int(connection.execute(query).fetchone()[0])  # type: ignore[attr-defined]
+
+
+@in_shop
+def test_a_mask_of_a_local_index_is_refused(shop: Published) -> None:
+    with pytest.raises(FilterError, match="Marked"):
+        shop.database.count(Marked(np.ones(300, bool)))
 
 
 @in_shop
