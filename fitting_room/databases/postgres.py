@@ -33,7 +33,7 @@ from fitting_room.index.layout import OWN_COLUMNS, Layout
 from fitting_room.index.manifest import IndexUnusable
 
 #: Where the server expects a filter to leave no more rows, all of these are compared.
-FEW = 10_000
+FEW = 20_000
 #: Of the HNSW index: how many rows it keeps in mind on the way (``ef_search``) for each wanted, and
 #: at least and at most; how many it looks at before it gives up finding more that a filter lets
 #: through, and when it looks further. These, and the numbers of the index itself, were chosen on
@@ -94,7 +94,7 @@ class PostgresDatabase:
         def find(connection: PatientConnection) -> Found:
             plan = rows_of(connection, estimate, of_filter)[0][0][0]["Plan"]
             if plan["Plan Rows"] > FEW:
-                _set_effort(connection, n, wide)
+                _set_effort(connection, n, wide, is_filtered=bool(of_filter))
                 found = rows_of(connection, nearest, values)
                 if len(found) == n:
                     return found
@@ -266,8 +266,8 @@ def _names(schema: str, version: str) -> dict[str, sql.Composable]:
     return {**indexes, **named, "schema": sql.Identifier(schema)}
 
 
-def _set_effort(connection: PatientConnection, n: int, wide: bool) -> None:
-    ef = MOST_EF if wide else min(max(EF_PER_ROW * n, LEAST_EF), MOST_EF)
+def _set_effort(connection: PatientConnection, n: int, wide: bool, *, is_filtered: bool) -> None:
+    ef = MOST_EF if wide or is_filtered else min(max(EF_PER_ROW * n, LEAST_EF), MOST_EF)
     connection.execute(
         "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), "
         "set_config('hnsw.ef_search', %s, true), set_config('hnsw.max_scan_tuples', %s, true)",
