@@ -1,13 +1,13 @@
 """How a database answers for the real catalogue: time to load it, time of a question, and how many
 of the truly most similar items are among the candidates.
 
-    python benchmarks/databases.py ADDRESS [--index cache/fashion] [--questions 100] [--json]
+    python benchmarks/databases.py ADDRESS [--index cache/fashion] [--questions 100] [--there]
 
 ADDRESS is that of an index in a database, such as postgresql://postgres@localhost/goods/trial; what
-is there under this name is replaced. The rows are those of the local index but for the last 441,
-which are the questions, with several weights of colour, without and with filters. A question is
-answered by 400 candidates with all their numbers; its best 12 by exact comparison with all rows are
-looked for among them.
+is there under this name is replaced, unless --there says that this benchmark has put it there. The
+rows are those of the local index but for the last 441, which are the questions, with several
+weights of colour, without and with filters. A question is answered by 400 candidates with all their
+numbers; its best 12 by exact comparison with all rows are looked for among them.
 """
 
 from __future__ import annotations
@@ -57,11 +57,14 @@ def layout_of(index: Index, columns: list[str], width: int) -> Layout:
     )  # fmt: skip
 
 
-def load(address: str, index: Index, count: int) -> tuple[Database, JointEncoder, dict[str, Any]]:
-    """The database with the first rows of the index, and how long that took."""
-    items = LocalItems(index.data)
+def encoder_of(items: LocalItems, count: int) -> JointEncoder:
     rows = np.random.default_rng(0).choice(count, min(SAMPLE, count), replace=False)
-    encoder = JointEncoder.learn(items.block(np.sort(rows)))
+    return JointEncoder.learn(items.block(np.sort(rows)))
+
+
+def load(address: str, index: Index, count: int, encoder: JointEncoder) -> dict[str, Any]:
+    """Write the first rows of the index, and say how long that took."""
+    items = LocalItems(index.data.items, index.data)
     columns = [str(c) for c in index.items.columns if c not in (*OWN_COLUMNS, "signature")]
     layout = layout_of(index, columns, encoder.width)
     engine = engine_for(address)
@@ -79,18 +82,17 @@ def load(address: str, index: Index, count: int) -> tuple[Database, JointEncoder
     writing.publish(b"a trial")
     published = time.perf_counter() - started
     writing.close()
-    figures = {
+    return {
         "rows": count, "code": encoder.width, "bytes packed": layout.bytes_per_row,
         "write s": written, "publish s": published,
     }  # fmt: skip
-    return engine.open(address), encoder, figures
 
 
 def ask(
     database: Database, index: Index, encoder: JointEncoder, count: int, questions: int
 ) -> list[dict[str, Any]]:
     """A line for each filter and weight of colour."""
-    store = LocalItems(index.data)
+    store = LocalItems(index.data.items, index.data)
     places = np.random.default_rng(1).choice(len(index) - count, questions, replace=False)
     features = index.features(np.sort(count + places))
     lines = []
@@ -127,12 +129,15 @@ def main() -> int:
     parser.add_argument("address")
     parser.add_argument("--index", type=Path, default=Path("cache/fashion"))
     parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--there", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     index = Index.open(arguments.index)
     count = len(index) - HELD_OUT
-    database, encoder, loading = load(arguments.address, index, count)
+    encoder = encoder_of(LocalItems(index.data.items, index.data), count)
+    loading = {} if arguments.there else load(arguments.address, index, count, encoder)
     say(str(loading))
+    database = engine_for(arguments.address).open(arguments.address)
     lines = ask(database, index, encoder, count, arguments.questions)
     table(lines)
     database.close()

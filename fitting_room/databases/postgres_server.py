@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -119,6 +120,15 @@ class Server:
                 f"{self.shown}: pgvector {version} is too old. Install 0.8 or newer on the server, "
                 "and run in this database: ALTER EXTENSION vector UPDATE"
             )
+
+    @contextmanager
+    def let_go_on_error(self) -> Iterator[None]:
+        """Closes the connections where what is done within fails."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         while self._idle:
