@@ -17,6 +17,8 @@ from fitting_room.databases.address import DatabaseError, in_postgres, without_p
 
 #: Seconds that an answer, and that a connection is waited for; connections at a time.
 PATIENCE, CONNECT_PATIENCE, CONNECTIONS = 60.0, 10, 8
+#: A dead network is noticed within two minutes, also while an index is made, which may take hours.
+KEPT_ALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 #: The first pgvector that goes on looking where a filter lets little through.
 OLDEST_PGVECTOR = (0, 8)
 
@@ -55,7 +57,7 @@ class Server:
         place, name = in_postgres(address)
         self.schema = f"fitting_room_{name}"
         try:
-            self._options: dict[str, Any] = conninfo_to_dict(place)
+            self._options: dict[str, Any] = {**KEPT_ALIVE, **conninfo_to_dict(place)}
         except psycopg.Error:  # which may say the password
             raise DatabaseError(f"{self.shown}: this is no address that libpq knows.") from None
         self._options.setdefault("connect_timeout", CONNECT_PATIENCE)
