@@ -102,12 +102,14 @@ class MilvusDatabase:
         return np.unique(np.array(rows, np.int64))
 
     def count(self, where: Filter) -> int:
-        return self._count(where, "Strong")
+        """As of what the candidates are of: "Strong" would be of this very moment, and would wait
+        for up to 0.2 seconds."""
+        return self._count(where, "Bounded")
 
     def counts(self, column: str, where: Filter, most: int) -> Mapping[str, int] | None:
         """Milvus cannot group: what a filter leaves is fetched and counted where it is little."""
         field = self._fields.of_column.get(column)
-        if field is None or self._count(where, "Bounded") > COUNTED:
+        if field is None or self.count(where) > COUNTED:
             return None
         wanted = self._fields.expression(where) or EVERY_ROW
         keys = Counter(row[field] for row in self._query(wanted, ["row", field]) if row[field])
@@ -158,7 +160,7 @@ class MilvusDatabase:
 
     def publish(self, record: bytes) -> None:
         published = self._server.published()
-        count = self.count(AllOf())  # what was written is seen from now on
+        count = self._count(AllOf(), "Strong")  # what was written is seen from now on
         is_new = published is None or published["version"] != self._version
         if is_new and count >= INDEXED:
             self._server.ask("flush", self._rows, seconds=ALL_ROWS)
