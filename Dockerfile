@@ -1,7 +1,9 @@
-# Two images. `serve`, the default, shows an index and needs no torch; `full` builds and trains.
+# Three images. `serve`, the default, shows an index and needs no torch; `full` builds and trains;
+# `cluster` builds on many machines (deploy/ray-job.yaml).
 #
 #   docker build -t fitting-room .
 #   docker build -t fitting-room:full --target full .
+#   docker build -t fitting-room:cluster --target cluster .
 #
 # docs/deployment.md says how they are run, and what each layer weighs.
 
@@ -45,6 +47,19 @@ EXPOSE 8501
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "fitting_room"]
 CMD ["--help"]
+
+# --- cluster: beside it Ray and the clients of databases, for a build on many machines ----------
+FROM full AS cluster
+USER 0:0
+COPY requirements-cluster.lock scripts/lock.py ./
+RUN python lock.py --without-cuda requirements-cluster.lock > cpu.lock \
+ && pip install --require-hashes --no-deps --only-binary :all: -r cpu.lock \
+ && rm cpu.lock lock.py
+# KubeRay starts Ray itself, by a shell.
+ENV RAY_USAGE_STATS_ENABLED=0 PYTHONPATH=/app
+USER 1000:1000
+ENTRYPOINT []
+CMD ["python", "-m", "fitting_room", "--help"]
 
 # --- the demo's index and its network, converted ------------------------------------------------
 FROM full AS demo

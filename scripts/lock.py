@@ -4,11 +4,13 @@
     python -m scripts.lock --upgrade    # with the newest versions
     python -m scripts.lock --check      # fails where they do not go with pyproject.toml, offline
     python -m scripts.lock --without-cuda    # prints requirements.lock without torch and CUDA
+    python -m scripts.lock --without-cuda requirements-cluster.lock    # that one
 
 ``requirements.lock`` is for running the program, ``requirements-serve.lock`` for serving an index
-alone, ``requirements-dev.lock`` for the gate, ``requirements-audit.lock`` for what looks for known
-weaknesses in the others. All are for every system and Python that pyproject.toml names. uv
-resolves (``[tool.uv]`` in pyproject.toml).
+alone, ``requirements-cluster.lock`` for building on many machines, ``requirements-dev.lock`` for
+the gate, ``requirements-audit.lock`` for what looks for known weaknesses in the others. All are
+for every system and Python that pyproject.toml names. uv resolves (``[tool.uv]`` in
+pyproject.toml).
 """
 
 from __future__ import annotations
@@ -32,11 +34,14 @@ HEAD = "# Made by: python -m scripts.lock (make lock). Do not edit.\n"
 MAX_BYTES = 2**20
 
 RUN, DEV, AUDIT = "requirements.lock", "requirements-dev.lock", "requirements-audit.lock"
-SERVE = "requirements-serve.lock"
+SERVE, CLUSTER = "requirements-serve.lock", "requirements-cluster.lock"
 #: Lock file -> the extras and groups of pyproject.toml that it holds, beside the dependencies. That
 #: of the audit holds its group alone.
-EXTRAS = {RUN: ("build", "train"), SERVE: (), DEV: ("build", "train", "dev"), AUDIT: ()}
-GROUPS = {RUN: (), SERVE: (), DEV: ("build",), AUDIT: ("audit",)}
+EXTRAS = {
+    RUN: ("build", "train"), SERVE: (), CLUSTER: ("build", "train", "cluster", "s3", "jobs"),
+    DEV: ("build", "train", "dev"), AUDIT: (),
+}  # fmt: skip
+GROUPS = {RUN: (), SERVE: (), CLUSTER: (), DEV: ("build",), AUDIT: ("audit",)}
 
 _OWN = re.compile(r"^ +# +(?:via +)?fitting-room \(pyproject\.toml", re.MULTILINE)
 _OF_CUDA = re.compile(r"(?:torch|torchvision|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
@@ -75,13 +80,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--upgrade", action="store_true")
-    parser.add_argument("--without-cuda", action="store_true")
+    parser.add_argument("--without-cuda", nargs="?", const=RUN, metavar="FILE")
     options = parser.parse_args()
     if options.without_cuda:
-        sys.stdout.write(without_cuda(Path(RUN).read_text("utf-8")))
+        sys.stdout.write(without_cuda(Path(options.without_cuda).read_text("utf-8")))
         return 0
     if not options.check:
-        for name in (DEV, RUN, SERVE, AUDIT):
+        for name in (DEV, RUN, SERVE, CLUSTER, AUDIT):
             make(PROJECT, name, upgrade=options.upgrade)
     wrong = list(problems(PROJECT))
     if wrong:
@@ -107,7 +112,7 @@ def make(project: Path, name: str, *, upgrade: bool = False) -> None:
         made = Path(work) / name
         if path.exists():  # what it holds is kept
             made.write_text(path.read_text("utf-8"), encoding="utf-8")
-        elif name in (RUN, SERVE) and (project / DEV).exists():
+        elif name in (RUN, SERVE, CLUSTER) and (project / DEV).exists():
             made.write_text((project / DEV).read_text("utf-8"), encoding="utf-8")
         sources = [] if name == AUDIT else ["pyproject.toml"]
         subprocess.run(

@@ -26,6 +26,7 @@ from fitting_room.cli import (
     serving,
     verifying,
 )
+from fitting_room.databases.address import is_address as is_database
 from fitting_room.embedding.backbones import AUTO, backbone_names, check_name
 from fitting_room.embedding.engine import ENGINES
 from fitting_room.embedding.families import FORMS
@@ -64,7 +65,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     shared, querying, reading = (argparse.ArgumentParser(add_help=False) for _ in range(3))
-    shared.add_argument("--index", type=Path, required=True, help="folder of the index")
+    shared.add_argument(
+        "--index", type=_index, required=True, help="folder of the index, or address in a database"
+    )
     shared.add_argument("--json", action="store_true", help="print JSON")
     _add_query_options(querying.add_argument)
     _add_reading_options(reading.add_argument)
@@ -284,6 +287,10 @@ def _backbone(text: str) -> str:
     except BackboneError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+def _index(text: str) -> Path | str:
+    return text if is_database(text) else Path(text)
 
 
 def _part(text: str) -> int:

@@ -69,11 +69,20 @@ def stream(
                 raise ClusterError(why)
             yield columns
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().splitlines()[-1][:300]
+        reason = _in_words(error)
         raise ClusterError(
             f"The Ray cluster could not do its work ({reason}). What is done is kept: give the "
             "same command again."
         ) from error
+
+
+def _in_words(error: BaseException) -> str:
+    """What went wrong first, without the traces of those that handed it on."""
+    seen = [error]
+    while (cause := getattr(seen[-1], "cause", None) or seen[-1].__cause__) and cause not in seen:
+        seen.append(cause)
+    text = next(iter(str(seen[-1]).strip().splitlines()), "no reason is given")
+    return f"{type(seen[-1]).__name__}: {text[:300]}"
 
 
 def once(columns: Columns, came: np.ndarray) -> Columns:

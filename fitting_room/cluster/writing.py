@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ def _answer(done: Done, tally: Tally) -> dict[str, np.ndarray]:
         "state": np.full(1, DESCRIBED, np.int8),
         "reason": np.array([""], object),
         "done": np.array([done.to_json()], object),
-        "tally": np.array([json.dumps(asdict(tally))], object),
+        "tally": np.array([json.dumps(vars(tally))], object),
     }
 
 

@@ -38,7 +38,7 @@ def test_everything_that_is_copied_goes_to_the_builder() -> None:
 
 def test_nobody_is_root_and_no_shell_is_needed_to_run() -> None:
     """The last of each stage's lines that says who it runs as, and the commands' own form."""
-    assert DOCKERFILE.count("USER 1000:1000") == 2
+    assert DOCKERFILE.count("USER 1000:1000") == 3
     for command in re.findall(r"^\s*(?:ENTRYPOINT|CMD) (.+)$", DOCKERFILE, re.MULTILINE):
         assert all(isinstance(part, str) for part in json.loads(command))
 
