@@ -220,7 +220,7 @@ class _Build:
         self.tally.items += len(begin)
         for start in range(0, len(rows), AT_ONCE):
             block = self.database.block(rows[start : start + AT_ONCE])
-            block = block._replace(firsts=self.firsts[block.rows])
+            block = Block(block.rows, self.firsts[block.rows], *block[2:])
             self.database.write(new_rows(block, self.encoder))
 
     def _statistics(self) -> Statistics:
