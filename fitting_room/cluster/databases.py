@@ -39,10 +39,12 @@ from fitting_room.databases.writing import Tally, layout_of, new_rows
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.index.codes import JointEncoder
+from fitting_room.index.data import current_version
 from fitting_room.index.head import NO_HEAD
 from fitting_room.index.item_store import Block
-from fitting_room.index.manifest import IndexUnusable
+from fitting_room.index.manifest import MANIFEST, IndexUnusable
 from fitting_room.settings import Settings
+from fitting_room.util.files import write_atomically
 from fitting_room.util.progress import Listener, Stage, ignore
 
 #: Items of a seed.
@@ -131,6 +133,7 @@ class _Build:
                 example = next(iter(self.failed.values()), "the catalogue is empty")
                 raise BuildError(f"None of the catalogue's pictures could be used: {example}")
             self._mend_firsts()
+            self._describe()
             record = make_record(self.seed.index, self.encoder, self._statistics())
             self.database.publish(record)
         finally:
@@ -223,6 +226,21 @@ class _Build:
             block = Block(block.rows, self.firsts[block.rows], *block[2:])
             self.database.write(new_rows(block, self.encoder))
 
+    def _describe(self) -> None:
+        """Have the seed say what is to be said of the whole catalogue."""
+        index = self.seed.index
+        manifest = replace(
+            index.manifest,
+            catalogue=replace(index.manifest.catalogue, fingerprint=self.catalogue.fingerprint),
+            failures=[{"id": item, "reason": reason} for item, reason in self._failures()],
+        )
+        path = current_version(index.folder) / MANIFEST
+        write_atomically(path, manifest.as_text())
+
+    def _failures(self) -> list[tuple[str, str]]:
+        ids, named = self.catalogue.items["id"], sorted(self.failed)[:MAX_FAILURES_NAMED]
+        return [(str(ids.iloc[row]), self.failed[row]) for row in named]
+
     def _statistics(self) -> Statistics:
         counts = self.seed.index.manifest.counts
         failed = len(self.failed)
@@ -232,8 +250,6 @@ class _Build:
 
     def _summary(self, reused: int, seconds: float) -> BuildSummary:
         index, report, written = self.seed.index, self.catalogue.report, self.tally.rows - reused
-        ids = self.catalogue.items["id"]
-        named = sorted(self.failed)[:MAX_FAILURES_NAMED]
         return BuildSummary(
             items=self.tally.items,
             pictures=self.tally.rows,
@@ -246,5 +262,5 @@ class _Build:
             images_per_second=round(written / seconds, 1) if written else 0.0,
             reused=reused,
             uses_head=str(index.head.record.get("name", "trained")) if index.head else NO_HEAD,
-            failures=tuple((str(ids.iloc[row]), self.failed[row]) for row in named),
+            failures=tuple(self._failures()),
         )

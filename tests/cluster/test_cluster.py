@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,19 +17,27 @@ from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.cluster import connection
 from fitting_room.cluster.connection import ClusterError, connected
+from fitting_room.cluster.databases import build_in_database
 from fitting_room.cluster.embedding import PicturesElsewhere, task_for
 from fitting_room.cluster.networks import SentNetworks, send
+from fitting_room.databases.address import engine_for
+from fitting_room.databases.database import Database
+from fitting_room.databases.record import open_record
 from fitting_room.embedding import converted
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.filters import EVERYTHING
 from fitting_room.index.index import Index
+from fitting_room.index.manifest import IndexUnusable
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Listener, Progress, ignore
 from tests.cluster.conftest import TestCluster
 from tests.cluster.stand_in import waiting_embedder
-from tests.conftest import colour_embedder, picture_bytes
+from tests.conftest import DEMO, colour_embedder, picture_bytes, with_several_pictures
+from tests.databases.servers import postgres
 
 ITEMS = 96
+PICTURES, SEED_ITEMS, LOST = 40, 12, 5
 
 
 @pytest.fixture
@@ -153,3 +165,87 @@ def test_an_address_where_nobody_answers_is_named_at_once(address: str) -> None:
     pytest.importorskip("ray")
     with pytest.raises(ClusterError, match=f"--ray {address}: no Ray"), connected(address):
         pass
+
+
+# --- an index in a database ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_each() -> Catalogue:
+    """Twenty items of the demo catalogue with two pictures each. The first picture of one is not
+    there, nor both of another."""
+    demo = load_catalogue(DEMO)
+    few = replace(demo, items=demo.items.iloc[::23].iloc[:PICTURES].reset_index(drop=True))
+    catalogue = with_several_pictures(few, 2)
+    items = catalogue.items
+    both = np.flatnonzero(items["id"] == items["id"].iloc[9])
+    items.loc[[LOST, *both], "image"] = "images/none.webp"
+    return catalogue
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where an index is to be in a real PostgreSQL."""
+    with postgres.running(tmp_path_factory.mktemp("pg")) as address_of:
+        yield address_of("shop")
+
+
+def test_a_build_that_was_stopped_goes_on_and_every_row_is_there_once(
+    cluster: TestCluster, two_each: Catalogue, settings: Settings, tmp_path: Path, address: str
+) -> None:
+    done = 0
+
+    def stop(progress: Progress) -> None:
+        nonlocal done
+        if progress.total == PICTURES and progress.done:
+            done = progress.done
+            raise KeyboardInterrupt
+
+    with connected(cluster.address):
+        build = partial(
+            build_in_database, two_each, address, settings=settings, seed_items=SEED_ITEMS
+        )
+        with pytest.raises(KeyboardInterrupt):
+            build(listener=stop)
+        with pytest.raises(IndexUnusable):
+            engine_for(address).open(address)  # nobody finds half of it
+        summary = build()
+    assert 0 < done < PICTURES
+    assert done - 3 <= summary.reused <= done
+    assert (summary.items, summary.pictures, summary.failed) == (19, PICTURES - 3, 3)
+    assert {name for name, _ in summary.failures} == {
+        two_each.items["id"].iloc[LOST], two_each.items["id"].iloc[9],
+    }  # fmt: skip
+    with closing(engine_for(address).open(address)) as database:
+        assert_rows(database, two_each, settings, tmp_path)
+    assert not [*(settings.cache / "cluster").glob("*/*")]
+
+
+def assert_rows(
+    database: Database, catalogue: Catalogue, settings: Settings, tmp_path: Path
+) -> None:
+    """The rows are those that a local index has, and the record counts them."""
+    local = FittingRoom.build(catalogue, tmp_path / "local", settings=settings).index
+    kept = np.flatnonzero(catalogue.items["image"] != "images/none.webp")
+    np.testing.assert_array_equal(database.scan(EVERYTHING, ITEMS), kept)
+    block, expected = database.block(kept), local.store.block(np.arange(len(local)))
+    np.testing.assert_allclose(block.vectors, expected.vectors, atol=1e-3)
+    np.testing.assert_array_equal(block.descriptors, expected.descriptors)
+    assert block.trained is not None and expected.trained is not None
+    # The head knows the labels of the seed alone, and is drawn to them.
+    assert (block.trained * expected.trained).sum(axis=1).mean() > 0.98
+    columns = ["id", "image", "digest", *catalogue.attributes]
+    told, known = (one.table[columns].fillna("").to_numpy().tolist() for one in (block, expected))
+    assert told == known
+    # A row's first picture is the first that is there, by its number in the catalogue.
+    np.testing.assert_array_equal(block.firsts, kept[expected.firsts])
+    (tmp_path / "record").mkdir()
+    seed, encoder, statistics = open_record(database.record(), tmp_path / "record")
+    assert seed.item_count <= SEED_ITEMS
+    assert len(seed.manifest.failures) == 3  # those of the whole catalogue
+    assert seed.manifest.catalogue.fingerprint == catalogue.fingerprint
+    assert encoder.width == database.layout.width
+    assert (statistics.counts.items, statistics.counts.embedded) == (19, len(kept))
+    assert statistics.counts.plain_background == local.manifest.counts.plain_background
+    colours = Counter(catalogue.items["baseColour"].iloc[kept])
+    assert statistics.values["baseColour"] == dict(colours)
