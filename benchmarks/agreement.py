@@ -3,9 +3,9 @@ answers it finds, in which order, and how long a search takes beside the local o
 
     python benchmarks/agreement.py ADDRESS [--index cache/fashion] [--questions 500] [--json]
 
-ADDRESS is that of an index in a database, such as milvus://localhost:19530/trial; the local index is
-copied there first, unless --there says that it was. The questions are pictures of the index itself,
-drawn at random, with each weight of colour, without and with filters, as the page would ask.
+ADDRESS is that of an index in a database, such as milvus://localhost:19530/trial; the local index
+is copied there first, unless --there says that it was. The questions are pictures of the index
+itself, drawn at random, with each weight of colour, without and with filters, as the page would ask.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ FILTERS: dict[str, dict[str, Any]] = {
 }
 
 
-def timed(search: Callable[[], list[Hits]]) -> tuple[Hits, float]:
+def timed(search: Callable[..., list[Hits]], *question: Any) -> tuple[Hits, float]:
+    query, where, options = question
     started = time.perf_counter()
-    (hits,) = search()
+    (hits,) = search([query], RESULTS, where, options=options)
     return hits, time.perf_counter() - started
 
 
@@ -50,13 +51,9 @@ def compare(local: Index, there: Index, questions: int) -> list[dict[str, Any]]:
             options = SimilarityOptions(colour=colour)
             found, same, alike, here, away = [], [], [], [], []
             for query in features:
-                wanted, seconds = timed(
-                    lambda q=query, o=options: local.search([q], RESULTS, where, options=o)
-                )
+                wanted, seconds = timed(local.search, query, where, options)
                 here.append(seconds)
-                hits, seconds = timed(
-                    lambda q=query, o=options: there.search([q], RESULTS, where, options=o)
-                )
+                hits, seconds = timed(there.search, query, where, options)
                 away.append(seconds)
                 found.append(np.isin(wanted.rows, hits.rows).mean() if len(wanted) else 1.0)
                 same.append(wanted.rows.tolist() == hits.rows.tolist())
@@ -70,7 +67,8 @@ def compare(local: Index, there: Index, questions: int) -> list[dict[str, Any]]:
                     "filter": name, "colour": colour, "recall": float(np.mean(found)),
                     "least recall": float(min(found)), "same answer": float(np.mean(same)),
                     "of the same items same order and sums": float(np.mean(alike)),
-                    "ms": 1000 * statistics.median(away), "local ms": 1000 * statistics.median(here),
+                    "ms": 1000 * statistics.median(away),
+                    "local ms": 1000 * statistics.median(here),
                 }
             )  # fmt: skip
             say(str(lines[-1]))

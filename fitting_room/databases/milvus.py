@@ -45,7 +45,7 @@ MESSAGE, MOST_ROWS = 16 * 2**20, 16_384
 MOST_FIELDS, FIXED_FIELDS, TEXT_PIECES, LONGEST_TEXT = 64, 7, 4, 32 * 2**20
 #: HNSW's links of a row, and how many it looks at while it is built and, for each row that is
 #: wanted, while it is searched.
-LINKS, BUILD_WIDTH, WIDTH, WIDE, LEAST_WIDTH, MOST_WIDTH = 24, 200, 1, 8, 64, 32_768
+LINKS, BUILD_WIDTH, WIDTH, WIDE, LEAST_WIDTH, MOST_WIDTH = 32, 200, 2, 8, 64, 32_768
 #: Rows of which values are counted.
 COUNTED = 5_000
 #: Rows below which Milvus builds no index of them, and looks at each.
