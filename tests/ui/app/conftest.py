@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -97,6 +99,17 @@ def upload(
     page: AppTest, data: bytes, name: str = "query.jpg", kind: str = "image/jpeg"
 ) -> AppTest:
     return page.file_uploader[0].set_value((name, data, kind)).run()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components() -> Iterator[None]:
+    """AppTest looks through all that is installed for components whenever a page is opened, which
+    takes several times as long as the page itself. While the tests run nothing is installed, so
+    that once will do."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
 
 
 @pytest.fixture
