@@ -44,6 +44,24 @@ def pytest_configure() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which the workers of a run are handed its files: each of the browser's, which
+    take longest and leave a core idle now and then, among some of the others, and those of few
+    tests last. So no worker is left with a long file when the others have finished."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    ordered = sorted(files, key=lambda path: (path.parent.name == "browser", -len(files[path])))
+    browser = [path for path in ordered if path.parent.name == "browser"]
+    for number, path in enumerate(browser):
+        ordered.remove(path)
+        ordered.insert(4 * number, path)
+    items[:] = [item for path in ordered for item in files[path]]
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the developer's own, no torch cache of the machine's, no network."""
