@@ -81,11 +81,11 @@ def test_every_shape_that_numpy_writes_is_read(tmp_path: Path, shape: tuple[int,
 
 
 def test_a_small_table_that_stands_for_gigabytes_is_refused(tmp_path: Path) -> None:
-    count, folder = 50_000, tmp_path / "index"
+    count, folder = 5_000, tmp_path / "index"
     write(folder, random_rows(0, count, 2))
     path = current_version(folder) / ITEMS
     ids = pa.array([str(i) for i in range(count)])
-    image = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["x" * 65_536])
+    image = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["x" * 655_360])
     pq.write_table(pa.table({"id": ids, "image": image}), path, store_schema=False)
     assert path.stat().st_size < 1_000_000
     forge(path.parent, ITEMS)
