@@ -21,18 +21,28 @@ from tests.conftest import SAMPLES
 SCREENS = pytest.mark.parametrize(
     ("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 )
+#: Stale parts are drawn paler for a moment.
+STANDS_STILL = """() => document.querySelectorAll('[data-stale=true]').length === 0
+    && document.getAnimations().every(a => a.playState !== 'running'
+        || a.effect.getTiming().iterations === Infinity)"""
+#: Notes whether the page's script runs from now on.
+WATCH = """() => {
+    const app = document.querySelector("[data-testid=stApp]");
+    window.ranMeanwhile = app.dataset.testScriptState !== "notRunning";
+    new MutationObserver(() => { window.ranMeanwhile = true; }).observe(
+        app, { attributes: true, attributeFilter: ["data-test-script-state"] });
+}"""
 
 
 def check(page: Page, state: str) -> None:
     """Nothing that axe finds, however small: critical, serious, moderate, minor."""
-    wait_until_drawn(page)
-    # Stale parts are drawn paler for a moment.
-    page.wait_for_function(
-        "() => document.querySelectorAll('[data-stale=true]').length === 0"
-        " && document.getAnimations().every(a => a.playState !== 'running'"
-        "   || a.effect.getTiming().iterations === Infinity)"
-    )
-    violations = Axe().run(page).response["violations"]
+    ran_meanwhile = True
+    while ran_meanwhile:  # and some parts were stale while axe looked at them
+        wait_until_drawn(page)
+        page.wait_for_function(STANDS_STILL)
+        page.evaluate(WATCH)
+        violations = Axe().run(page).response["violations"]
+        ran_meanwhile = page.evaluate("window.ranMeanwhile")
     found = [
         f"{state}: {violation['impact']} {violation['id']}: {node['html'][:160]}"
         for violation in violations
