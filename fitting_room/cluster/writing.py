@@ -50,10 +50,13 @@ class WritingWorker(PictureWorker):
         task = self.task
         if not isinstance(task, WritingTask):
             raise TypeError("a worker that writes is told where")
-        # Removed with the worker: rows of the seed are read from there.
-        self._folder = tempfile.TemporaryDirectory(prefix="fitting-room-")
-        seed, self._encoder, _ = open_record(ray.get(task.record), Path(self._folder.name))
-        self._rows = RowMaker(seed)
+        # What is needed of the seed is read at once. Ray ends workers without asking them, so that
+        # a folder that lived as long as they do would stay behind.
+        with tempfile.TemporaryDirectory(
+            prefix="fitting-room-", ignore_cleanup_errors=True
+        ) as folder:
+            seed, self._encoder, _ = open_record(ray.get(task.record), Path(folder))
+            self._rows = RowMaker(seed)
         self._database = engine_for(task.address).open(task.address, task.database_version)
         return embedder
 
