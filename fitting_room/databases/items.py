@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 #: Candidates for each result that is wanted, and how many there are at least and at most.
 PER_RESULT, LEAST, MOST = 8, 400, 4_000
+#: Rows lie beside each other by all parts of their codes, so that a query of which so much is colour
+#: has its nearest ones in more places, and is looked for widely from the start.
+COLOURFUL = 0.1
 #: Where an engine answers too few, all that a filter lets through are compared, up to so many.
 COMPARED = 5_000
 #: Values of a column that are counted; a filter that leaves at most so many rows is counted by
@@ -57,7 +60,7 @@ class DatabaseItems:
         of what lies near, so that they are asked again, further, and then not at all."""
         wanted = min(max(LEAST, PER_RESULT * n), max(MOST, n))
         there: int | None = None
-        for wide in (False, True):
+        for wide in (False, True) if self._colour_of(code) < COLOURFUL else (True,):
             block = self.database.candidates(code, wanted, where, wide=wide)
             self.fetched.keep(block)
             if len(block) >= wanted:
@@ -70,6 +73,12 @@ class DatabaseItems:
                 "The database has found %d of %d candidates among %d.", len(block), wanted, there
             )
         return np.union1d(block.rows, self.database.scan(where, COMPARED))
+
+    def _colour_of(self, code: np.ndarray) -> float:
+        """The share of colour in the square of a query's code."""
+        squares = np.square(code)
+        colour = self._encoder.colour.shape[1]
+        return float(squares[-colour:].sum() / max(float(squares.sum()), 1e-12))
 
     def block(self, rows: np.ndarray) -> Block:
         blocks = [

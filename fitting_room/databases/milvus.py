@@ -43,10 +43,10 @@ MESSAGE, MOST_ROWS = 16 * 2**20, 16_384
 #: Fields of a collection, those of them that are neither columns nor pieces, pieces for a row's
 #: text, packed, and the bytes that it may become: a catalogue's cells have 32,767 letters at most.
 MOST_FIELDS, FIXED_FIELDS, TEXT_PIECES, LONGEST_TEXT = 64, 7, 4, 32 * 2**20
-#: Lists of IVF_FLAT in a segment of some 50,000 rows, and those that are looked through without a
-#: filter. With one all are, which finds all that is near: HNSW of Milvus 2.3 loses a tenth of it,
-#: however far it looks, and now and then everything.
-LISTS, PROBED = 256, 240
+#: Lists of IVF_FLAT in a segment, and those that are looked through without a filter. With one all
+#: are, and also where it is wide, which finds all that is near: HNSW of Milvus 2.3 loses a tenth of
+#: it under a filter, however far it looks, and now and then everything.
+LISTS, PROBED = 256, 64
 #: Rows of which values are counted.
 COUNTED = 5_000
 #: Rows below which Milvus builds no index of them, and looks at each.
@@ -61,7 +61,7 @@ class MilvusDatabase:
     """A version of the items of an index in Milvus (:class:`~.database.Database`)."""
 
     def __init__(self, server: Server, version: str, layout: Layout) -> None:
-        self.layout, self._server, self._version = layout, server, version
+        self.layout, self._server, self.version = layout, server, version
         self._rows = f"{server.name}_{version}"
         self._pieces = pieces_of(layout)
         self._fields = fields_of(layout)
@@ -152,9 +152,9 @@ class MilvusDatabase:
 
     def record(self) -> bytes:
         published = self._server.published()
-        if published is None or published["version"] != self._version:
+        if published is None or published["version"] != self.version:
             raise IndexUnusable(
-                f"{self._server.address}: version {self._version} is not the published one. "
+                f"{self._server.address}: version {self.version} is not the published one. "
                 "Open the index again"
             )
         return self._server.record(published)
@@ -162,11 +162,11 @@ class MilvusDatabase:
     def publish(self, record: bytes) -> None:
         published = self._server.published()
         count = self._count(AllOf(), "Strong")  # what was written is seen from now on
-        is_new = published is None or published["version"] != self._version
+        is_new = published is None or published["version"] != self.version
         if is_new and count >= INDEXED:
             self._server.ask("flush", self._rows, seconds=ALL_ROWS)
             self._wait_for_the_index()
-        self._server.publish(self._version, record)
+        self._server.publish(self.version, record)
 
     def close(self) -> None:
         self._server.client.close()
