@@ -69,8 +69,8 @@ digest = excluded.digest, cells = excluded.cells, terms = excluded.terms, code =
 packed = excluded.packed"""
 _BLOCK = 'SELECT "row", first, id, image, digest, cells, packed FROM {rows} WHERE {where}'
 _NEAREST = _BLOCK + " ORDER BY code <#> %s::halfvec LIMIT %s"
-_AMONG = """"row" IN (WITH few AS MATERIALIZED (SELECT "row", code FROM {rows} WHERE {where})
-SELECT "row" FROM few ORDER BY code <#> %s::halfvec LIMIT %s)"""
+_AMONG = """"row" IN (WITH few AS MATERIALIZED (SELECT "row", code <#> %s::halfvec AS distance
+FROM {rows} WHERE {where}) SELECT "row" FROM few ORDER BY distance LIMIT %s)"""
 _COUNTS = """SELECT value, count(*) FROM (SELECT {cell} AS value FROM {rows} WHERE {where}) AS found
 WHERE value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value COLLATE "C" LIMIT %s"""
 _EARLIER = """DELETE FROM {versions} WHERE version <> %s AND (record IS NOT NULL OR made < %s)
@@ -88,7 +88,7 @@ class PostgresDatabase:
     def candidates(self, code: np.ndarray, n: int, where: Filter, *, wide: bool = False) -> Block:
         text, of_filter = condition(where, self._columns)
         longest = float(np.abs(code).max(initial=0)) or 1.0  # the order stays, and 16 bits hold it
-        values = [*of_filter, _halfvec(code / longest), n]
+        wanted = _halfvec(code / longest)
         estimate = self._sql("EXPLAIN (FORMAT JSON) SELECT FROM {rows} WHERE {where}", where=text)
         nearest = self._sql(_NEAREST, where=text)
         nearest_of_all = self._sql(_BLOCK, where=self._sql(_AMONG, where=text))
@@ -97,10 +97,11 @@ class PostgresDatabase:
             plan = rows_of(connection, estimate, of_filter)[0][0][0]["Plan"]
             if plan["Plan Rows"] > FEW:
                 _set_effort(connection, n, wide)
-                found = rows_of(connection, nearest, values)
+                found = rows_of(connection, nearest, [*of_filter, wanted, n])
                 if len(found) == n:
                     return found
-            return rows_of(connection, nearest_of_all, values)  # also where too few were found
+            # Also where too few were found.
+            return rows_of(connection, nearest_of_all, [wanted, *of_filter, n])
 
         return self._block(self._server.run(find))
 
