@@ -40,7 +40,9 @@ class Names:
             raise WordsUnavailableError(error) from error
         # Joined by Python: pandas takes ten times as long for rows of texts.
         cells = (items[column].fillna("").astype(str).tolist() for column in columns)
-        self._names = [" ".join(row)[:LONGEST_NAME] for row in zip(*cells, strict=True)]
+        # Folded as what is looked up is: FTS5 itself leaves a ß as it is.
+        rows = zip(*cells, strict=True)
+        self._names = [" ".join(row)[:LONGEST_NAME].casefold() for row in rows]
         with self._database:
             self._database.executemany(
                 "INSERT INTO names(rowid, name) VALUES (?, ?)", enumerate(self._names)

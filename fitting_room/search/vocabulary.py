@@ -152,7 +152,8 @@ class Vocabulary:
         first = self._database.execute("SELECT coalesce(max(rowid), 0) + 1 FROM phrases")
         start = int(first.fetchone()[0])
         self._database.executemany(
-            "INSERT INTO phrases(rowid, phrase) VALUES (?, ?)", enumerate(texts, start)
+            "INSERT INTO phrases(rowid, phrase) VALUES (?, ?)",
+            enumerate((text.casefold() for text in texts), start),  # as what is looked up
         )
         self._database.executemany(
             "INSERT INTO meanings VALUES (?, ?, ?)",
