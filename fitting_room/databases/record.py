@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -44,8 +45,8 @@ class Statistics:
     @classmethod
     def from_json(cls, text: str | bytes) -> Statistics:
         """Read what :meth:`to_json` wrote. Raises ``ValueError`` for anything else."""
-        values = json.loads(text)
         try:
+            values = json.loads(text)
             statistics = cls(
                 Counts(**values["counts"]),
                 int(values["next_row"]),
@@ -53,7 +54,7 @@ class Statistics:
                  values["values"].items()},
                 [str(word) for word in values["words"]],
             )  # fmt: skip
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"{STATISTICS_FILE} is damaged ({error})") from error
         counts = [number for number in asdict(statistics.counts).values() if number is not None]
         if not all(type(number) is int and number >= 0 for number in counts):
@@ -86,7 +87,7 @@ def open_record(record: bytes, folder: Path) -> tuple[Index, JointEncoder, Stati
     try:
         with zipfile.ZipFile(io.BytesIO(record)) as file:
             _unpack(file, folder)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"the record cannot be unpacked ({error})") from error
     sample = Index.open(folder)
     learned = 0 if sample.head is None else sample.head.dimension

@@ -36,10 +36,10 @@ class Layout:
     @classmethod
     def from_json(cls, text: str) -> Layout:
         """Read what :meth:`to_json` wrote. Raises ``ValueError`` for anything else."""
-        values = json.loads(text)
         try:
+            values = json.loads(text)
             layout = cls(**{**values, "columns": tuple(values["columns"])})
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"this describes no rows ({error})") from error
         numbers = (layout.width, layout.dimension, layout.trained, layout.head_vectors)
         sound = all(type(number) is int and 0 <= number <= WIDEST for number in numbers)
