@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,6 +31,9 @@ from fitting_room.imaging.decode import ImageLimits
 from fitting_room.index.data import CURRENT
 from fitting_room.index.index import Index
 from fitting_room.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.databases.memory import MemoryDatabase
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO = PROJECT / "data" / "demo"
@@ -157,6 +162,28 @@ def several_fitting_room(
                 limits=ImageLimits(),
             )
     return FittingRoom.open(folder, settings)
+
+
+@pytest.fixture(scope="session")
+def _demo_in_memory(demo_fitting_room: FittingRoom) -> MemoryDatabase:
+    from tests.databases.memory import published
+
+    return published(demo_fitting_room.index, items_of_sample=300)
+
+
+@pytest.fixture
+def demo_in_database(
+    _demo_in_memory: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
+) -> MemoryDatabase:
+    """The demo's items in a database, whose address is
+    :data:`tests.databases.memory.ADDRESS`, with a sample of 300 of them. No test changes its
+    rows."""
+    from tests.databases.memory import ADDRESS, MemoryEngine
+
+    database = replace(_demo_in_memory, asked=Counter())
+    engine = MemoryEngine({ADDRESS: database})
+    monkeypatch.setattr("fitting_room.databases.index.engine_for", lambda _: engine)
+    return database
 
 
 def picture_bytes(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fitting_room.build.sample import SAMPLE as ITEMS_OF_SAMPLE
 from fitting_room.build.sample import sampled_rows, write_sample
 from fitting_room.databases.address import engine_for
 from fitting_room.databases.database import Database
@@ -40,10 +41,15 @@ def encoder_of(index: Index) -> JointEncoder:
 
 
 def write_to(
-    database: Database, index: Index, encoder: JointEncoder, *, listener: Listener = ignore
+    database: Database,
+    index: Index,
+    encoder: JointEncoder,
+    *,
+    items_of_sample: int = ITEMS_OF_SAMPLE,
+    listener: Listener = ignore,
 ) -> None:
-    """Write the items of a local index into a version and publish it. Raises ``IndexUnusable``
-    where the database cannot be had."""
+    """Write the items of a local index into a version and publish it, with a sample of so many
+    items. Raises ``IndexUnusable`` where the database cannot be had."""
     stage = Stage("Writing to the database", len(index), "row", listener)
     tally = Tally()
     for start in range(0, len(index), BLOCK):
@@ -52,5 +58,5 @@ def write_to(
         release(index.vectors, index.descriptors, index.trained, index.head_vectors)
         stage.advance(len(rows))
     with tempfile.TemporaryDirectory(prefix="fitting-room-") as folder:
-        sample = write_sample(index, Path(folder) / "sample")
+        sample = write_sample(index, Path(folder) / "sample", items_of_sample)
         database.publish(make_record(sample, encoder, tally.statistics(index.manifest.counts)))

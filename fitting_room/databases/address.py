@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from fitting_room.databases.database import Engine
 from fitting_room.index.manifest import IndexUnusable
@@ -30,7 +29,7 @@ class DatabaseError(IndexUnusable):
 
 def is_address(index: object) -> bool:
     """Whether an index is in a database and not in a folder."""
-    return isinstance(index, str) and urlsplit(index).scheme in ENGINES
+    return isinstance(index, str) and index.partition("://")[0] in ENGINES
 
 
 def without_password(address: str) -> str:
@@ -61,7 +60,7 @@ def in_postgres(address: str) -> tuple[str, str]:
 def engine_for(address: str) -> Engine:
     """What makes and opens indexes at an address. Raises :class:`DatabaseError` where its client
     is not installed."""
-    module, client, extra = ENGINES[urlsplit(address).scheme]
+    module, client, extra = ENGINES[address.partition("://")[0]]
     try:
         import_module(client)
     except ImportError as error:

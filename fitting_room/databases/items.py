@@ -33,6 +33,8 @@ COMPARED = 5_000
 #: Values of a column that are counted; a filter that leaves at most so many rows is counted by
 #: fetching these; and so many of the sample must be left for an estimate.
 VALUES_COUNTED, COUNTED_HERE, LEAST_OF_SAMPLE = 5_000, 1_000, 30
+#: Pictures of which an engine counts all values, where they are more than the items.
+COUNTED_AGAIN = 1_000_000
 
 
 class DatabaseItems:
@@ -130,8 +132,8 @@ class DatabaseItems:
         return self.database.count(where)
 
     def counts(self, columns: Sequence[str], where: Filter) -> ValueCounts:
-        if where == EVERYTHING:
-            return ValueCounts({c: _by_number(self.statistics.values.get(c, {})) for c in columns})
+        if where == EVERYTHING and (counts := self._counted_when_written(columns)) is not None:
+            return counts
         items = both(where, FirstPictures())
         found = {c: self.database.counts(c, items, VALUES_COUNTED) for c in columns}
         known = {column: counts for column, counts in found.items() if counts is not None}
@@ -153,6 +155,21 @@ class DatabaseItems:
             for column, counts in of_sample.by_column.items()
         }
         return ValueCounts(estimated, estimated=True)
+
+    def _counted_when_written(self, columns: Sequence[str]) -> ValueCounts | None:
+        """The counts of all items. What was counted were rows, so that where items have several
+        the engine counts again, unless there are very many of them."""
+        pictures, there = self.statistics.counts.embedded, self.statistics.counts.items
+        rows = {column: _by_number(self.statistics.values.get(column, {})) for column in columns}
+        if there == pictures:
+            return ValueCounts(rows)
+        if pictures <= COUNTED_AGAIN:
+            return None
+        items = {
+            column: {value: max(1, round(n * there / pictures)) for value, n in counts.items()}
+            for column, counts in rows.items()
+        }
+        return ValueCounts(items, estimated=True)
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         return self.database.scan(where, most, after)

@@ -3,6 +3,7 @@ sparing with its answers as real ones are."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitting_room.build.publishing import encoder_of, write_to
-from fitting_room.databases.address import DatabaseError
+from fitting_room.build.publishing import ITEMS_OF_SAMPLE, encoder_of, write_to
+from fitting_room.databases.address import DatabaseError, without_password
 from fitting_room.databases.database import Database, NewRows
 from fitting_room.databases.index import DatabaseIndex
 from fitting_room.databases.record import open_record
@@ -134,7 +135,7 @@ class MemoryDatabase:
     def _rows(self, where: Filter) -> list[int]:
         return [row for row in sorted(self.rows) if self._passes(where, row)]
 
-    def _passes(self, where: Filter, row: int) -> bool:
+    def _passes(self, where: Filter, row: int) -> bool:  # noqa: PLR0911
         match where:
             case filters.AllOf(parts):
                 return all(self._passes(part, row) for part in parts)
@@ -157,33 +158,33 @@ class MemoryDatabase:
         raise TypeError(where)
 
 
+@dataclass(frozen=True)
 class MemoryEngine:
-    """Databases in memory by their addresses."""
+    """What opens databases in memory, by their addresses."""
 
-    def __init__(self) -> None:
-        self.known: dict[str, MemoryDatabase] = {}
+    known: Mapping[str, MemoryDatabase]
 
     def create(self, address: str, layout: Layout, version: str) -> Database:
-        self.known[address] = MemoryDatabase(layout, version)
-        return self.known[address]
+        raise NotImplementedError
 
     def open(self, address: str, version: str | None = None) -> MemoryDatabase:
         found = self.known.get(address)
-        if found is None or found.published is None or version not in (None, found.version):
-            raise IndexUnusable(f"{address}: there is no index here. Build one.")
+        if found is None or version not in (None, found.version):
+            raise IndexUnusable(f"{without_password(address)}: there is no index here. Build one.")
         return found
 
 
-def published(index: Index) -> MemoryDatabase:
+def published(index: Index, items_of_sample: int = ITEMS_OF_SAMPLE) -> MemoryDatabase:
     """A database in memory with the items of an index."""
     encoder = encoder_of(index)
     database = MemoryDatabase(layout_of(index, encoder), index.manifest.build[:12])
-    write_to(database, index, encoder)
+    write_to(database, index, encoder, items_of_sample=items_of_sample)
     return database
 
 
 def opened(database: MemoryDatabase, folder: Path, **changes: Any) -> DatabaseIndex:
     """The index in a database in memory, or in one with the same rows that differs by some
-    ``changes``, its record unpacked into an empty ``folder``."""
+    ``changes``, its record unpacked below a ``folder``."""
     database = replace(database, asked=Counter(), **changes)
-    return DatabaseIndex(ADDRESS, database, *open_record(database.record(), folder))
+    place = Path(tempfile.mkdtemp(dir=folder))
+    return DatabaseIndex(ADDRESS, database, *open_record(database.record(), place))
