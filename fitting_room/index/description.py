@@ -60,17 +60,19 @@ def describe_index(
     pixels = _mapping(identity.get("preprocessing")).get("input_size")
     of_size = f", {' x '.join(map(str, pixels))} pixels" if isinstance(pixels, list) else ""
     reduced = "" if index.pca is None else f", reduced by PCA from {len(index.pca.mean)}"
-    size = sum(entry.bytes for entry in manifest.files.values())
+    size = f"{sum(entry.bytes for entry in manifest.files.values()) / 2**20:.1f} MiB"
+    if index.sample is not index:  # the files are those of the sample
+        size = f"in {index.place}"
     return IndexDescription(
         items=f"{count_in_words(index)} of {manifest.catalogue.location}",
         network=f"{title or identity['backbone']}, weights {identity['weights']} (sha256 "
         f"{identity['weights_sha256'][:12]}){of_size}: {manifest.chosen_because}",
         embeddings=f"{index.dimension} numbers each{reduced}, kept as {manifest.storage}",
-        searched="all items, exactly" if index.ann is None else "candidates first (approximate)",
+        searched=_searched(index),
         trained=None if head is None else _trained(head, manifest.head_network, label),
         trained_here=head is not None and is_trained_here(head),
         validation=() if head is None else validation_of(head.record.get("validation")),
-        built=f"{manifest.created.replace('T', ' ')[:16]} (UTC), {size / 2**20:.1f} MiB",
+        built=f"{manifest.created.replace('T', ' ')[:16]} (UTC), {size}",
         rows=counts.rows,
         outcomes=tuple(_outcomes(report)),
         read_as=tuple(_sentences(report)),
@@ -82,10 +84,16 @@ def describe_index(
     )
 
 
+def _searched(index: Index) -> str:
+    if index.sample is not index:
+        return "candidates of a database first (approximate)"
+    return "all items, exactly" if index.ann is None else "candidates first (approximate)"
+
+
 def count_in_words(index: Index) -> str:
     """How many items an index has, and how many pictures of them where those are more."""
     text = f"{index.item_count:,} items"
-    return text if index.item_pictures is None else f"{text} with {len(index):,} pictures"
+    return text if not index.has_several_pictures else f"{text} with {len(index):,} pictures"
 
 
 def validation_of(figures: object) -> tuple[Validation, ...]:

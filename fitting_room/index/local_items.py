@@ -101,11 +101,13 @@ class LocalItems:
         return len(self) if where == EVERYTHING else int(self.mask(where).sum())
 
     def counts(self, columns: Sequence[str], where: Filter) -> ValueCounts:
-        mask = self.mask(filters.both(where, filters.FirstPictures()))
+        whole = where == EVERYTHING and self.pictures is None
+        mask = None if whole else self.mask(filters.both(where, filters.FirstPictures()))
         found: dict[str, dict[str, int]] = {}
         for column in columns:
             codes, values = self._numbers(column)
-            counts = np.bincount(codes[mask] + 1, minlength=len(values) + 1)[1:]
+            codes = codes if mask is None else codes[mask]
+            counts = np.bincount(codes + 1, minlength=len(values) + 1)[1:]
             order = np.argsort(-counts, kind="stable").tolist()
             texts = list(values)
             found[column] = {texts[code]: int(counts[code]) for code in order if counts[code]}

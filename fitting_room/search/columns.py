@@ -50,7 +50,7 @@ class Columns:
         if column not in self.numeric:
             self.index.filter({column: ()})  # an unknown one is said in its own words
             raise SortError(column, self.numeric)
-        if self.index.sample is self.index:
+        if self.is_local:
             return self.numeric[column].__getitem__
         return partial(self._numbers_like, column)
 
@@ -75,12 +75,33 @@ class Columns:
 
     @cached_property
     def items_once(self) -> pd.DataFrame:
-        """The catalogue's table with one row an item, that of its first picture, in the order of
-        :attr:`Index.first_rows`."""
+        """The table of a local index with one row an item, that of its first picture, in the order
+        of :attr:`Index.first_rows`."""
         items = self.index.items
         if self.index.item_pictures is None:
             return items
         return items.iloc[self.index.first_rows].reset_index(drop=True)
+
+    def distinct(self, column: str) -> int:
+        """How many different values a column has, of a database as far as they were kept
+        (:data:`fitting_room.databases.record.VALUES_KEPT`)."""
+        if self.is_local:
+            return int(self.items_once[column].nunique())
+        return len(self.index.store.values(column))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether all items are on this machine, and not in a database."""
+        return self.index.sample is self.index
+
+    @property
+    def sample_in_words(self) -> str | None:
+        """What there is to say of what was computed on :attr:`Index.sample` alone; ``None`` where
+        that is the whole catalogue."""
+        of_sample, of_all = self.index.sample.item_count, self.index.item_count
+        if of_sample >= of_all:
+            return None
+        return f"A sample of {of_sample:,} of {of_all:,} items."
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -104,5 +125,5 @@ class Columns:
         them, or of a database the first :data:`fitting_room.search.fulfilment.MOST_LISTED`."""
         if not words:
             return Hits(np.array([], np.int64), np.array([], np.float32))
-        listed = len(self.index) if self.index.sample is self.index else MOST_LISTED
+        listed = len(self.index) if self.is_local else MOST_LISTED
         return Hits(*by_words(words, self.vocabulary, where, listed if most is None else most))

@@ -1,29 +1,51 @@
 """What a catalogue can be filtered by, and how many items each value would leave.
 
 A column's values are counted with the other filters on and its own off: a value's number is what
-choosing it gives. Values are numbered once for an index, so that counting is a few passes over
-small integers.
+choosing it gives. They are counted where the items live
+(:class:`fitting_room.index.item_store.ItemStore`); of a table alone, and for the map, values are
+numbered once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from fitting_room.index.filters import EVERYTHING, Filter, FirstPictures, OneOf, both
+from fitting_room.index.index import Index
+from fitting_room.index.item_store import ItemStore
+
 #: A column is offered as a filter when it has at least two and at most this many values.
 MAX_FILTER_VALUES = 200
+#: Rows that tell whether a column may have so few.
+LOOKED_AT = 1_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Facet:
-    """A column to filter by: its ``values``, the most frequent first, and ``codes`` int16 ``(N,)``,
-    each item's place among them or -1."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A column to filter by and its ``values``, the most frequent first."""
 
     column: str
     values: tuple[str, ...]
+
+
+class Counted(NamedTuple):
+    """How many items pass some filters, ``items``, and for each column how many of them each of its
+    values would leave; ``estimated`` says that these were counted on a sample."""
+
+    items: int
+    by_column: Mapping[str, Mapping[str, int]]
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facet(Choice):
+    """A choice with ``codes`` int16 ``(N,)``, each item's place among the values or -1."""
+
     codes: np.ndarray
 
     def mask(self, chosen: Sequence[str]) -> np.ndarray:
@@ -58,34 +80,49 @@ def facets_of(items: pd.DataFrame, columns: Sequence[str]) -> list[Facet]:
     return facets
 
 
-def count_all(
-    facets: Sequence[Facet], where: Mapping[str, Sequence[str]], among: np.ndarray | None = None
-) -> dict[str, dict[str, int]]:
-    """For each column how many items each value would leave, beside the other columns' filters,
-    ``among`` some items, bool ``(N,)``, or all."""
+def choices_of(index: Index, columns: Sequence[str]) -> list[Choice]:
+    """Those of some columns that offer a choice among all items."""
+    # What has too many values among some rows is not counted among all.
+    some = index.sample.items.head(LOOKED_AT)
+    few = [column for column in columns if some[column].nunique() <= MAX_FILTER_VALUES]
+    counts = index.store.counts(few, EVERYTHING).by_column
+    found = [Choice(column, tuple(counts[column])) for column in few]
+    return [choice for choice in found if 2 <= len(choice.values) <= MAX_FILTER_VALUES]
+
+
+def counted(
+    store: ItemStore, columns: Sequence[str], where: Mapping[str, Sequence[str]]
+) -> Counted:
+    """How many items pass filters, and how many each value of some columns would leave."""
+    wanted = {column: OneOf(column, tuple(values)) for column, values in where.items() if values}
+    beside: dict[Filter, list[str]] = {}
+    for column in columns:
+        others = both(*(one for other, one in wanted.items() if other != column))
+        beside.setdefault(others, []).append(column)
+    found = [store.counts(some, others) for others, some in beside.items()]
+    return Counted(
+        store.count(both(*wanted.values(), FirstPictures())),
+        {column: counts for one in found for column, counts in one.by_column.items()},
+        estimated=any(one.estimated for one in found),
+    )
+
+
+def count_all(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> Counted:
+    """The same of a table alone, of its ``facets``, of which there is at least one."""
     masks = _masks(facets, where)
-    result = {}
-    for facet in facets:
-        others = [mask for column, mask in masks.items() if column != facet.column]
-        result[facet.column] = facet.counts(_all_of(others, among))
-    return result
-
-
-def remaining(
-    facets: Sequence[Facet], where: Mapping[str, Sequence[str]], among: np.ndarray | None = None
-) -> int:
-    """How many items pass all filters, ``among`` some or all."""
-    mask = _all_of(list(_masks(facets, where).values()), among)
-    if mask is None:
-        return len(facets[0].codes) if facets else 0
-    return int(mask.sum())
+    counts = {
+        facet.column: facet.counts(
+            _all_of([mask for column, mask in masks.items() if column != facet.column])
+        )
+        for facet in facets
+    }
+    every = _all_of(list(masks.values()))
+    return Counted(len(facets[0].codes) if every is None else int(every.sum()), counts)
 
 
 def _masks(facets: Sequence[Facet], where: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
     return {f.column: f.mask(where[f.column]) for f in facets if where.get(f.column)}
 
 
-def _all_of(masks: list[np.ndarray], among: np.ndarray | None) -> np.ndarray | None:
-    if among is not None:
-        masks = [*masks, among]
+def _all_of(masks: list[np.ndarray]) -> np.ndarray | None:
     return np.logical_and.reduce(masks) if masks else None

@@ -320,6 +320,14 @@ class Searcher(WordsAsQueries, Columns):
     def _scale(self) -> np.ndarray:
         return likeness.scale_of(self.index)
 
+    @cached_property
+    def sampled(self) -> Searcher:
+        """What searches :attr:`Index.sample`: this one itself where all items are on this
+        machine. Rows of the one are no rows of the other; ids are the same."""
+        if self.is_local:
+            return self
+        return Searcher(self.index.sample, lambda: self.embedder, self.limits, self.synonyms)
+
     @property
     def catalogue_location(self) -> str:
         """The path or the address of what the index was built from."""

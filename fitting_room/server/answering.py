@@ -34,7 +34,7 @@ def search(
     figures.stages.labels("queue").observe(time.perf_counter() - since)
     fitting_room = service.fitting_room()
     if question.where:
-        fitting_room.index.mask(question.where)  # before anything is computed
+        fitting_room.index.filter(question.where)  # before anything is computed
     sort_by, _ = order_of(question.sort)
     if sort_by is not None:
         fitting_room.numbers(sort_by)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from fitting_room.build.edit import EditSummary, add_items, remove_items
+from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import SUFFIXES
-from fitting_room.search import facets
+from fitting_room.search.facets import counted
 from fitting_room.server.answering import row_of
 from fitting_room.server.models import Column, Columns, ColumnValue, Edit, Rejected
 from fitting_room.server.problems import Problem
@@ -25,7 +24,7 @@ def picture(service: Service, item: str, number: int, *, large: bool) -> bytes:
     rows = shared.fitting_room.index.rows_of_item(row)
     if number >= len(rows):
         raise Problem("no-picture", f"The item has {len(rows):,} pictures, numbered from 0 on.")
-    image = str(shared.fitting_room.index.items["image"].iloc[rows[number]])
+    (image,) = map(str, shared.fitting_room.index.store.cells("image", rows[number : number + 1]))
     return shared.make_preview(image) if large else shared.make_thumbnail(image)
 
 
@@ -33,24 +32,30 @@ def columns(service: Service, where: Where | None) -> Columns:
     """The columns that one may filter by, and how many items each value would leave. Raises
     ``FilterError``."""
     fitting_room = service.fitting_room()
-    offered = service.facets(fitting_room)
     chosen = {c: [v] if isinstance(v, str) else v for c, v in (where or {}).items()}
-    fitting_room.index.mask(chosen)
-    among: np.ndarray | None = None
-    if rest := {c: v for c, v in chosen.items() if c not in [facet.column for facet in offered]}:
-        among = fitting_room.index.mask(rest)[fitting_room.index.first_rows]
-    counts = facets.count_all(offered, chosen, among)
-    items = fitting_room.items_once
+    index = fitting_room.index
+    index.filter(chosen)
+    offered = {choice.column: choice for choice in service.choices(fitting_room)}
+    found = counted(index.store, list(offered), chosen)
+
+    def values_of(column: str) -> list[ColumnValue] | None:
+        if column not in offered:
+            return None
+        counts = found.by_column[column]
+        values = offered[column].values
+        return [ColumnValue(value=value, items=counts.get(value, 0)) for value in values]
+
     return Columns(
-        items=int(fitting_room.index.mask(chosen)[fitting_room.index.first_rows].sum()),
+        items=found.items,
+        estimated=found.estimated,
         columns=[
             Column(
                 column=column,
-                distinct=len(counts[column]) if column in counts else items[column].nunique(),
+                distinct=len(offered[column].values)
+                if column in offered
+                else fitting_room.distinct(column),
                 numeric=column in fitting_room.numeric,
-                values=[ColumnValue(value=v, items=n) for v, n in counts[column].items()]
-                if column in counts
-                else None,
+                values=values_of(column),
             )
             for column in fitting_room.attributes
         ],
@@ -60,7 +65,7 @@ def columns(service: Service, where: Where | None) -> Columns:
 def add(service: Service, addition: Addition) -> Edit:
     """Add an item, by its pictures, to the index. Raises ``EditError``, ``IndexUnusable`` or
     ``Problem``."""
-    fitting_room = service.fitting_room()
+    fitting_room = _editable(service)
     with tempfile.TemporaryDirectory(prefix="fitting-room-") as folder:
         paths = []
         for number, file in enumerate(addition.files):
@@ -88,11 +93,23 @@ def add(service: Service, addition: Addition) -> Edit:
 
 def remove(service: Service, item: str) -> Edit:
     """Remove an item from the index. Raises ``EditError``, ``IndexUnusable`` or ``Problem``."""
-    fitting_room = service.fitting_room()
+    fitting_room = _editable(service)
     row_of(fitting_room, item)
     summary = remove_items(fitting_room.index.folder, [item])
     service.shared()
     return _edit(summary, [])
+
+
+def _editable(service: Service) -> FittingRoom:
+    """The index that is open. Raises ``Problem`` where it cannot be changed by hand."""
+    fitting_room = service.fitting_room()
+    if not fitting_room.is_local:
+        raise Problem(
+            "read-only",
+            "The items of this server live in a database, which the API does not change. Add and "
+            "remove items with the command line: fitting-room add | remove.",
+        )
+    return fitting_room
 
 
 def _edit(summary: EditSummary, rejected: list[Rejected]) -> Edit:

@@ -98,7 +98,10 @@ class Column(BaseModel):
     """A column of the catalogue that one may filter by."""
 
     column: str
-    distinct: int = Field(description="how many different values there are")
+    distinct: int = Field(
+        description="how many different values there are; of a catalogue in a database at most "
+        "5,001 are counted"
+    )
     numeric: bool = Field(description="whether it holds numbers, and matches can be sorted by it")
     values: list[ColumnValue] | None = Field(
         description="all values, the commonest first; null where there are too many to choose from"
@@ -107,6 +110,9 @@ class Column(BaseModel):
 
 class Columns(BaseModel):
     items: int = Field(description="how many items pass the filters")
+    estimated: bool = Field(
+        description="whether the values' numbers are estimates, counted on a sample of the items"
+    )
     columns: list[Column]
 
 

@@ -6,12 +6,10 @@ import hmac
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from fitting_room.facade import FittingRoom
 from fitting_room.preparation import EXPECTED, Preparation, Shared
-from fitting_room.search import facets
-from fitting_room.search.facets import Facet
+from fitting_room.search.facets import Choice, choices_of
 from fitting_room.server.figures import Figures
 from fitting_room.server.problems import Problem
 from fitting_room.server.work import Work
@@ -55,7 +53,7 @@ class Service:
         self.changing = Work(
             "api-change", places=1, waiting=CHANGES_WAITING, patience=CHANGE_PATIENCE
         )
-        self._facets: tuple[Path, list[Facet]] | None = None
+        self._choices: tuple[str, list[Choice]] | None = None
 
     def shared(self) -> Shared:
         """The index as it is on disk now. Raises ``Problem`` until there is one, and where it
@@ -80,12 +78,12 @@ class Service:
         """See :meth:`shared`."""
         return self.shared().fitting_room
 
-    def facets(self, fitting_room: FittingRoom) -> list[Facet]:
-        """The columns that offer a choice, numbered once for a version of the index."""
-        version, known = fitting_room.index.data.version, self._facets
+    def choices(self, fitting_room: FittingRoom) -> list[Choice]:
+        """The columns that offer a choice, found once for a version of the index."""
+        version, known = fitting_room.index.version, self._choices
         if known is None or known[0] != version:
-            known = version, facets.facets_of(fitting_room.items_once, fitting_room.attributes)
-            self._facets = known
+            known = version, choices_of(fitting_room.index, fitting_room.attributes)
+            self._choices = known
         return known[1]
 
     def _count(self) -> float:

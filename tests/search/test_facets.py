@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitting_room.search.facets import count_all, facets_of, remaining
+from fitting_room.index.local_items import LocalItems
+from fitting_room.search.facets import Counted, count_all, counted, facets_of
 
 
 @pytest.fixture
@@ -27,6 +28,15 @@ def items() -> pd.DataFrame:
 COLUMNS = ["gender", "colour", "one", "id"]
 
 
+def without_zeros(counts: Counted) -> Counted:
+    """The same, without the values that would leave nothing."""
+    by_column = {
+        column: {value: number for value, number in of.items() if number}
+        for column, of in counts.by_column.items()
+    }
+    return counts._replace(by_column=by_column)
+
+
 def test_columns_with_a_choice_are_offered_the_most_frequent_value_first(items):
     offered = facets_of(items, COLUMNS)
     assert [facet.column for facet in offered] == ["gender", "colour"]
@@ -39,7 +49,7 @@ def test_columns_with_a_choice_are_offered_the_most_frequent_value_first(items):
 )
 def test_counts_are_those_of_choosing_a_value_beside_the_other_filters(items, where):
     offered = facets_of(items, COLUMNS)
-    counts = count_all(offered, where)
+    counts = count_all(offered, where).by_column
     for facet in offered:
         others = {column: values for column, values in where.items() if column != facet.column}
         for value in facet.values:
@@ -50,8 +60,13 @@ def test_counts_are_those_of_choosing_a_value_beside_the_other_filters(items, wh
     kept = items
     for column, values in where.items():
         kept = kept[kept[column].isin(values)]
-    assert remaining(offered, where) == len(kept)
+    assert count_all(offered, where).items == len(kept)
+    assert counted(LocalItems(items), ["gender", "colour"], where) == without_zeros(
+        count_all(offered, where)
+    )
 
 
 def test_an_unknown_value_leaves_nothing(items):
-    assert remaining(facets_of(items, COLUMNS), {"colour": ["Blurple"]}) == 0
+    where = {"colour": ["Blurple"]}
+    assert count_all(facets_of(items, COLUMNS), where).items == 0
+    assert counted(LocalItems(items), ["gender"], where) == Counted(0, {"gender": {}})

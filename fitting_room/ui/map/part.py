@@ -7,7 +7,6 @@ choice sends no points again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -32,9 +31,10 @@ ON_PAGE = 24
 
 @st.fragment
 @resources.until_damaged
-def show(version: Path) -> None:
+def show(version: str) -> None:
     """Draw what the visitor chose of the map that was drawn with that ``version`` of the index."""
-    searcher, session = resources.still(version), sessions.current()
+    fitting_room, session = resources.still(version), sessions.current()
+    searcher = fitting_room.sampled
     if session.moved:
         st.rerun()  # a card became the query, which another page shows
     facets = controls.facets_of(searcher)
@@ -50,7 +50,7 @@ def show(version: Path) -> None:
     component("part")(
         key="part", data={"part": session.map.part, "only": only}, on_choose_change=_choose
     )
-    card_actions.open_dialog(searcher, None)
+    card_actions.open_dialog(fitting_room, None)
 
 
 def write_address(facets: Sequence[Facet]) -> None:
@@ -74,7 +74,7 @@ def _choose() -> None:
         return
     only, value = message.get("only"), None
     if type(only) is int and only >= 0:
-        facets = {facet.column: facet for facet in controls.facets_of(resources.now_open())}
+        facets = {facet.column: facet for facet in controls.facets_of(resources.now_open().sampled)}
         values = facets[view.column].values if view.column in facets else ()
         value = values[only] if only < len(values) else ""
     view.choose(part, value)
@@ -151,7 +151,7 @@ def _in_words(facet: Facet | None, items: np.ndarray, only: str | None) -> str:
 
 def _search_with(items: np.ndarray) -> None:
     """The items of a small part become the query."""
-    searcher, session = resources.now_open(), sessions.current()
+    searcher, session = resources.now_open().sampled, sessions.current()
     if items.max() < searcher.index.item_count:
         session.ask(query_of_items(searcher.items_once["id"].iloc[items].astype(str)))
         session.moved = True

@@ -45,7 +45,7 @@ def page() -> None:
         _rows(fitting_room, description)
         _failures(description)
     st.subheader("Look-alikes to review", anchor=False)
-    review.show(fitting_room.index.data.version)
+    review.show(fitting_room.index.version)
 
 
 def _figures(searcher: Searcher) -> None:
@@ -53,7 +53,7 @@ def _figures(searcher: Searcher) -> None:
     plain_background = index.manifest.counts.plain_background / max(1, len(index))
     figures = {
         "Items": f"{index.item_count:,}",
-        **({} if index.item_pictures is None else {"Pictures": f"{len(index):,}"}),
+        **({} if not index.has_several_pictures else {"Pictures": f"{len(index):,}"}),
         "Said of each, at most": f"{len(searcher.attributes):,} things",
         "On a plain background": percent(plain_background),
     }
@@ -147,7 +147,7 @@ def _rows(searcher: Searcher, description: IndexDescription) -> None:
         ("Without a usable picture", description.failed, ()),
         ("In the index", searcher.index.item_count, ()),
     ]
-    if searcher.index.item_pictures is not None:
+    if searcher.index.has_several_pictures:
         rows.append(("Their pictures", len(searcher.index), ()))
     table = {
         "Rows": [plain(f"{name[:1].upper()}{name[1:]}") for name, _, _ in rows],

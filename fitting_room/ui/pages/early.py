@@ -3,10 +3,13 @@ already; it is answered as soon as the index is there."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
 from fitting_room.early_catalogue import EarlyCatalogue
+from fitting_room.search.facets import count_all
 from fitting_room.search.searcher import Match
 from fitting_room.ui.components import component
 from fitting_room.ui.query import session as sessions
@@ -60,7 +63,8 @@ def _catalogue(catalogue: EarlyCatalogue) -> None:
     st.header(f"{len(items):,} found" if words else "The catalogue", anchor=False)
     with controls.row(catalogue.facets):
         controls.how_many()
-    with controls.beside_filters(catalogue.facets, len(catalogue)):
+    count = partial(count_all, catalogue.facets)
+    with controls.beside_filters(catalogue.facets, count, len(catalogue)):
         if items.empty:
             gallery.nothing_found(named=bool(words))
             return

@@ -10,7 +10,6 @@ fragment of its own, so that the points are sent once.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,10 @@ def page() -> None:
     card_actions.follow()
     fitting_room = resources.fitting_room()
     st.header("Map of the catalogue", anchor=False)
-    if not _is_drawn(fitting_room):
+    searcher = fitting_room.sampled
+    if not _is_drawn(searcher):
         return
-    places, facets = points.places_of(fitting_room), controls.facets_of(fitting_room)
+    places, facets = points.places_of(searcher), controls.facets_of(searcher)
     columns = {facet.column: facet.values for facet in facets}
     view = sessions.current().map
     if columns and view.column not in columns:
@@ -54,15 +54,17 @@ def page() -> None:
     words_side, column_side = st.columns([3, 1], gap="large", vertical_alignment="center")
     with column_side:
         facet = _facet({facet.column: facet for facet in facets})
-    marks = _marks(fitting_room, resolved, places)
+    marks = _marks(searcher, resolved, places)
     data = points.data(
-        fitting_room.index.manifest.build, "" if facet is None else facet.column, facet, places
+        searcher.index.manifest.build, "" if facet is None else facet.column, facet, places
     )
     title, names = f"Map of {len(places):,} items", []
     text = "What looks alike stands together."
+    if sample := fitting_room.sample_in_words:
+        text = f"{sample} {text}"
     if facet is not None:
         naming = points.naming_facet(facet, facets)
-        names = points.names(fitting_room.index.manifest.build, naming.column, naming, places)
+        names = points.names(searcher.index.manifest.build, naming.column, naming, places)
         title += f", coloured by {label(facet.column).lower()}"
         if names:
             text += f" Names stand where one {label(naming.column).lower()} is the commonest."
@@ -71,10 +73,10 @@ def page() -> None:
     words_side.caption(plain(text + " Click an item to see what is like it."))
     data = {**data, "names": names, "marks": marks, "label": title}
     component("map")(key="map", data=data, on_pick_change=_pick)
-    _previews(fitting_room.index.data.version)
-    part.show(fitting_room.index.data.version)
+    _previews(fitting_room.index.version)
+    part.show(fitting_room.index.version)
     if facet is not None:
-        words.show(fitting_room, facet, places)
+        words.show(searcher, facet, places)
 
 
 def _is_drawn(searcher: Searcher) -> bool:
@@ -108,7 +110,7 @@ def _facet(facets: dict[str, Facet]) -> Facet | None:
 
 def _pick() -> None:
     """A point was clicked: its item becomes the query."""
-    point, searcher = sent("map", "pick"), resources.now_open()
+    point, searcher = sent("map", "pick"), resources.now_open().sampled
     if type(point) is int and 0 <= point < searcher.index.item_count:
         session = sessions.current()
         session.ask(query_of_items([str(searcher.items_once["id"].iloc[point])]))
@@ -117,9 +119,9 @@ def _pick() -> None:
 
 @st.fragment
 @resources.until_damaged
-def _previews(version: Path) -> None:
+def _previews(version: str) -> None:
     """Pictures and names of the points that the map requests."""
-    searcher = resources.still(version)
+    searcher = resources.still(version).sampled
     message = sent("previews", "request")
     wanted = message[:MAX_PREVIEWS] if isinstance(message, list) else []
     wanted = [p for p in wanted if type(p) is int and 0 <= p < searcher.index.item_count]
@@ -165,8 +167,9 @@ def _marks(
     )
     numbers, rows, own = searcher.index.item_numbers, [], []
     for subject, picture in zip(resolved.query.subjects, resolved.pictures, strict=True):
-        if subject.kind == ITEM:
-            rows.append(searcher.row(subject.id))
+        row = searcher.row(subject.id) if subject.kind == ITEM else None
+        if row is not None:
+            rows.append(row)
         else:
             nearest = [m.row for m in searcher.search(picture.features, 5, options=options)]
             middle = np.median(places[numbers(nearest)], axis=0)

@@ -20,7 +20,7 @@ def page() -> None:
     stays until all of the new is."""
     fitting_room = resources.fitting_room()
     session = sessions.current()
-    columns = {facet.column: facet.values for facet in controls.facets_of(fitting_room)}
+    columns = {choice.column: choice.values for choice in controls.choices_of(fitting_room)}
     address.read(session, fitting_room, columns)
     subjects.embed_uploads(fitting_room)
     resolved = subjects.resolve(fitting_room)
@@ -48,7 +48,7 @@ def page() -> None:
             _complaints(session.complaints)
         with st.container(key="fr-trail"):
             trail.show(fitting_room)
-        gallery.show(fitting_room.index.data.version, resolved)
+        gallery.show(fitting_room.index.version, resolved)
     if resolved is not None:
         parts.look(fitting_room, resolved, chips)
     memory.keep()

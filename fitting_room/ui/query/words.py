@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitting_room.search.facets import Facet
+from fitting_room.search.facets import Choice
 from fitting_room.search.fulfilment import TEXT_WEIGHT, judged
 from fitting_room.search.likeness import Likeness
 from fitting_room.search.proposals import FIRST, proposals
@@ -141,14 +141,14 @@ def _set(text: str, beside: bool) -> None:
 
 
 def propose(
-    searcher: Searcher, offered: Sequence[Facet], rows: np.ndarray, understood: Understood
+    searcher: Searcher, offered: Sequence[Choice], rows: np.ndarray, understood: Understood
 ) -> None:
     """The values that split the first results most, each with a button that keeps only these."""
     session = sessions.current()
     asked = {(c, v) for wish in understood.wishes for c, values in wish.values for v in values}
     chosen = {(column, value) for column, values in session.where.items() for value in values}
-    items = searcher.index.item_numbers(rows[:FIRST])
-    found = proposals(offered, items, MOST_PROPOSED, asked | chosen)
+    first = rows[:FIRST]
+    found = proposals(searcher.index.store, offered, first, MOST_PROPOSED, asked | chosen)
     if not found:
         return
     with st.container(
@@ -160,7 +160,7 @@ def propose(
                 f"{plain(proposal.value)} :small[{proposal.count}]",
                 key=f"propose-{proposal.column}-{proposal.value}",
                 type="tertiary",
-                help=f"{plain(label(proposal.column))}: {proposal.count} of the first {len(items)} "
+                help=f"{plain(label(proposal.column))}: {proposal.count} of the first {len(first)} "
                 "are. Show only these",
                 on_click=_narrow,
                 args=(proposal.column, proposal.value),

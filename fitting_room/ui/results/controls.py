@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import streamlit as st
 from fitting_room.index.head import is_trained_here
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.search import facets
-from fitting_room.search.facets import Facet
+from fitting_room.search.facets import Choice, Counted, Facet
 from fitting_room.search.searcher import Searcher
 from fitting_room.ui.query import session as sessions
 from fitting_room.ui.query.address import POSITIONS
@@ -22,6 +22,10 @@ from fitting_room.ui.shared.text import label, plain
 
 #: A column with at most this many values shows them all; a larger one is a list to search in.
 MAX_PILLS = 12
+#: Seconds for which the numbers of a database are shown before they are counted again.
+COUNTED_FOR = 60
+#: Counts what each value would leave, beside filters by column.
+Counter = Callable[[Mapping[str, Sequence[str]]], Counted]
 #: Width of a slider in the row of options, in pixels.
 SLIDER = 240
 #: Values of a column of colours that are shown as swatches.
@@ -29,7 +33,7 @@ MAX_SWATCHES = 60
 
 
 @contextmanager
-def row(offered: Sequence[Facet], searcher: Searcher | None = None) -> Iterator[None]:
+def row(offered: Sequence[Choice], searcher: Searcher | None = None) -> Iterator[None]:
     """One row of options: what is drawn within, then the filters, of the columns that are
     ``offered``, and beside a query the rest, behind buttons."""
     with st.container(key="fr-options", horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -106,7 +110,7 @@ def _fold() -> None:
 # --- filters ----------------------------------------------------------------------------------
 
 
-def _filter_button(offered: Sequence[Facet]) -> None:
+def _filter_button(offered: Sequence[Choice]) -> None:
     session = sessions.current()
     if not offered:
         return
@@ -125,7 +129,7 @@ def _open_filters() -> None:
 
 
 @contextmanager
-def beside_filters(offered: Sequence[Facet], items: int) -> Iterator[None]:
+def beside_filters(offered: Sequence[Choice], count: Counter, items: int) -> Iterator[None]:
     """A place for cards; the panel of filters stands beside it while it is open. It is there when
     it is closed, unseen, so that opening it moves no card to another place of the page."""
     session = sessions.current()
@@ -134,25 +138,26 @@ def beside_filters(offered: Sequence[Facet], items: int) -> Iterator[None]:
         marks.mark("open" if is_open else "closed")
         cards_side, filter_side = st.columns([3.2, 1.2], gap="medium")
     with filter_side, st.container(key="fr-filters"):
-        _filters(offered, items)
+        _filters(offered, count, items)
     with cards_side:
         yield
 
 
-def _filters(offered: Sequence[Facet], items: int) -> None:
+def _filters(offered: Sequence[Choice], count: Counter, items: int) -> None:
     """Filters over the catalogue's own columns, with the number of items that each value leaves, of
     so many items."""
     session = sessions.current()
     if not offered:
         return
     chosen = sum(map(len, session.where.values()))
-    counts = facets.count_all(offered, session.where)
-    remaining = facets.remaining(offered, session.where)
+    counted = count(session.where)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{remaining:,}** of {items:,} items", width="stretch")
+        st.markdown(f"**{counted.items:,}** of {items:,} items", width="stretch")
         clear_button("Clear all", "inside", disabled=not chosen)
-    for facet in offered:
-        _filter(facet, counts[facet.column])
+    if counted.estimated:
+        st.caption("The numbers are estimates, counted on a sample of the catalogue.")
+    for choice in offered:
+        _filter(choice, counted.by_column[choice.column], estimated=counted.estimated)
     st.button("Close", key="close-filters", on_click=_open_filters, width="stretch")
 
 
@@ -168,20 +173,21 @@ def clear_button(title: str, place: str, **how: Any) -> None:
     )
 
 
-def _filter(facet: Facet, counts: dict[str, int]) -> None:
-    session, title = sessions.current(), plain(label(facet.column))
+def _filter(choice: Choice, counts: Mapping[str, int], *, estimated: bool) -> None:
+    session, title = sessions.current(), plain(label(choice.column))
     # A value that leaves nothing is not offered, unless it is chosen and may be taken off.
-    chosen = session.where.get(facet.column, [])
-    values = [value for value in facet.values if counts[value] or value in chosen]
-    values.sort(key=lambda value: -counts[value])  # the commonest of what is left first
-    key = session.filter_key(facet.column)
-    widget = sessions.widget(key, chosen, session.take_filter, facet.column)
-    has_swatches = len(facet.values) <= MAX_SWATCHES and swatches.are_colours(facet.values)
-    if len(facet.values) > MAX_PILLS and not has_swatches:
+    chosen = session.where.get(choice.column, [])
+    # What a sample lacks may be there, so that of an estimate everything is offered.
+    values = [v for v in choice.values if counts.get(v) or v in chosen or estimated]
+    values.sort(key=lambda value: -counts.get(value, 0))  # the commonest of what is left first
+    key = session.filter_key(choice.column)
+    widget = sessions.widget(key, chosen, session.take_filter, choice.column)
+    has_swatches = len(choice.values) <= MAX_SWATCHES and swatches.are_colours(choice.values)
+    if len(choice.values) > MAX_PILLS and not has_swatches:
         st.multiselect(
             title,
             values,
-            format_func=lambda value: f"{value} ({counts.get(value, 0):,})",
+            format_func=lambda value: f"{value} ({_number(counts.get(value), estimated)})",
             **widget,
             placeholder="Any",
             select_all=False,
@@ -194,9 +200,20 @@ def _filter(facet: Facet, counts: dict[str, int]) -> None:
             title,
             values,
             selection_mode="multi",
-            format_func=lambda value: f"{plain(value)} :small[{counts.get(value, 0):,}]",
+            format_func=lambda value: (
+                f"{plain(value)} :small[{_number(counts.get(value), estimated)}]"
+            ),
             **widget,
         )
+
+
+def _number(count: int | None, estimated: bool) -> str:
+    """A number of items; what was counted on a sample to two digits."""
+    if not estimated:
+        return f"{count or 0:,}"
+    if not count:
+        return "few"
+    return f"about {round(count, 2 - len(str(count))):,}"
 
 
 def chips() -> None:
@@ -232,9 +249,43 @@ def _take_off(column: str, value: str) -> None:
     session.filter_by({**session.where, column: values})
 
 
+def choices_of(searcher: Searcher) -> Sequence[Choice]:
+    """The columns that a visitor may filter by, found once for an index."""
+    return _choices(searcher.index.manifest.build, searcher)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _choices(build: str, _searcher: Searcher) -> list[Choice]:  # noqa: ARG001
+    return facets.choices_of(_searcher.index, _searcher.attributes)
+
+
+def counter(searcher: Searcher) -> Counter:
+    """What counts the items that each value of these columns would leave."""
+    columns = tuple(choice.column for choice in choices_of(searcher))
+    if searcher.is_local:
+        return lambda where: facets.counted(searcher.index.store, columns, where)
+    return lambda where: _counted(
+        searcher.index.version,
+        tuple((column, tuple(values)) for column, values in where.items()),
+        columns,
+        searcher,
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, ttl=COUNTED_FOR)
+def _counted(
+    version: str,  # noqa: ARG001
+    where: Sequence[tuple[str, Sequence[str]]],
+    columns: Sequence[str],
+    _searcher: Searcher,
+) -> Counted:
+    """What a database counts for all visitors, which takes it a while."""
+    return facets.counted(_searcher.index.store, columns, dict(where))
+
+
 def facets_of(searcher: Searcher) -> Sequence[Facet]:
-    """The columns that a visitor may filter by, numbered once for an index: one code an item, in
-    the order of ``index.first_rows``."""
+    """The same of a local index, numbered once: one code an item, in the order of
+    ``index.first_rows``."""
     return _facets(searcher.index.manifest.build, searcher)
 
 

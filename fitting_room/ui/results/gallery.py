@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
+from fitting_room.index.filters import FirstPictures, both
 from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.search import answers
+from fitting_room.search.browsing import browse, glance
 from fitting_room.search.proposals import FIRST
 from fitting_room.search.searcher import Match, Searcher
 from fitting_room.search.wishes import Understood
@@ -54,7 +55,7 @@ class _Settings:
 
 @st.fragment
 @resources.until_damaged
-def show(version: Path, resolved: ResolvedQuery | None) -> None:
+def show(version: str, resolved: ResolvedQuery | None) -> None:
     """The controls and the matches of a query, or the catalogue without one, in that version of the
     index. A fragment: a control draws this part anew and embeds nothing."""
     session, searcher = sessions.current(), resources.still(version)
@@ -78,28 +79,33 @@ def _catalogue(searcher: Searcher) -> None:
     browsing = session.source == CATALOGUE
     with st.container(key="fr-find"):  # beside a query as well, so that cards keep their place
         understood = words.field(searcher, beside=False)
-    text = session.find.strip()
+    text, n, paged = session.find.strip(), session.n, browsing or bool(session.find.strip())
+    where, rows, pages = searcher.index.filter(session.where), np.array([], np.int64), 1
+    listing = (text.split(), session.where, n)
     if text:
         rows, title = _of_words(searcher, understood)
+        pages = -(-len(rows) // n)
+        first = (page_of(pages, repr(listing)) - 1) * n if pages else 0
+        shown = rows[first : first + n]
+    elif browsing:
+        items, title = browse(searcher.index, where), "The catalogue"
+        pages = -(-items.listed // n)
+        shown = items.rows((page_of(pages, repr(listing)) - 1) * n if pages else 0, n)
+        if items.listed < items.items:
+            title += f": the first {items.listed:,} of {items.items:,} items"
     else:
-        rows = searcher.index.once(np.flatnonzero(searcher.index.mask(session.where)))
-        rows = np.random.default_rng(len(searcher.index)).permutation(rows)
-        title = "The catalogue" if browsing else "A glance at the catalogue"
-    n, paged = session.n, browsing or bool(text)
-    pages = -(-len(rows) // n)
-    page = page_of(pages, repr((text.split(), session.where, n))) if paged and pages else 1
-    shown = rows[(page - 1) * n : page * n]
+        shown, title = glance(searcher.index, where, n), "A glance at the catalogue"
     matches = searcher.matches(Hits(shown, np.zeros(len(shown), np.float32)), None)
     found = cards_of(matches, "0", constant=searcher.constant_columns)
     st.header(title, anchor=False)
-    offered = controls.facets_of(searcher)
+    offered = controls.choices_of(searcher)
     with controls.row(offered):
         controls.how_many()
         st.container(key="fr-colour", width="content")  # what follows keeps its place
     with st.container(key="fr-propose-0"):
         if text:
             words.propose(searcher, offered, rows, understood)
-    with controls.beside_filters(offered, searcher.index.item_count):
+    with controls.beside_filters(offered, controls.counter(searcher), searcher.index.item_count):
         st.container(key="fr-nothing-close-0")
         if not found:
             nothing_found(named=bool(text))
@@ -113,13 +119,19 @@ def _of_words(searcher: Searcher, understood: Understood) -> tuple[np.ndarray, s
     """The rows that do all that words ask for, or where none does those that do most of it, the
     best first; and a heading."""
     if understood.by_network:
-        where = sessions.current().where
-        found = searcher.search(text=sessions.current().find, n=MOST_BY_NETWORK, where=where)
+        session = sessions.current()
+        found = searcher.search(text=session.find, n=MOST_BY_NETWORK, where=session.where)
         return np.array([match.row for match in found], np.int64), "Closest to your words"
-    hits = searcher.ranked(understood, searcher.index.filter(sessions.current().where))
-    complete = hits.rows[searcher.fulfilment(understood).complete(hits.rows)]
+    where = searcher.index.filter(sessions.current().where)
+    hits = searcher.ranked(understood, where)
+    complete = hits.rows[hits.similarities == 1]  # those that have all of it
     if len(complete):
-        return complete, f"{len(complete):,} found"
+        there = len(complete)
+        if not searcher.is_local and there == len(hits):  # perhaps more than are listed
+            all_of_it = searcher.fulfilment(understood).all_of_it
+            there = searcher.index.store.count(both(where, FirstPictures(), all_of_it))
+        of_all = f" of {there:,}" if there > len(complete) else ""
+        return complete, f"{len(complete):,}{of_all} found"
     return hits.rows, "Nothing has all of that. The closest:" if len(hits) else "Nothing found"
 
 
@@ -146,7 +158,8 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
     with st.container(key="fr-find"):
         understood = words.field(searcher, beside=True)
     st.header(_heading(resolved), anchor=False)
-    with controls.row(controls.facets_of(searcher), searcher):
+    offered = controls.choices_of(searcher)
+    with controls.row(offered, searcher):
         n = controls.how_many()
         with st.container(key="fr-colour", width="content"):
             options = controls.options(searcher, plain_background=resolved.plain_background)
@@ -163,8 +176,8 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
     with st.container(key="fr-propose-0"):
         if not resolved.query.apart:
             rows = _first(searcher, resolved, settings)
-            words.propose(searcher, controls.facets_of(searcher), rows, understood)
-    with controls.beside_filters(controls.facets_of(searcher), searcher.index.item_count):
+            words.propose(searcher, offered, rows, understood)
+    with controls.beside_filters(offered, controls.counter(searcher), searcher.index.item_count):
         if not resolved.query.apart:
             _matches(searcher, resolved, settings, "0")
             return
@@ -194,7 +207,7 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
         if resolved.is_out_of_catalogue and matches:
             st.caption(f":material/search_off: {answers.message(searcher, resolved.features)}")
     if not matches:
-        if settings.order.good_alone and searcher.index.mask(settings.where).any():
+        if settings.order.good_alone and _any_passes(searcher, settings.where):
             order.say_few(settings.order, 0, settings.n, place)
         else:
             nothing_found(named=False)
@@ -214,6 +227,10 @@ def _matches(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings, p
     cards(resolved, shown, _heading(resolved), f"{SEARCH}{place}")
     order.say_few(settings.order, len(matches), settings.n, place)
     share_dialog.offer(searcher, resolved, matches, [each["text"] for each in similarities], place)
+
+
+def _any_passes(searcher: Searcher, where: dict[str, list[str]]) -> bool:
+    return len(searcher.index.store.scan(searcher.index.filter(where), 1)) > 0
 
 
 def _search(searcher: Searcher, resolved: ResolvedQuery, settings: _Settings) -> list[Match]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -41,17 +40,20 @@ _UNMARKED, _PROBLEM = "only-unmarked", "mark-problem"
 
 @st.fragment
 @resources.until_damaged
-def show(version: Path) -> None:
+def show(version: str) -> None:
     """The groups of that version of the index, once they were asked for."""
-    searcher = resources.still(version)
+    whole = resources.still(version)
     card_actions.follow()
-    card_actions.open_dialog(searcher, None)
+    card_actions.open_dialog(whole, None)
+    searcher = whole.sampled
     session, build = sessions.current(), searcher.index.manifest.build
     if session.reviewed != build:
         st.markdown(
             "Items whose pictures look all but the same may be listed twice by mistake. To find "
             "them all, every item is compared with every other."
         )
+        if whole.sample_in_words:
+            st.caption(f"{whole.sample_in_words} Only these are compared.")
         if not st.button("Find look-alikes", icon=":material/content_copy:"):
             return
         session.reviewed = build
@@ -61,8 +63,10 @@ def show(version: Path) -> None:
         lambda listener: duplicates.find(searcher.index, listener),
         "Comparing every item with every other …",
     )
+    if whole.sample_in_words:
+        st.caption(f"{whole.sample_in_words} Only these were compared.")
     if groups:
-        _groups(searcher, groups, _marks(searcher))
+        _groups(searcher, groups, _marks(whole))
     else:
         st.markdown("There are none: no two items look all but the same.")
 
@@ -70,6 +74,8 @@ def show(version: Path) -> None:
 def _marks(searcher: Searcher) -> Marks:
     """What was marked until now, by whichever visit."""
     problem = st.session_state.pop(_PROBLEM, None)
+    if not searcher.is_local:
+        return Marks()
     try:
         marks = read_marks(searcher.index.folder)
     except MarksError as error:
@@ -83,18 +89,23 @@ def _groups(searcher: Searcher, groups: Sequence[Group], marks: Marks) -> None:
     st.html(_CSS)
     st.markdown(_summary(groups))
     words = {group: marks.of(duplicates.ids_of(searcher.index, group)) for group in groups}
+    can_be_marked = resources.now_open().is_local
     with st.container(horizontal=True, vertical_alignment="center"):
-        unmarked = st.toggle("Only those without a mark", key=_UNMARKED, width="stretch")
+        unmarked = False
+        if can_be_marked:
+            unmarked = st.toggle("Only those without a mark", key=_UNMARKED, width="stretch")
         st.download_button(
             "Groups as csv",
-            lambda: _csv(searcher, groups).encode("utf-8-sig"),
+            lambda: _csv(searcher, groups, marked=can_be_marked).encode("utf-8-sig"),
             file_name=export.file_name("look-alikes", "csv"),
             mime="text/csv",
             icon=":material/table:",
             key="save-groups",
             on_click="ignore",
         )
-    if not server.is_owners():
+    if not can_be_marked:
+        st.caption("Groups of a catalogue in a database cannot be marked.")
+    elif not server.is_owners():
         st.caption(
             "Groups can be marked by whoever runs the page, on a page of their own: "
             "`fitting-room serve --owner`."
@@ -121,9 +132,9 @@ def _summary(groups: Sequence[Group]) -> str:
     return f"{len(groups):,} groups of {sum(map(len, groups)):,} items: {', '.join(parts)}."
 
 
-def _csv(searcher: Searcher, groups: Sequence[Group]) -> str:
+def _csv(searcher: Searcher, groups: Sequence[Group], *, marked: bool) -> str:
     try:
-        marks = read_marks(searcher.index.folder)
+        marks = read_marks(searcher.index.folder) if marked else Marks()
     except MarksError:  # which the page says
         marks = Marks()
     return duplicates.as_csv(searcher.index, groups, marks)
@@ -148,7 +159,7 @@ def _buttons(number: int, ids: tuple[str, ...], word: str | None) -> None:
     """How a group is marked, and for its owner what to mark it with."""
     if word is not None:
         st.badge(MARKED[word], icon=":material/check:", color="green")
-    if not server.is_owners():
+    if not server.is_owners() or not resources.now_open().is_local:
         return
     if word is not None:
         st.button(
@@ -164,7 +175,7 @@ def _buttons(number: int, ids: tuple[str, ...], word: str | None) -> None:
 
 
 def _mark(ids: tuple[str, ...], word: str | None) -> None:
-    if not server.is_owners():
+    if not server.is_owners() or not resources.now_open().is_local:
         return
     try:
         set_mark(resources.now_open().index.folder, ids, word)

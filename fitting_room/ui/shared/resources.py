@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from contextlib import suppress
+from dataclasses import astuple
 from functools import wraps
-from pathlib import Path
 from typing import ParamSpec
 
 import streamlit as st
@@ -28,7 +28,7 @@ P = ParamSpec("P")
 _log = logging.getLogger(__name__)
 
 
-@st.cache_resource(show_spinner=False, max_entries=2, hash_funcs={Settings: repr})
+@st.cache_resource(show_spinner=False, max_entries=2, hash_funcs={Settings: astuple})
 def _prepare(settings: Settings) -> Preparation:
     return Preparation(settings)
 
@@ -112,13 +112,13 @@ def now_open() -> FittingRoom:
     return prepared().shared.fitting_room
 
 
-def still(version: Path) -> FittingRoom:
+def still(version: str) -> FittingRoom:
     """The index for a part of the page that was drawn with its ``version``, in a run of that part
     alone. Where there is a newer one by now, all of the page is drawn anew."""
     preparation = prepared()
     preparation.refresh()
     fitting_room = preparation.shared.fitting_room
-    if fitting_room.index.data.version != version:
+    if fitting_room.index.version != version:
         st.rerun()
     return fitting_room
 

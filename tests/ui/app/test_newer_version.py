@@ -129,7 +129,7 @@ def test_a_part_of_the_page_that_is_older_has_all_of_it_drawn_anew(
     new_page: NewPage, folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_page(index=folder)
-    old = resources.now_open().index.data.version
+    old = resources.now_open().index.version
     reruns: list[bool] = []
     monkeypatch.setattr(resources.st, "rerun", lambda: reruns.append(True))
     assert len(resources.still(old).index) == 950
