@@ -135,7 +135,8 @@ class Preparation:
             fitting_room = FittingRoom.open(settings.index_folder, settings)
             if fitting_room.catalogue_location == location_of(catalogue):
                 return fitting_room
-            _log.warning("%s holds another catalogue and is built anew", settings.index_folder)
+            place = fitting_room.index.place
+            _log.warning("%s holds another catalogue and is built anew", place)
         except IndexUnusable as error:
             _log.warning("the index is built: %s", error)
         except BackboneError as error:

@@ -18,6 +18,8 @@ from typing import Any
 import platformdirs
 
 from fitting_room.catalogue.stores import is_address
+from fitting_room.catalogue.stores.places import shown
+from fitting_room.databases import address
 from fitting_room.embedding.backbones import AUTO, check_name
 from fitting_room.embedding.engine import ENGINES, PRECISIONS
 from fitting_room.embedding.weights import BackboneError
@@ -53,8 +55,10 @@ class Settings:
     #: The catalogue of the page, a path or an address, whose index is built at the first start;
     #: without it and without ``index``, the demo catalogue.
     catalogue: Path | str | None = None
-    #: The index that the page searches. Named alone, without ``catalogue``, it is never built.
-    index: Path | None = None
+    #: The index that the page searches, a folder or an address of a database:
+    #: ``milvus://HOST:PORT/NAME``, ``postgresql://...``. Named alone, without ``catalogue``, it is
+    #: never built. An address may hold a password, and is not shown.
+    index: Path | str | None = field(default=None, repr=False)
     #: Indexes of the page and converted networks; may be deleted at any time.
     cache: Path = field(default_factory=_cache_folder)
     #: Pictures that the page offers to try.
@@ -135,6 +139,13 @@ class Settings:
             if value not in known:
                 names = ", ".join(known)
                 raise SettingsError(f"{PREFIX}{name}={value}: one of {names} is expected.")
+        index = self.index
+        if isinstance(index, str) and is_address(index) and not address.is_address(index):
+            schemes = ", ".join(f"{scheme}://..." for scheme in address.ENGINES)
+            raise SettingsError(
+                f"{PREFIX}INDEX={shown(index)}: a folder is expected, or an address of a "
+                f"database: {schemes}."
+            )
         if self.catalogue is None and self.index is None:
             object.__setattr__(self, "catalogue", DEMO)
 
@@ -150,8 +161,9 @@ class Settings:
         return int(self.max_held_megabytes * 2**20)
 
     @property
-    def index_folder(self) -> Path:
-        """Where the page's index lies: as set, or in the cache under the catalogue's name."""
+    def index_folder(self) -> Path | str:
+        """Where the page's index lies: as set, perhaps in a database, or in the cache under the
+        catalogue's name."""
         if self.index is not None:
             return self.index
         catalogue = self.catalogue or DEMO

@@ -76,6 +76,22 @@ def test_the_catalogue_may_lie_elsewhere() -> None:
     assert settings.index_folder.parent == settings.cache
 
 
+@pytest.mark.parametrize(
+    "place", ["milvus://host:19530/shop", "postgresql://me:secret@host/db/shop?sslmode=require"]
+)
+def test_the_index_may_live_in_a_database_whose_password_is_not_shown(place: str) -> None:
+    settings = Settings.from_environment({variable("index"): place})
+    assert settings.index == settings.index_folder == place
+    assert settings.catalogue is None
+    assert "secret" not in repr(settings)
+
+
+def test_an_index_at_another_address_is_an_error_without_its_password() -> None:
+    with pytest.raises(SettingsError, match=r"milvus://.*postgresql://") as refused:
+        Settings.from_environment({variable("index"): "mysql://me:secret@host/db"})
+    assert "secret" not in str(refused.value)
+
+
 def test_the_variables_of_the_process_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable("engine"), "torch")
     assert Settings.from_environment().engine == "torch"

@@ -8,6 +8,7 @@ stderr, without a traceback.
 
 from __future__ import annotations
 
+import argparse
 import errno
 import io
 import os
@@ -21,12 +22,22 @@ from fitting_room.build.edit import EditError
 from fitting_room.catalogue.catalogue import CatalogueError
 from fitting_room.catalogue.download import DownloadError
 from fitting_room.catalogue.label_mapping import LabelMappingError
-from fitting_room.cli.commands import FAILURE, INTERRUPTED, USAGE, UsageError, build, train_head
+from fitting_room.cli.commands import (
+    FAILURE,
+    INTERRUPTED,
+    USAGE,
+    UsageError,
+    build,
+    evaluate,
+    train_head,
+)
 from fitting_room.cli.editing import add, remove
 from fitting_room.cli.fetching import fetch
 from fitting_room.cli.output import complain
 from fitting_room.cli.parser import make_parser
 from fitting_room.cli.stopping import Stopped, stopped_by_signals
+from fitting_room.cli.verifying import verify
+from fitting_room.databases.address import is_address, without_password
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.evaluation.queries import QueriesError
@@ -53,6 +64,16 @@ _GOES_ON = " What is done is kept: the same command goes on from there."
 _WHOLE = " The index is whole: as it was before, or with all of the change."
 #: What a command that was stopped leaves behind.
 STOPPED = {build: _GOES_ON, fetch: _GOES_ON, train_head: _WHOLE, add: _WHOLE, remove: _WHOLE}
+#: The commands that take a whole catalogue at once, which an index in a folder has, and what to do
+#: about one in a database.
+IN_FOLDERS = {
+    train_head: "cannot be trained. Train one in a folder, with --save-head FILE, and build this "
+    "one with --head FILE.",
+    evaluate: "cannot be measured, which takes all items at once. Build one of the same catalogue, "
+    "or of a part of it, in a folder and measure that.",
+    verify: "has no files of its own; the database checks them. fitting-room info checks what it "
+    "keeps beside the rows.",
+}
 #: What to do about what a system answers when files cannot be read or written.
 REMEDIES = {
     errno.ENOSPC: "the disk is full. Make room there and give the same command again.",
@@ -76,6 +97,14 @@ def in_words(error: OSError) -> str:
     return f"{place}: {remedy}" if place else remedy[0].upper() + remedy[1:]
 
 
+def _require_folder(options: argparse.Namespace) -> None:
+    """Raise :class:`UsageError` where a command takes an index in a folder and is given one in a
+    database."""
+    if is_address(getattr(options, "index", None)) and options.run in IN_FOLDERS:
+        place = without_password(options.index)
+        raise UsageError(f"{place}: an index in a database {IN_FOLDERS[options.run]}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
@@ -87,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environment()
         settings = replace(settings, **{name: value for name, value in given.items() if value})
+        _require_folder(options)
         with stopped_by_signals():
             status: int = options.run(options, settings)
         sys.stdout.flush()

@@ -82,7 +82,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
             show(f"trained     {description.trained}")
         items = count_in_words(fitting_room.index)
         show(
-            f"{items} in {options.index} after {summary.seconds:.1f} s: "
+            f"{items} in {fitting_room.index.place} after {summary.seconds:.1f} s: "
             f"{summary.reused:,} reused, {summary.failed:,} failed, "
             f"{summary.images_per_second:.0f} pictures/s embedded"
         )
@@ -249,7 +249,7 @@ def where_of(options: argparse.Namespace) -> dict[str, list[str]]:
 # --- output -----------------------------------------------------------------------------------
 
 
-def in_words(index: IndexDescription) -> Iterator[str]:
+def in_words(index: IndexDescription, *, is_local: bool = True) -> Iterator[str]:
     yield index.items
     for label in ("network", "embeddings", "searched", "trained", "built", "changed"):
         if (text := getattr(index, label)) is not None:
@@ -261,7 +261,10 @@ def in_words(index: IndexDescription) -> Iterator[str]:
         yield from (f"  {item}: {reason}" for item, reason in index.failures)
     if index.advice:
         yield f"To get the default network: {index.advice}"
-    yield "All checksums are right."
+    if is_local:
+        yield "All checksums are right."
+    else:
+        yield "The checksums of what the database keeps beside its rows are right."
 
 
 def _rows_in_words(index: IndexDescription) -> Iterator[str]:

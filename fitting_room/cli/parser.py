@@ -257,7 +257,7 @@ def _add_fetch(add: Add) -> None:
 
 
 def _add_serve(add: Add) -> None:
-    add("--index", type=Path, help="an index to show (the demo catalogue's)")
+    add("--index", type=_index, help="an index to show (the demo catalogue's)")
     add("--port", type=_positive, help="port of the page (8501, or FITTING_ROOM_PORT)")
     add("--address",
         help="where to listen (localhost, or FITTING_ROOM_ADDRESS; 0.0.0.0 for all)")  # fmt: skip

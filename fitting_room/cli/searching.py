@@ -32,9 +32,8 @@ def search(options: argparse.Namespace, settings: Settings) -> int:
     if not options.pictures and options.part is not None:
         raise UsageError("search: --part is of a picture; name one.")
     fitting_room = FittingRoom.open(options.index, settings)
-    fitting_room.index.mask(
-        where := where_of(options)
-    )  # an unknown column is said before any picture is opened
+    where = where_of(options)
+    fitting_room.index.filter(where)  # an unknown column is said before any picture is opened
     sort_by, descending = order_of(options.sort)
     if sort_by is not None:
         fitting_room.numbers(sort_by)

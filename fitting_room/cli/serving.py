@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 from fitting_room.cli.commands import UsageError
-from fitting_room.index.index import Index
+from fitting_room.databases.address import is_address
+from fitting_room.facade import open_index
 from fitting_room.settings import HOME, Settings
 
 #: Addresses that stand for all that a machine has, and name none.
@@ -33,8 +34,9 @@ def serve(options: argparse.Namespace, settings: Settings) -> int:
     if options.api == "off":
         environment["FITTING_ROOM_API"] = "0"
     if options.index is not None:
-        Index.open(options.index)  # say now what is wrong with it, not in the page
-        environment["FITTING_ROOM_INDEX"] = str(options.index.resolve())
+        open_index(options.index)  # say now what is wrong with it, not in the page
+        place = options.index if is_address(options.index) else options.index.resolve()
+        environment["FITTING_ROOM_INDEX"] = str(place)
     command = [
         sys.executable, "-m", "streamlit", "run", str(HOME / "app.py"),
         f"--server.port={port}", f"--server.address={address}",

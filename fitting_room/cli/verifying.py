@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fitting_room.cli.commands import FAILURE, REJECTED_NAMED, in_words
 from fitting_room.cli.output import complain, show
+from fitting_room.facade import open_index
 from fitting_room.index.added import broken_pictures
 from fitting_room.index.description import describe_index
 from fitting_room.index.index import Index
@@ -21,13 +22,15 @@ from fitting_room.util.aliases import with_old_keys
 def info(options: argparse.Namespace, settings: Settings) -> int:
     """Say what an index holds, what made it and what was left out, and check its files against
     their checksums."""
-    index = Index.open(options.index)
-    index.verify()
+    index = open_index(options.index)
+    index.sample.verify()
     if options.json:
         manifest = index.manifest.as_dict()
         show(json.dumps(with_old_keys({**manifest, "counts": with_old_keys(manifest["counts"])})))
     else:
-        show(*in_words(describe_index(index)))
+        show(*in_words(describe_index(index), is_local=index.sample is index))
+    if index.sample is not index:
+        return 0
     return FAILURE if _broken_pictures(index, settings) else 0
 
 
