@@ -12,6 +12,9 @@ from fitting_room.databases.index import DatabaseIndex
 from fitting_room.facade import FittingRoom
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.search.browsing import browse, glance
+from fitting_room.search.facets import choices_of, counted
+from fitting_room.search.searcher import Searcher
 from fitting_room.settings import Settings
 from tests.databases.conftest import Servers
 from tests.databases.servers import SERVERS
@@ -76,3 +79,26 @@ def test_words_beside_a_picture_and_alone(
         own, others = (one.search(query, text=text, n=RESULTS) for one in (local, room))
         assert [match.id for match in own] == [match.id for match in others]
         assert [match.attributes for match in own] == [match.attributes for match in others]
+
+
+@pytest.mark.parametrize("where", FILTERS, ids=str)
+def test_what_the_page_asks(
+    there: DatabaseIndex, demo_fitting_room: FittingRoom, where: dict[str, list[str]]
+) -> None:
+    local = demo_fitting_room
+    chosen = {c: [v] if isinstance(v, str) else v for c, v in where.items()}
+    of_both = [
+        Searcher(index, lambda: local.embedder, local.limits) for index in (there, local.index)
+    ]
+    columns = [choice.column for choice in choices_of(there, local.attributes)]
+    counts, expected = (counted(each.index.store, columns, chosen) for each in of_both)
+    assert counts.items == expected.items
+    if not counts.estimated:
+        assert counts.by_column == expected.by_column
+    among = there.filter(where)
+    assert browse(there, among).items == expected.items
+    assert len(glance(there, among, RESULTS)) == min(RESULTS, expected.items)
+    for text in ("blue shirt", "red dress not nike", "women", "trowsers"):
+        found, wanted = (each.ranked(each.understand(text), among) for each in of_both)
+        assert found.rows.tolist() == wanted.rows.tolist()
+        assert found.similarities.tolist() == wanted.similarities.tolist()
