@@ -79,18 +79,17 @@ def _catalogue(searcher: Searcher) -> None:
     browsing = session.source == CATALOGUE
     with st.container(key="fr-find"):  # beside a query as well, so that cards keep their place
         understood = words.field(searcher, beside=False)
-    text, n, paged = session.find.strip(), session.n, browsing or bool(session.find.strip())
-    where, rows, pages = searcher.index.filter(session.where), np.array([], np.int64), 1
-    listing = (text.split(), session.where, n)
+    text, n, where = session.find.strip(), session.n, searcher.index.filter(session.where)
+    rows, pages = np.array([], np.int64), 1
     if text:
         rows, title = _of_words(searcher, understood)
         pages = -(-len(rows) // n)
-        first = (page_of(pages, repr(listing)) - 1) * n if pages else 0
+        first = _first_of_page(pages, text)
         shown = rows[first : first + n]
     elif browsing:
         items, title = browse(searcher.index, where), "The catalogue"
         pages = -(-items.listed // n)
-        shown = items.rows((page_of(pages, repr(listing)) - 1) * n if pages else 0, n)
+        shown = items.rows(_first_of_page(pages, text), n)
         if items.listed < items.items:
             title += f": the first {items.listed:,} of {items.items:,} items"
     else:
@@ -111,8 +110,15 @@ def _catalogue(searcher: Searcher) -> None:
             nothing_found(named=bool(text))
             return
         cards(None, found, "Catalogue")
-        if paged and pages > 1:
+        if pages > 1:
             pages_below(pages)
+
+
+def _first_of_page(pages: int, text: str) -> int:
+    """The place in the listing of the first item on the page that is shown."""
+    session = sessions.current()
+    page = page_of(pages, repr((text.split(), session.where, session.n))) if pages else 1
+    return (page - 1) * session.n
 
 
 def _of_words(searcher: Searcher, understood: Understood) -> tuple[np.ndarray, str]:
