@@ -5,7 +5,7 @@ answers it finds, in which order, and how long a search takes beside the local o
 
 ADDRESS is that of an index in a database, such as milvus://localhost:19530/trial; the local index
 is copied there first, unless --there says that it was. The questions are pictures of the index
-itself, drawn at random, with each weight of colour, without and with filters, as the page would ask.
+itself, drawn at random, with each weight of colour, without and with filters, as the page asks.
 """
 
 from __future__ import annotations

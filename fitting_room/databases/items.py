@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 #: Candidates for each result that is wanted, and how many there are at least and at most.
 PER_RESULT, LEAST, MOST = 8, 400, 4_000
-#: Rows lie beside each other by all parts of their codes, so that a query of which so much is colour
+#: Rows lie beside each other by all parts of their codes, so that a query that is so much colour
 #: has its nearest ones in more places, and is looked for widely from the start.
 COLOURFUL = 0.1
 #: Where an engine answers too few, all that a filter lets through are compared, up to so many.
