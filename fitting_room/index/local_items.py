@@ -36,6 +36,7 @@ class LocalItems:
         self._lock = threading.Lock()
         self._masks: OrderedDict[Filter, np.ndarray] = OrderedDict()
         self._numbered: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
+        self._totals: dict[str, dict[str, int]] = {}
 
     def __len__(self) -> int:
         return len(self._table)
@@ -101,17 +102,20 @@ class LocalItems:
         return len(self) if where == EVERYTHING else int(self.mask(where).sum())
 
     def counts(self, columns: Sequence[str], where: Filter) -> ValueCounts:
-        whole = where == EVERYTHING and self.pictures is None
-        mask = None if whole else self.mask(filters.both(where, filters.FirstPictures()))
-        found: dict[str, dict[str, int]] = {}
-        for column in columns:
-            codes, values = self._numbers(column)
-            codes = codes if mask is None else codes[mask]
-            counts = np.bincount(codes + 1, minlength=len(values) + 1)[1:]
-            order = np.argsort(-counts, kind="stable").tolist()
-            texts = list(values)
-            found[column] = {texts[code]: int(counts[code]) for code in order if counts[code]}
-        return ValueCounts(found)
+        mask = self.mask(filters.both(where, filters.FirstPictures()))
+        if where != EVERYTHING:
+            return ValueCounts({column: self._counts(column, mask) for column in columns})
+        for column in columns:  # counted once
+            if column not in self._totals:
+                self._totals[column] = self._counts(column, mask)
+        return ValueCounts({column: self._totals[column] for column in columns})
+
+    def _counts(self, column: str, mask: np.ndarray) -> dict[str, int]:
+        codes, values = self._numbers(column)
+        counts = np.bincount(codes[mask] + 1, minlength=len(values) + 1)[1:]
+        order = np.argsort(-counts, kind="stable").tolist()
+        texts = list(values)
+        return {texts[code]: int(counts[code]) for code in order if counts[code]}
 
     def scan(self, where: Filter, most: int, after: int = -1) -> np.ndarray:
         return np.asarray(after + 1 + np.flatnonzero(self.mask(where)[after + 1 :])[:most])
