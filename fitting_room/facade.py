@@ -168,7 +168,7 @@ class FittingRoom(Searcher):
         """
         index = self.index
         change = (
-            partial(add_to_database, index)
+            partial(add_to_database, index.reopened())  # somebody else may have changed it
             if isinstance(index, DatabaseIndex)
             else partial(add_items, index.folder)
         )
@@ -190,7 +190,8 @@ class FittingRoom(Searcher):
         of it, as :meth:`add` does. Arguments and errors are those of
         :func:`fitting_room.build.edit.remove_items`."""
         if isinstance(self.index, DatabaseIndex):
-            edit = remove_from_database(self.index, ids, ignore_missing=ignore_missing)
+            newest = self.index.reopened()
+            edit = remove_from_database(newest, ids, ignore_missing=ignore_missing)
         else:
             edit = remove_items(
                 self.index.folder, ids, ignore_missing=ignore_missing, listener=listener

@@ -20,7 +20,7 @@ from fitting_room.databases.record import Statistics, open_record
 from fitting_room.databases.rows import FetchedPart, FetchedRows, FetchedScales
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.index.codes import JointEncoder
-from fitting_room.index.filters import Filter
+from fitting_room.index.filters import EVERYTHING, Filter
 from fitting_room.index.index import Index
 from fitting_room.index.item_pictures import FIRST_FACTOR, ItemPictures
 from fitting_room.index.manifest import IndexUnusable
@@ -63,7 +63,7 @@ class DatabaseIndex(Index):
         for name, width in arrays.items():
             setattr(self, name, FetchedRows(fetched, name, count, width) if width else None)
         self.map = None
-        self._newest, self._look_again = database.version, time.monotonic() + LOOK_EVERY
+        self._newest, self._look_again = self.version, time.monotonic() + LOOK_EVERY
 
     @classmethod
     def open_at(cls, address: str, version: str | None = None) -> DatabaseIndex:
@@ -80,15 +80,17 @@ class DatabaseIndex(Index):
             ) from error
         return cls(address, database, *parts, folder=folder)
 
-    def reopened(self) -> Index:
+    def reopened(self) -> DatabaseIndex:
         return DatabaseIndex.open_at(self.address)
 
     def newest_version(self) -> str:
         if time.monotonic() >= self._look_again:
             self._look_again = time.monotonic() + LOOK_EVERY
             newest = engine_for(self.address).open(self.address)
-            self._newest = newest.version
-            newest.close()
+            try:
+                self._newest = _name_of(newest.version, newest.count(EVERYTHING))
+            finally:
+                newest.close()
         return self._newest
 
     @property
@@ -101,7 +103,7 @@ class DatabaseIndex(Index):
 
     @property
     def version(self) -> str:
-        return self.database.version
+        return _name_of(self.database.version, self.statistics.counts.embedded)
 
     @property
     def items(self) -> pd.DataFrame:
@@ -165,3 +167,8 @@ class DatabaseIndex(Index):
             f"{self.place}: {what} cannot be had of an index in a database. Build one in a folder "
             "of a part of the catalogue for it."
         )
+
+
+def _name_of(version: str, rows: int) -> str:
+    """The name of a version as it is now: items may have been added to it or removed."""
+    return f"{version}-{rows}"
