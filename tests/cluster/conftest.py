@@ -56,18 +56,28 @@ class TestCluster:
     def kill_the_one_with(self, pid: int) -> None:
         """End the worker that has such a process, and all that it started, at once."""
         for worker in self._workers:
-            raylet = worker.all_processes["raylet"][0].process.pid
-            family = [raylet, *_descendants(raylet)]
-            if pid in family:
-                for one in family:
-                    os.kill(one, signal.SIGKILL)
-                self._cluster.remove_node(worker, allow_graceful=False)
-                self._workers.remove(worker)
+            if pid in _family(worker):
+                self._kill(worker)
                 return
         raise AssertionError(f"no worker has the process {pid}")
 
+    def kill_one(self) -> None:
+        """End a worker, and all that it started, at once."""
+        self._kill(self._workers[0])
+
+    def _kill(self, worker: Any) -> None:
+        for one in _family(worker):
+            os.kill(one, signal.SIGKILL)
+        self._cluster.remove_node(worker, allow_graceful=False)
+        self._workers.remove(worker)
+
     def end(self) -> None:
         self._cluster.shutdown()
+
+
+def _family(worker: Any) -> list[int]:
+    raylet = worker.all_processes["raylet"][0].process.pid
+    return [raylet, *_descendants(raylet)]
 
 
 def _descendants(pid: int) -> list[int]:

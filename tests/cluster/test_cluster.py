@@ -190,16 +190,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address_of("shop")
 
 
-def test_a_build_that_was_stopped_goes_on_and_every_row_is_there_once(
+def test_a_build_that_is_stopped_and_loses_a_worker_has_every_row_once(
     cluster: TestCluster, two_each: Catalogue, settings: Settings, tmp_path: Path, address: str
 ) -> None:
-    done = 0
+    done, killed = 0, False
 
     def stop(progress: Progress) -> None:
         nonlocal done
         if progress.total == PICTURES and progress.done:
             done = progress.done
             raise KeyboardInterrupt
+
+    def kill(progress: Progress) -> None:
+        """Once the first of the other blocks is written."""
+        nonlocal killed
+        if progress.total == PICTURES - done and progress.done and not killed:
+            killed = True
+            cluster.kill_one()
 
     with connected(cluster.address):
         build = partial(
@@ -209,7 +216,9 @@ def test_a_build_that_was_stopped_goes_on_and_every_row_is_there_once(
             build(listener=stop)
         with pytest.raises(IndexUnusable):
             engine_for(address).open(address)  # nobody finds half of it
-        summary = build()
+        summary = build(listener=kill)
+    cluster.fill()
+    assert killed
     assert 0 < done < PICTURES
     assert done - 3 <= summary.reused <= done
     assert (summary.items, summary.pictures, summary.failed) == (19, PICTURES - 3, 3)

@@ -19,12 +19,16 @@ class MadeIndex(SimpleNamespace):
         return self.manifest.counts.embedded
 
     @property
+    def sample(self) -> MadeIndex:
+        return self
+
+    @property
     def item_count(self) -> int:
         return self.manifest.counts.items
 
     @property
-    def item_pictures(self) -> bool | None:
-        return None if len(self) == self.item_count else True
+    def has_several_pictures(self) -> bool:
+        return len(self) != self.item_count
 
 
 def description_of(
