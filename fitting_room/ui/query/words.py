@@ -93,6 +93,7 @@ def _weight() -> None:
     position = st.select_slider(
         "Picture or words",
         POSITIONS,
+        value=usual,
         format_func=lambda at: {0: "picture", 100: "words"}.get(at, f"{at} % words"),
         **session.widget("text_weight", usual),
         width=240,

@@ -49,8 +49,11 @@ def row(offered: Sequence[Choice], searcher: Searcher | None = None) -> Iterator
 
 def how_many() -> int:
     """The slider for the number of matches."""
-    number = sessions.current().widget("n")
-    return int(st.slider("How many", COUNTS[0], COUNTS[-1], **number, width=SLIDER))
+    session = sessions.current()
+    number = session.widget("n")
+    return int(
+        st.slider("How many", COUNTS[0], COUNTS[-1], value=session.n, **number, width=SLIDER)
+    )
 
 
 def options(searcher: Searcher, *, plain_background: bool) -> SimilarityOptions:
@@ -65,11 +68,13 @@ def options(searcher: Searcher, *, plain_background: bool) -> SimilarityOptions:
         SimilarityOptions(trained=trained), plain_background=plain_background
     )
     usual = min(POSITIONS, key=lambda position: abs(position / 100 - weight**0.5))
+    shown = usual if session.colour is None else session.colour
     position = st.select_slider(
         "Shape or colour",
         POSITIONS,
+        value=shown,
         format_func=_position_in_words,
-        **session.widget("colour", usual if session.colour is None else session.colour),
+        **session.widget("colour", shown),
         width=SLIDER,
     )
     session.colour = None if position == usual else position
