@@ -223,7 +223,7 @@ class _Build:
         self.tally.items += len(begin)
         for start in range(0, len(rows), AT_ONCE):
             block = self.database.block(rows[start : start + AT_ONCE])
-            block = Block(block.rows, self.firsts[block.rows], *block[2:])
+            block = replace(block, firsts=self.firsts[block.rows])
             self.database.write(new_rows(block, self.encoder))
 
     def _describe(self) -> None:

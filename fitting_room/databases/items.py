@@ -4,7 +4,8 @@ them: the engine finds candidates and counts, and their rows are fetched and com
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ PER_RESULT, LEAST, MOST = 8, 400, 4_000
 COLOURFUL = 0.1
 #: Where an engine answers too few, all that a filter lets through are compared, up to so many.
 COMPARED = 5_000
+#: Ways in which rows fulfil some wishes that are told apart.
+MOST_WAYS = 64
 #: Values of a column that are counted; a filter that leaves at most so many rows is counted by
 #: fetching these; and so many of the sample must be left for an estimate.
 VALUES_COUNTED, COUNTED_HERE, LEAST_OF_SAMPLE = 5_000, 1_000, 30
@@ -177,13 +180,19 @@ class DatabaseItems:
     def combinations(
         self, parts: Sequence[Filter], where: Filter = EVERYTHING
     ) -> list[tuple[bool, ...]]:
+        """At most :data:`MOST_WAYS` of them, those with the most of the first filters first: each
+        takes the engine some counts, and a text of a dozen words has thousands."""
+        return list(islice(self._ways(parts, where), MOST_WAYS))
+
+    def _ways(self, parts: Sequence[Filter], where: Filter) -> Iterator[tuple[bool, ...]]:
         if not self.database.count(where):
-            return []
+            return
         if not parts:
-            return [()]
+            yield ()
+            return
         first, *others = parts
-        ways = ((True, both(where, first)), (False, both(where, Not(first))))
-        return [(way, *rest) for way, left in ways for rest in self.combinations(others, left)]
+        for way, left in ((True, both(where, first)), (False, both(where, Not(first)))):
+            yield from ((way, *rest) for rest in self._ways(others, left))
 
     def values(self, column: str) -> Mapping[str, int]:
         return self.statistics.values.get(column, {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,8 @@ from fitting_room.index.filters import EVERYTHING, Filter
 Question = Mapping[str, np.ndarray]
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
     """Some rows, in ascending order: their numbers ``rows`` and the row of the first picture of
     each one's item, ``firsts``, int64 ``(n,)``; the ``table`` of ``n`` rows, text or missing, with
     the columns ``id``, ``image``, ``digest`` and the catalogue's own; the embeddings ``vectors``
@@ -39,7 +40,7 @@ class Block(NamedTuple):
     trained: np.ndarray | None = None
     head_vectors: np.ndarray | None = None
 
-    def __len__(self) -> int:  # of a tuple it would be the number of its fields
+    def __len__(self) -> int:
         return len(self.rows)
 
 

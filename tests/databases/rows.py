@@ -88,7 +88,8 @@ def new_rows(
 def part_of(new: NewRows, places: Sequence[int] | np.ndarray) -> NewRows:
     """Some of these rows."""
     block, at = new.block, np.asarray(places, int)
-    arrays = [None if values is None else values[at] for values in block[3:]]
+    parts = (block.vectors, block.descriptors, block.trained, block.head_vectors)
+    arrays = [None if values is None else values[at] for values in parts]
     table = block.table.iloc[at].reset_index(drop=True)
     part = Block(block.rows[at], block.firsts[at], table, *arrays)
     return NewRows(part, new.codes[at], [new.terms[place] for place in at])

@@ -144,6 +144,17 @@ def test_and_then_all_that_a_filter_lets_through_are_compared(
     assert asked_of(blind)["scan"]
 
 
+def test_many_wishes_ask_no_more_than_some_counts(open_demo: Callable[..., Searcher]) -> None:
+    searcher = open_demo()
+    index: Any = searcher.index
+    # Each column's commonest values, in and out: every way of twelve is possible, few are told apart.
+    kinds = [OneOf(c, (v,)) for c in searcher.attributes for v in [*index.store.values(c)][:2]]
+    ways = index.store.combinations(kinds[:12])
+    assert 1 < len(ways) <= database_items.MOST_WAYS
+    assert len({*ways}) == len(ways)
+    assert index.database.asked["count"] <= 2 * 12 * database_items.MOST_WAYS + 1
+
+
 def test_a_filter_that_leaves_few_is_answered_at_once(open_demo: Callable[..., Searcher]) -> None:
     searcher = open_demo()
     query = searcher.index.features(np.array([3]))

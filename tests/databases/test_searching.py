@@ -184,15 +184,13 @@ def test_rows_of_items_are_those_of_all_their_pictures(shop: Published) -> None:
 )
 def test_values_are_counted_under_a_filter(shop: Published, column: str, where: Filter) -> None:
     counts = shop.database.counts(column, where, 100)
-    if counts is None:
-        pytest.skip(f"{shop.place.kind} cannot count values")
+    assert counts is not None  # of so few rows every kind counts them
     assert without_zeros(counts) == value_counts(shop.new, column, where)
 
 
 def test_the_most_frequent_values_are_counted(shop: Published) -> None:
     counts = shop.database.counts("gender", EVERYTHING, 1)
-    if counts is None:
-        pytest.skip(f"{shop.place.kind} cannot count values")
+    assert counts is not None  # of so few rows every kind counts them
     assert list(counts) == ["Women"]
 
 
