@@ -147,7 +147,7 @@ def test_and_then_all_that_a_filter_lets_through_are_compared(
 def test_many_wishes_ask_no_more_than_some_counts(open_demo: Callable[..., Searcher]) -> None:
     searcher = open_demo()
     index: Any = searcher.index
-    # Each column's commonest values, in and out: every way of twelve is possible, few are told apart.
+    # Two values of each column: of the ways in which rows have them or not, few are told apart.
     kinds = [OneOf(c, (v,)) for c in searcher.attributes for v in [*index.store.values(c)][:2]]
     ways = index.store.combinations(kinds[:12])
     assert 1 < len(ways) <= database_items.MOST_WAYS
