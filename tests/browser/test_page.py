@@ -6,6 +6,7 @@ import re
 import shutil
 from io import BytesIO
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from PIL import Image
@@ -29,6 +30,42 @@ from tests.browser.steps import (
 from tests.conftest import DEMO, SAMPLES
 
 Box = dict[str, float]
+#: The page, whose catalogue is embedded to a half and no further until it is told to.
+HELD = """
+import threading
+
+import streamlit as st
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.ui import page
+from fitting_room.ui.serving import server
+
+if server.is_drawing():
+    page.draw()
+else:
+    told, stream = threading.Event(), Embedder.stream
+
+    def held(*arguments, **options):
+        for place, one in enumerate(stream(*arguments, **options)):
+            if place == 300:
+                told.wait()
+            yield one
+
+    async def go_on(_):
+        told.set()
+        return Response()
+
+    Embedder.stream = held
+    server.configure()
+    app = st.App(
+        __file__,
+        routes=[Route("/go-on", go_on)],
+        middleware=server.middleware(),
+        lifespan=page.lifespan,
+    )
+"""
 
 
 def lying(picture: Path) -> bytes:
@@ -287,8 +324,9 @@ def test_the_first_start_shows_the_catalogue_and_then_turns_into_the_page(
     (tmp_path / "styles.csv").write_text("".join(table[:601]), "utf-8")
     shutil.copytree(DEMO / "images", tmp_path / "images")
     environment = {"catalogue": tmp_path, "index": tmp_path / "index", "cache": settings.cache}
-    # In 32 bits, which takes long enough to look around meanwhile.
-    with serve(**environment, backbone="efficientnet_lite0", precision="f32") as url:
+    script = tmp_path / "held.py"
+    script.write_text(HELD, "utf-8")
+    with serve(script, **environment, backbone=settings.backbone) as url:
         page = visit(url)
         bar = page.get_by_test_id("stProgress")
         expect(bar.filter(has_text=re.compile("Getting ready"))).to_be_visible()
@@ -300,6 +338,8 @@ def test_the_first_start_shows_the_catalogue_and_then_turns_into_the_page(
         page.get_by_label("Next page").click()
         expect(cards(page).first).not_to_have_attribute("data-id", first[0])
         before = ids(page)
+        with urlopen(f"{url}/go-on"):
+            pass
         expect(page.get_by_role("progressbar")).to_have_count(0, timeout=4 * PATIENCE)
         wait_until_drawn(page)
         assert ids(page) == before
