@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filelock import Timeout
-from PIL import Image
 
 from fitting_room.build.calibrate import calibrate
 from fitting_room.build.checkpoint import Checkpoint, remove_old_checkpoint
@@ -26,6 +25,7 @@ from fitting_room.build.writer import Block, remove_leftovers, require_replaceab
 from fitting_room.catalogue.catalogue import Catalogue
 from fitting_room.catalogue.kind_column import kind_column
 from fitting_room.embedding.embedder import Embedder, Outcome
+from fitting_room.embedding.preparing import Unopened
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.index.added import picture_digest
@@ -276,13 +276,13 @@ class _Build:
             self.digests[item] = digest
             yield item, outcome
 
-    def _load(self, item: int) -> Image.Image | None:
+    def _load(self, item: int) -> Unopened | None:
         name = str(self.images[item])
         data = self.catalogue.store.read(name, self.limits.max_bytes)
         self.digests[item] = picture_digest(data)
         if self._place(item) is not None:
             return None
-        return self.embedder.open(data, name=name, limits=self.limits)
+        return Unopened(data, name, self.limits)
 
     def _write(self, rows: np.ndarray) -> None:
         pca = self._pca(rows)

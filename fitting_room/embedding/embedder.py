@@ -2,7 +2,9 @@
 
 Reading and decoding run in the same threads as inference, a batch to a thread: while one thread
 waits for the disk or unpacks a JPEG, the others compute, and no more batches than threads (and a
-few done ones) are in memory however long the stream is.
+few done ones) are in memory however long the stream is. Ahead of a CUDA device, which computes
+faster than threads open pictures, that is done in processes
+(:mod:`fitting_room.embedding.preparing`).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from PIL import Image
 
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.backbones import AUTO, select
+from fitting_room.embedding.cuda_engine import CudaEngine
 from fitting_room.embedding.engine import Engine, EngineError, make_engine
+from fitting_room.embedding.preparing import Loaded, Preparers, Unopened
 from fitting_room.embedding.words import TextEncoder
 from fitting_room.imaging import descriptors
 from fitting_room.imaging.decode import (
@@ -168,19 +172,27 @@ class Embedder:
         ]
 
     def stream(
-        self, sources: Iterable[T], load: Callable[[T], Image.Image | None], *, views: bool = False
+        self, sources: Iterable[T], load: Callable[[T], Loaded], *, views: bool = False
     ) -> Iterator[tuple[T, Outcome]]:
         """Load and describe any number of sources, in their order, with bounded memory.
 
-        ``load`` runs in a worker thread. It may raise :class:`ImageRejected`, which becomes the
-        source's outcome, or answer ``None`` when there is nothing to describe.
+        ``load`` runs in a worker thread, and may run once more for a source whose file brought a
+        process down. It gives a picture (:meth:`open`), or its file for the stream to open where
+        that is quickest. It may raise :class:`ImageRejected`, which becomes the source's outcome,
+        or answer ``None`` when there is nothing to describe.
         """
         workers = self.engine.streams + 1  # one reads while the others compute
+        preparers = None
+        if isinstance(self.engine, CudaEngine):
+            workers = max(workers, self.engine.preparers)
+            preparers = Preparers(self, views=views)
         waiting: deque[Future[list[tuple[T, Outcome]]]] = deque()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
         try:
             for batch in _batches(sources, PREPARED_TOGETHER * self.engine.batch_size):
-                waiting.append(pool.submit(self._describe_batch, batch, load, views))
+                is_full = len(batch) == PREPARED_TOGETHER * self.engine.batch_size
+                ahead = preparers if is_full else None  # for a few, no process is started
+                waiting.append(pool.submit(self._describe_batch, batch, load, views, ahead))
                 if len(waiting) > 2 * workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -188,15 +200,25 @@ class Embedder:
         finally:
             # Left early (Ctrl-C, an error, a reader that stopped): what has not begun never will.
             pool.shutdown(wait=True, cancel_futures=True)
+            if preparers is not None:
+                preparers.close()
 
     def _describe_batch(
-        self, batch: Sequence[T], load: Callable[[T], Image.Image | None], views: bool
+        self,
+        batch: Sequence[T],
+        load: Callable[[T], Loaded],
+        views: bool,
+        preparers: Preparers | None,
     ) -> list[tuple[T, Outcome]]:
+        if preparers is not None:
+            return list(zip(batch, preparers.outcomes(batch, load), strict=True))
         outcomes: list[Outcome] = [None] * len(batch)
         images: dict[int, Image.Image] = {}
         for place, source in enumerate(batch):
             try:
                 image = load(source)
+                if isinstance(image, Unopened):
+                    image = self.open(image.data, name=image.name, limits=image.limits)
             except ImageRejected as rejected:
                 outcomes[place] = rejected
                 continue

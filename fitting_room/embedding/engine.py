@@ -15,6 +15,7 @@ import numpy as np
 from fitting_room.embedding import openvino_engine
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.converted import ConversionError
+from fitting_room.embedding.cuda_engine import CudaEngine
 from fitting_room.embedding.torch_engine import TorchEngine
 from fitting_room.embedding.weights import lacks_torch
 
@@ -83,6 +84,8 @@ def make_engine(
     if kind in ACCELERATORS and not _has(kind):
         name = kind.upper()
         raise EngineError(f"{name} was asked for, but torch sees no {name} device.")
+    if kind == "cuda":
+        return CudaEngine(selection, precision=precision)
     return TorchEngine(selection, device="cpu" if kind == "torch" else kind, precision=precision)
 
 

@@ -36,12 +36,18 @@ class TorchEngine:
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         import torch
 
+        features = self._features(self._module, torch.from_numpy(pixels).to(self._device))
+        return features.cpu().numpy()  # type: ignore[no-any-return]
+
+    def _features(self, module: Any, pixels: Any) -> Any:
+        """A module's answer to pixels on the device, float32 and on the device."""
+        import torch
+
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=self._short, enabled=self._short is not None),
         ):
-            features = self._module(torch.from_numpy(pixels).to(self._device))
-        return features.float().cpu().numpy()  # type: ignore[no-any-return]
+            return module(pixels).float()
 
     def feature_maps(self, pixels: np.ndarray) -> np.ndarray | None:
         """See :class:`fitting_room.embedding.engine.Engine`."""
