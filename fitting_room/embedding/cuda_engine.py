@@ -104,9 +104,10 @@ class CudaEngine(TorchEngine):
         import torch
 
         try:
-            network = copy.deepcopy(self._module)
+            # A hook leads back here, which is not to be copied; it has no work in a build.
+            network = copy.deepcopy(self._module, {id(self): self})
             for layer in network.modules():
-                layer._forward_pre_hooks.clear()  # the one that keeps maps is no work for a build
+                layer._forward_pre_hooks.clear()
             # Every size of batch would be compiled anew, so that there is one.
             compiled = torch.compile(network, dynamic=False, backend=self._compiler)
             with self._turns:

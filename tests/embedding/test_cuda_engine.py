@@ -129,11 +129,18 @@ def test_a_compiler_that_makes_another_network_is_not_believed(
     np.testing.assert_allclose(rows, make_engine(tiny, kind="torch")(pixels), atol=1e-5)
 
 
-def test_maps_are_never_the_compiled_networks(engine_of: EngineOf) -> None:
+def test_maps_are_never_the_compiled_networks(caplog: pytest.LogCaptureFixture) -> None:
+    ran: list[int] = []
+
+    def compiler(graph: torch.fx.GraphModule, _: object) -> Compiler:
+        return lambda *values: (ran.append(1), graph.forward(*values))[1]
+
     selection = select("efficientnet_lite0", input_size=(32, 32))
-    engine = CudaEngine(selection, device="cpu", compile_after=0, compiler="eager")
+    engine = CudaEngine(selection, device="cpu", compile_after=0, compiler=compiler)  # type: ignore[arg-type]
     pixels = demo_pixels(128, (32, 32))
     rows = engine(pixels)
+    assert len(ran) == 2, caplog.text
     maps = engine.feature_maps(pixels)
+    assert len(ran) == 2
     assert maps is not None
     assert cosines(maps.mean(axis=(1, 2)), rows).min() >= 0.999
