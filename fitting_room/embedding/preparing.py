@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -134,7 +134,8 @@ class Preparers:
         outcomes: list[Features | ImageRejected | None] = [None] * len(batch)
         asked: dict[int, str | None] = {}
         opened: dict[int, Image.Image] = {}
-        preparer = self._take()
+        preparer: Preparer | None = None
+        described, body = dict[str, Any](pictures=[]), b""
         try:
             for place, source in enumerate(batch):
                 try:
@@ -143,21 +144,24 @@ class Preparers:
                     outcomes[place] = rejected
                     continue
                 if isinstance(loaded, Unopened):
+                    preparer = preparer or self._taken()
                     asked[place] = loaded.name
                     preparer.take(loaded)
                 elif loaded is not None:
                     opened[place] = loaded
-            described, body = preparer.answer()
-        except PreparerEnded:
-            preparer.end()
+            if preparer is not None:
+                described, body = preparer.answer()
+        except BaseException as error:
+            if preparer is not None:  # it waits for the rest of a batch, or came down
+                preparer.end()
+            if not isinstance(error, PreparerEnded):
+                raise
             if len(batch) == 1:
                 return [ImageRejected(_CAME_DOWN, name=asked.get(0))]
             return [self.outcomes([source], load)[0] for source in batch]
-        except BaseException:  # it waits for the rest of a batch
-            preparer.end()
-            raise
-        with self._lock:
-            self._idle.append(preparer)
+        if preparer is not None:
+            with self._lock:
+                self._idle.append(preparer)
         received = self._received(described, body)
         for (place, name), of_one in zip(asked.items(), received, strict=True):
             outcomes[place] = (
@@ -193,7 +197,7 @@ class Preparers:
                 result.append(Features(embeddings, row.copy(), of_other, answer["note"]))
         return result
 
-    def _take(self) -> Preparer:
+    def _taken(self) -> Preparer:
         with self._lock:
             if self._idle:
                 return self._idle.pop()

@@ -140,11 +140,13 @@ def test_pictures_refusals_and_nothing_may_be_among_the_files(embedder: Embedder
         assert_same(outcomes[number + 2], outcomes[number + 3])
 
 
-def test_a_few_pictures_start_no_process(
+def test_a_few_files_and_pictures_that_are_open_start_no_process(
     embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preparing, "Preparer", None)
     assert len(list(embedder.stream(files(), load))) == 10
+    picture = embedder.open(files()[0][1])
+    assert len(list(embedder.stream(range(40), lambda _: picture))) == 40
 
 
 @pytest.fixture
