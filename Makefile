@@ -3,6 +3,7 @@ INDEX ?= cache/fashion
 POINTS ?= 1000
 SEED ?= 1
 MINUTES ?= 10
+OUT ?= benchmarks/results/after
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,16 +34,13 @@ lock: ## the lock files anew, after a change of pyproject.toml; with UPGRADE=1 t
 audit: ## known weaknesses of the locked libraries (pip install pip-audit, best apart from the rest)
 	python -m scripts.audit
 
-bench: ## every benchmark; INDEX=DIR names an index of a large catalogue
-	python benchmarks/precision.py
-	python benchmarks/grounds.py
-	python benchmarks/embed.py
-	python benchmarks/search.py
-	python benchmarks/page.py --index $(INDEX)
-	python benchmarks/transitions.py --index $(INDEX)
-	python benchmarks/build.py --index $(INDEX)
+bench: ## every benchmark, some 25 minutes on 2 idle cores; QUICK=1 a few; INDEX=DIR, OUT=DIR
+	python -m benchmarks.run --out $(OUT) --index $(INDEX) $(if $(QUICK),--quick)
+
+performance: ## docs/performance.md, from docs/performance/ and what was measured
+	python -m benchmarks.document
 
 screenshots: ## the pictures of README.md, taken anew
 	python scripts/make_screenshots.py
 
-.PHONY: help check test test-fast torture fuzz lock audit bench screenshots
+.PHONY: help check test test-fast torture fuzz lock audit bench performance screenshots

@@ -1,7 +1,7 @@
 """Whether an index in a database answers as the same one in a folder does: what share of the local
 answers it finds, in which order, and how long a search takes beside the local one.
 
-    python benchmarks/agreement.py ADDRESS [--index cache/fashion] [--questions 500] [--json]
+    python benchmarks/agreement.py [ADDRESS] [--index cache/fashion] [--questions 500] [--json]
 
 ADDRESS is that of an index in a database, such as milvus://localhost:19530/trial; the local index
 is copied there first, unless --there says that it was. The questions are pictures of the index
@@ -10,16 +10,17 @@ itself, drawn at random, with each weight of colour, without and with filters, a
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import finish, say, table
+from at_hand import database as database_at
+from at_hand import index as index_at
+from common import PROJECT, finish, parsed, parser_of, say, table
 
 from fitting_room.build.publishing import publish
 from fitting_room.databases.index import DatabaseIndex
@@ -76,20 +77,24 @@ def compare(local: Index, there: Index, questions: int) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address")
-    parser.add_argument("--index", type=Path, default=Path("cache/fashion"))
+    parser = parser_of(__doc__, index=True)
+    parser.add_argument("address", nargs="?", help="a PostgreSQL is started where none is named")
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--there", action="store_true", help="the index is in the database already")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    local = Index.open(arguments.index)
+    arguments = parsed(parser, questions=5)
+    sys.path.append(str(PROJECT))  # the server comes from the tests
+    local = Index.open(index_at(arguments.index))
+    with database_at(arguments.address) as address:
+        return measured(local, address, arguments)
+
+
+def measured(local: Index, address: str, arguments: Namespace) -> int:
     started = time.perf_counter()
     if not arguments.there:
-        publish(local, arguments.address)
+        publish(local, address)
     seconds = time.perf_counter() - started
     started = time.perf_counter()
-    there = DatabaseIndex.open_at(arguments.address)
+    there = DatabaseIndex.open_at(address)
     opened = time.perf_counter() - started
     say(f"{len(there):,} rows; written in {seconds:.1f} s, opened in {opened:.2f} s")
     lines = compare(local, there, arguments.questions)

@@ -12,7 +12,6 @@ sent there. While the clients ask, a visitor of the page gives it pictures.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import io
 import random
@@ -23,41 +22,39 @@ import sys
 import tempfile
 import threading
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from at_hand import catalogue_pictures, photograph_pictures
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, say, table
 from PIL import Image
+from serving import serve
+from visitor import new_picture, visiting
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from benchmarks.common import CATALOGUE, STREET, finish, say, table  # noqa: E402
-from benchmarks.serving import serve  # noqa: E402
-from benchmarks.visitor import new_picture, visiting  # noqa: E402
-from fitting_room.facade import FittingRoom  # noqa: E402
-from fitting_room.imaging.preprocess import prepare  # noqa: E402
+from fitting_room.facade import FittingRoom
+from fitting_room.imaging.preprocess import prepare
 
 PICTURES = 64
 SCRIPT = Path(__file__).with_suffix(".lua")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--index", type=Path, required=True)
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--photographs", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, clients=[1, 4], seconds=2, rounds=1)
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed. Debian: apt-get install wrk")
-    pictures = _pictures(options.photographs)
-    bare = _Bare(FittingRoom.open(options.index), pictures)
+    source = photograph_pictures("train", PICTURES) if options.photographs else None
+    pictures = [data for _, data in source or catalogue_pictures(PICTURES)]
+    index = index_at(options.index)
+    bare = _Bare(FittingRoom.open(index), pictures)
     rows: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as folder, serve(options.index) as (port, _):
+    with tempfile.TemporaryDirectory() as folder, serve(index) as (port, _):
         paths = [Path(folder) / f"{number}.jpg" for number in range(len(pictures))]
         for path, data in zip(paths, pictures, strict=True):
             path.write_bytes(data)
@@ -74,13 +71,6 @@ def main() -> int:
                      "page": page.waits}
                 )  # fmt: skip
     return finish({"api": _summary(rows, options.clients)}, options.json)
-
-
-def _pictures(photographs: bool) -> list[bytes]:
-    archive = STREET if photographs else CATALOGUE / "images.zip"
-    with zipfile.ZipFile(archive) as pictures:
-        names = sorted(name for name in pictures.namelist() if name.endswith(".jpg"))
-        return [pictures.read(name) for name in names[:: len(names) // PICTURES][:PICTURES]]
 
 
 class _Bare:

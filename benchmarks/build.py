@@ -2,10 +2,10 @@
 
     python benchmarks/build.py [--items 100000 300000 1000000] [--json]
 
-Catalogues are made of the real one's rows and pictures over and over, each picture different in a
+Catalogues are made of one's rows and pictures over and over, each picture different in a
 few bytes at its end, so that none is taken for another. Networks are left out, which would take
 hours and no memory that the first pictures do not take: a stand-in answers each picture with a
-vector between two of the real catalogue, with a little noise, and the descriptors of one of them.
+vector between two of the index, with a little noise, and the descriptors of one of them.
 All else is what `fitting-room build` does: reading, digests, the checkpoint, writing, the inverted
 file, the map, calibration. Each build runs in a process of its own; memory is that process's
 greatest, mapped files included.
@@ -13,7 +13,6 @@ greatest, mapped files included.
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import shutil
@@ -21,19 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import CATALOGUE, finish, say, table
+from at_hand import catalogue, catalogue_pictures
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, say, table
 
 from fitting_room.build.builder import build_index
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding.embedder import Embedder
-from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import DEFAULT_LIMITS
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.index.index import Index
@@ -43,24 +42,19 @@ SEEDS = 10_000
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--items", type=int, nargs="+", default=[100_000, 300_000, 1_000_000])
-    parser.add_argument("--index", type=Path, help="an index of the real catalogue without PCA")
     parser.add_argument("--work", type=Path, help="a folder with room for it, some 20 KB an item")
     parser.add_argument("--storage", default="float32")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--build", nargs=2, type=Path, metavar=("CATALOGUE", "INDEX"), help="(own)")
-    options = parser.parse_args()
+    options = parsed(parser, items=[2_000])
     if options.build:
         print(json.dumps(build(*options.build, options.index, options.storage)))
         return 0
     rows = []
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         work = Path(folder)
-        if options.index is None:
-            say("building an index of the real catalogue first; name one with --index next time")
-            options.index = work / "real"
-            FittingRoom.build(CATALOGUE, options.index, backbone="efficientnet_lite0")
+        options.index = index_at(options.index)
         for count in options.items:
             catalogue, index = work / f"catalogue-{count}", work / f"index-{count}"
             say(f"{count:,}: making the catalogue")
@@ -91,11 +85,8 @@ def main() -> int:
 
 def make(folder: Path, count: int) -> None:
     """A catalogue of ``count`` items; what of it is there already stays."""
-    rows = pd.read_csv(CATALOGUE / "styles.csv", on_bad_lines="skip", dtype=str)
-    with zipfile.ZipFile(CATALOGUE / "images.zip") as archive:
-        names = {Path(name).stem: name for name in archive.namelist() if name.endswith(".jpg")}
-        rows = rows[rows["id"].isin(names)].reset_index(drop=True)
-        data = [archive.read(names[item]) for item in rows["id"][: min(count, SEEDS)]]
+    rows = pd.read_csv(catalogue() / "styles.csv", on_bad_lines="skip", dtype=str)
+    data = [data for _, data in catalogue_pictures(min(count, SEEDS))]
     images = folder / "images"
     images.mkdir(parents=True, exist_ok=True)
     for number in range(count):

@@ -2,7 +2,7 @@
 
     python benchmarks/catalogues.py [--pictures 20000] [--rows 200000] [--json]
 
-Pictures are those of the real catalogue, 60 x 80. Three catalogues are made of them: an export of
+Pictures are those of the catalogue, 60 x 80. Three catalogues are made of them: an export of
 Shopify's form (rows of one handle follow each other, the first with a description in HTML and a
 picture) beside its pictures, Parquet files with the bytes of the pictures as Hugging Face writes
 them, and a tar as WebDataset has them. Each is read, and built with EfficientNet-Lite0,
@@ -11,7 +11,6 @@ in a process of its own; memory is that process's greatest.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -21,13 +20,13 @@ import sys
 import tarfile
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from common import CATALOGUE, finish, say, table
+from at_hand import catalogue_pictures
+from common import finish, parsed, parser_of, say, table
 
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.facade import FittingRoom
@@ -38,13 +37,12 @@ IN_FILE, IN_GROUP = 5_000, 500
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--pictures", type=int, default=20_000)
     parser.add_argument("--rows", type=int, default=200_000, help="of the export")
     parser.add_argument("--work", type=Path, help="a folder with room for it, some 20 KB a picture")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--build", nargs=2, metavar=("CATALOGUE", "INDEX"), help="(own)")
-    options = parser.parse_args()
+    options = parsed(parser, pictures=200, rows=1_000)
     if options.build:
         print(json.dumps(measure(*options.build)))
         return 0
@@ -62,11 +60,9 @@ def main() -> int:
 
 
 def pictures(count: int) -> Iterator[tuple[str, bytes]]:
-    """Ids and bytes of some pictures of the real catalogue."""
-    with zipfile.ZipFile(CATALOGUE / "images.zip") as archive:
-        names = [name for name in archive.namelist() if name.endswith(".jpg")]
-        for name in names[:count]:
-            yield Path(name).stem, archive.read(name)
+    """Ids and bytes of so many different pictures."""
+    for number, (name, data) in enumerate(catalogue_pictures(count)):
+        yield f"{Path(name).stem}-{number}", data + number.to_bytes(8, "little")
 
 
 def shopify(folder: Path, source: Iterator[tuple[str, bytes]], rows: int) -> Path:

@@ -12,13 +12,12 @@ words stand for which among results of the right type, the commonest first.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
-from common import finish, table
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, table
 
 from fitting_room.catalogue.schema import held_out
 from fitting_room.index.index import Index
@@ -49,19 +48,15 @@ FAMILIES = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--index", type=Path, required=True)
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--colour", type=float)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser)
     similarity = SimilarityOptions(trained=not options.plain, colour=options.colour)
-    rows, confusions = measure(Index.open(options.index), similarity)
-    if not options.json:
-        table(rows)
-        table(confusions)
-    finish({"rows": rows, "confusions": confusions}, options.json)
-    return 0
+    rows, confusions = measure(Index.open(index_at(options.index)), similarity)
+    table(rows)
+    table(confusions)
+    return finish({"rows": rows, "confusions": confusions}, options.json)
 
 
 def measure(
@@ -80,6 +75,8 @@ def measure(
     rows: list[dict[str, object]] = []
     for title, of in ((f"{colours.nunique()} words", colours), ("15 families", merged)):
         for types_named, some in named:
+            if not some.any():  # a small catalogue has no type of so many
+                continue
             for twins_named, out in (("may be found", np.zeros_like(twins)), ("left out", twins)):
                 # A type that is left out is not there to be found either.
                 gone = out if types_named == "every type" else out | ~common[results]

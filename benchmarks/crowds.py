@@ -10,11 +10,10 @@ from collections import Counter
 from contextlib import AsyncExitStack
 
 import numpy as np
-
-from benchmarks.common import table
-from benchmarks.offenders import WORST, made
-from benchmarks.serving import Peak, memory
-from benchmarks.visitor import Visitor, new_picture, visiting
+from common import table
+from offenders import WORST, made
+from serving import Peak, memory
+from visitor import Visitor, new_picture, visiting
 
 #: Visits before the sessions are counted: what they all share is there then.
 BEFORE = 20

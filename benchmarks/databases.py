@@ -1,7 +1,7 @@
 """How a database answers for the real catalogue: time to load it, time of a question, and how many
 of the truly most similar items are among the candidates.
 
-    python benchmarks/databases.py ADDRESS [--index cache/fashion] [--questions 100] [--there]
+    python benchmarks/databases.py [ADDRESS] [--index cache/fashion] [--questions 100] [--there]
 
 ADDRESS is that of an index in a database, such as postgresql://postgres@localhost/goods/trial; what
 is there under this name is replaced, unless --there says that this benchmark has put it there. The
@@ -12,16 +12,17 @@ numbers; its best 12 by exact comparison with all rows are looked for among them
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
+from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import finish, say, table
+from at_hand import database as database_at
+from at_hand import index as index_at
+from common import PROJECT, finish, parsed, parser_of, say, table
 
 from fitting_room.catalogue.schema import name_columns
 from fitting_room.databases.address import engine_for
@@ -125,19 +126,23 @@ def ask(
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address")
-    parser.add_argument("--index", type=Path, default=Path("cache/fashion"))
+    parser = parser_of(__doc__, index=True)
+    parser.add_argument("address", nargs="?", help="a PostgreSQL is started where none is named")
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--there", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args()
-    index = Index.open(arguments.index)
+    arguments = parsed(parser, questions=5)
+    sys.path.append(str(PROJECT))  # the server comes from the tests
+    index = Index.open(index_at(arguments.index))
+    with database_at(arguments.address) as address:
+        return measured(index, address, arguments)
+
+
+def measured(index: Index, address: str, arguments: Namespace) -> int:
     count = len(index) - HELD_OUT
     encoder = encoder_of(LocalItems(index.data.items, index.data), count)
-    loading = {} if arguments.there else load(arguments.address, index, count, encoder)
+    loading = {} if arguments.there else load(address, index, count, encoder)
     say(str(loading))
-    database = engine_for(arguments.address).open(arguments.address)
+    database = engine_for(address).open(address)
     lines = ask(database, index, encoder, count, arguments.questions)
     table(lines)
     database.close()

@@ -2,78 +2,82 @@
 
     pip install -r benchmarks/requirements.txt
     python benchmarks/embed.py [--backbone efficientnet_lite0] [--pictures 400] [--json]
+    python benchmarks/embed.py --engine cuda --pictures 20000 --slow 2000 --prepared 20000
 
 For the catalogue's pictures and for street photographs: the bare engine on ready tensors, ours
 from files on disk to vectors on disk, with and without the descriptors,
 and other libraries on the same files. All in turn, several rounds; what is printed are medians, and
 ratios within a round. ResNet50 has random weights where its own cannot be had: the work is the
-same. Then the agreement with torch in 32 bits: cosines, and how much of the top 10 is the same
-(with random weights that says little).
+same. How far an engine agrees with 32 bits is in ``precision.py``.
+
+With ``--prepared N`` there is a row for what processes, one a core, open, describe and prepare a
+second without any network (:mod:`fitting_room.embedding.preparing`): a card can be given no more.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import CATALOGUE, STREET, finish, in_turn, ratios, say, table
+from at_hand import catalogue_pictures, photograph_pictures
+from common import finish, in_turn, parsed, parser_of, ratios, say, table
 from PIL import Image
 
 from fitting_room.embedding.backbones import Selection, select
 from fitting_room.embedding.embedder import Embedder
-from fitting_room.embedding.engine import make_engine
+from fitting_room.embedding.engine import ENGINES, make_engine
 from fitting_room.embedding.weights import WeightsUnavailable
-from fitting_room.imaging.decode import ImageRejected
+from fitting_room.imaging.decode import DEFAULT_LIMITS
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.imaging.preprocess import prepare
 from fitting_room.index.vectors import new_array
+from fitting_room.util.threads import cores
 
 OURS = "ours, files to vectors"
+PREPARED = "prepared by processes, no network"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--backbone", choices=("resnet50", "efficientnet_lite0"), action="append")
     parser.add_argument("--pictures", type=int, default=400, help="of each set, for the quick ones")
     parser.add_argument("--slow", type=int, default=48, help="pictures for the slow libraries")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--queries", type=int, default=1_000, help="for the agreement; 0: none")
-    parser.add_argument("--gallery", type=int, default=42_000, help="pictures that they search")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    parser.add_argument("--engine", choices=ENGINES, default="auto")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--prepared", type=int, default=0, metavar="N",
+                        help="have processes prepare so many pictures, too")  # fmt: skip
+    options = parsed(parser, pictures=24, slow=4, rounds=1, prepared=512)
     results = []
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         sets = {
-            "catalogue": unpacked(CATALOGUE / "images.zip", "", work / "catalogue", options),
-            "street": unpacked(STREET, "train/", work / "street", options),
+            "catalogue": written(catalogue_pictures(options.pictures), work / "catalogue"),
+            "street": written(photograph_pictures("train", options.pictures), work / "street"),
         }
         for name in options.backbone or ("efficientnet_lite0", "resnet50"):
             selection = chosen(name, work)
             for label, files in sets.items():
                 results.append(race(selection, label, files, work, options))
-        agreement = agree(options) if options.queries else None
-    return finish({"speed": results, "agreement": agreement}, options.json)
+    return finish({"speed": results}, options.json)
 
 
-def unpacked(archive: Path, prefix: str, folder: Path, options: Any) -> list[Path]:
-    """Some pictures of an archive as files."""
+def written(pictures: Iterable[tuple[str, bytes]], folder: Path) -> list[Path]:
+    """Pictures as files."""
     folder.mkdir()
-    with zipfile.ZipFile(archive) as file:
-        names = sorted(n for n in file.namelist() if n.endswith(".jpg") and n.startswith(prefix))
-        step = max(1, len(names) // options.pictures)
-        files = []
-        for number, name in enumerate(names[::step][: options.pictures]):
-            files.append(folder / f"{number:06d}.jpg")
-            files[-1].write_bytes(file.read(name))
+    files = []
+    for number, (_, data) in enumerate(pictures):
+        files.append(folder / f"{number:06d}.jpg")
+        files[-1].write_bytes(data)
     return files
 
 
@@ -96,21 +100,34 @@ def race(
     selection: Selection, label: str, files: list[Path], work: Path, options: Any
 ) -> dict[str, Any]:
     """All ways for one network and one set of pictures."""
-    embedder = Embedder(selection, make_engine(selection, cache=work / "networks"))
+    engine = make_engine(
+        selection, kind=options.engine, precision=options.precision, cache=work / "networks"
+    )
+    embedder = Embedder(selection, engine)
     size = selection.backbone.input_size
     ready = np.stack([prepare(embedder.open(path), size) for path in files])
     few = files[: options.slow]
+    device = "cuda" if engine.name.startswith("torch cuda") else "cpu"
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "bare engine": (lambda: bare(embedder, ready), len(files)),
         OURS: (lambda: ours(embedder, files, work), len(files)),
         "ours, embeddings alone": (lambda: ours_alone(embedder, files, work), len(files)),
-        "torch + DataLoader, eager": (data_loader(selection, few), len(few)),
-        "seed's way, one by one": (one_by_one(selection, few), len(few)),
+        "torch + DataLoader, eager": (data_loader(selection, few, device), len(few)),
+        "seed's way, one by one": (one_by_one(selection, few, device), len(few)),
     }
+    if options.prepared and find_spec("fitting_room.embedding.cuda_engine"):
+        many = list(islice(cycle(files), options.prepared))
+        ways[PREPARED] = (lambda: prepared(embedder, many), len(many))
     if selection.backbone.name == "resnet50":
         ways |= {name: (way, len(few)) for name, way in peers(few).items()}
     say(f"{selection.backbone.title}, {label}, {embedder.engine.name}")
     seconds = in_turn({name: way for name, (way, _) in ways.items()}, options.rounds)
+    own = None
+    if PREPARED in ways:
+        way, count = ways[PREPARED]
+        began = time.process_time()
+        way()
+        own = (time.process_time() - began) / count * 1e3
     each = {n: [s / ways[n][1] for s in of_way] for n, of_way in seconds.items()}
     rows = [
         {
@@ -130,6 +147,7 @@ def race(
         "engine": embedder.engine.name,
         "share of the bare engine": ratio,
         "share of the bare engine, embeddings alone": alone,
+        "main process beside them, ms of its processor a picture": own,
         "ways": rows,
     }
 
@@ -143,9 +161,34 @@ def bare(embedder: Embedder, ready: np.ndarray) -> None:
 
 def ours(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
     out = new_array(work / "vectors.npy", np.float32, (len(files), embedder.dimension))
-    for row, (_, outcome) in enumerate(embedder.stream(files, embedder.open)):
+    for row, (_, outcome) in enumerate(embedder.stream(files, loader_of(embedder))):
         assert isinstance(outcome, Features)
         out[row] = outcome.embeddings[0]
+
+
+def loader_of(embedder: Embedder) -> Callable[[Path], Any]:
+    """What a build gives a stream: files where this version opens them ahead of a card."""
+    if find_spec("fitting_room.embedding.preparing") is None:  # an earlier checkout
+        return embedder.open
+    from fitting_room.embedding.preparing import Unopened
+
+    return lambda path: Unopened(path.read_bytes(), path.name, DEFAULT_LIMITS)
+
+
+def prepared(embedder: Embedder, files: Sequence[Path]) -> None:
+    """All but the network: what a stream does ahead of a card that takes no time."""
+    from fitting_room.embedding.cuda_engine import CudaEngine
+
+    class Instant(CudaEngine):
+        def __init__(self) -> None:
+            self.name, self.batch_size, self.streams, self.preparers = "none", 128, 2, cores()
+
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            return np.ones((len(pixels), embedder.dimension), np.float32)
+
+    instant = Embedder(embedder.selection, Instant())
+    for _, outcome in instant.stream(files, loader_of(instant)):
+        assert isinstance(outcome, Features)
 
 
 def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
@@ -182,29 +225,29 @@ def _network(selection: Selection) -> Any:
     return selection.backbone.module(selection.weights).network
 
 
-def one_by_one(selection: Selection, files: Sequence[Path]) -> Callable[[], object]:
+def one_by_one(selection: Selection, files: Sequence[Path], device: str) -> Callable[[], object]:
     """The seed's way: one picture at a time through plain torch."""
     import torch
 
-    network, transform = _network(selection), _transform(selection)
+    network, transform = _network(selection).to(device), _transform(selection)
 
     def run() -> object:
         vectors = []
         with torch.no_grad():
             for path in files:
                 image = transform(Image.open(path).convert("RGB"))
-                vectors.append(network(image[None])[0].numpy())
+                vectors.append(network(image[None].to(device))[0].cpu().numpy())
         return np.stack(vectors)
 
     return run
 
 
-def data_loader(selection: Selection, files: Sequence[Path]) -> Callable[[], object]:
-    """Batches of 32 from torch's loader with two workers, eager."""
+def data_loader(selection: Selection, files: Sequence[Path], device: str) -> Callable[[], object]:
+    """Batches of 32 from torch's loader with a worker a core, eager."""
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    network, transform = _network(selection), _transform(selection)
+    network, transform = _network(selection).to(device), _transform(selection)
 
     class Files(Dataset[Any]):
         def __len__(self) -> int:
@@ -214,9 +257,9 @@ def data_loader(selection: Selection, files: Sequence[Path]) -> Callable[[], obj
             return transform(Image.open(files[place]).convert("RGB"))
 
     def run() -> object:
-        loader = DataLoader(Files(), batch_size=min(32, len(files)), num_workers=2)
+        loader = DataLoader(Files(), batch_size=min(32, len(files)), num_workers=cores())
         with torch.no_grad():
-            return np.concatenate([network(batch).numpy() for batch in loader])
+            return np.concatenate([network(batch.to(device)).cpu().numpy() for batch in loader])
 
     return run
 
@@ -267,61 +310,6 @@ def _dedup(files: Sequence[Path]) -> Callable[[], object]:
     finally:
         torchvision.models.mobilenet_v3_small = unchanged
     return lambda: [peer.encode_image(image_file=path) for path in files]
-
-
-def agree(options: Any) -> dict[str, Any]:
-    """EfficientNet-Lite0 as it runs here against torch in 32 bits, on the real catalogue."""
-    selection = select("efficientnet_lite0")
-    with zipfile.ZipFile(CATALOGUE / "images.zip") as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
-        names = names[: options.gallery]
-        engines = {"here": make_engine(selection), "exact": make_engine(selection, precision="f32")}
-        vectors = {}
-        for label, engine in engines.items():
-            say(f"agreement: {len(names):,} pictures, {engine.name}")
-            embedder = Embedder(selection, engine)
-
-            def load(name: str, embedder: Embedder = embedder) -> Image.Image:
-                return embedder.open(archive.read(name))
-
-            vectors[label] = np.concatenate(
-                [
-                    outcome.embeddings
-                    for _, outcome in embedder.stream(names, load)
-                    if not isinstance(outcome, ImageRejected | None)
-                ]
-            )
-        generator = np.random.default_rng(0)
-        queries = generator.choice(len(names), min(options.queries, len(names)), replace=False)
-        # The engine in 32 bits stands for torch over the gallery; torch runs on some pictures.
-        pixels = np.stack(
-            [prepare(embedder.open(archive.read(names[i])), (224, 168)) for i in queries[:100]]
-        )
-    torch_rows = normalise(make_engine(selection, kind="torch", precision="f32")(pixels))
-    here, exact = vectors["here"], vectors["exact"]
-    cosines = (here * exact).sum(axis=1)
-    same = [
-        len(set(one) & set(other)) / 10
-        for one, other in zip(_top(here, queries), _top(exact, queries), strict=True)
-    ]
-    result = {
-        "engine": engines["here"].name,
-        "mean cosine to 32 bits": float(cosines.mean()),
-        "least cosine": float(cosines.min()),
-        "mean cosine to torch, 100 pictures": float(
-            (here[queries[:100]] * torch_rows).sum(axis=1).mean()
-        ),
-        "top 10 the same": float(np.mean(same)),
-        "queries": len(queries),
-    }
-    table([result])
-    return result
-
-
-def _top(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    scores = vectors[queries] @ vectors.T
-    scores[np.arange(len(queries)), queries] = -2  # itself
-    return np.argpartition(-scores, 10, axis=1)[:, :10]
 
 
 if __name__ == "__main__":

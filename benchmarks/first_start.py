@@ -12,7 +12,6 @@ when the page with it is, ``cpu`` the server's processor time until then, all in
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
@@ -25,7 +24,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import PROJECT, finish, say, table
+from common import finish, measured_checkout, parsed, parser_of, say, table, used
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from visitor import Visitor
 from websockets.asyncio.client import connect
@@ -35,13 +34,13 @@ LONGEST, PAUSE = 300.0, 0.02
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--other", type=Path, help="a checkout to compare with")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    checkouts = {"this": PROJECT}
+    options = parsed(parser, rounds=1)
+    used["catalogue"] = "the demo"
+    checkouts = {"this": measured_checkout()}
     if options.other is not None:
         checkouts["other"] = options.other.resolve()
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}

@@ -7,22 +7,20 @@ phone's screen, and searched for. A match is right when its base colour is the i
 the first four as a visitor sees them, among them the item itself; "others" leaves the item and its
 near-duplicates out. The catalogue is the bundled demo, or with ``--real``
 an index of the real one, whose colour words people chose, so that "plain" is the figure to compare
-with. Street photographs, where they lie beside the project, show what is taken for plain or trimmed
-that is not.
+with. Street photographs show what is taken for plain or trimmed that is not.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from common import PROJECT, STREET, finish, table
+from at_hand import DEMO, photograph_pictures
+from common import finish, parsed, parser_of, table, used
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
@@ -57,22 +55,24 @@ FRAMES: dict[str, Colour] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--items", type=int, default=120)
     parser.add_argument("--real", type=Path, help="an index of the real catalogue")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, items=4)
     with tempfile.TemporaryDirectory() as folder:
         if options.real is None:
-            fitting_room = FittingRoom.build(PROJECT / "data" / "demo", Path(folder) / "index")
+            used["index"] = "the demo's"
+            fitting_room = FittingRoom.build(
+                DEMO, Path(folder) / "index", backbone="efficientnet_lite0"
+            )
         else:
+            used["index"] = options.real.name
             fitting_room = FittingRoom.open(options.real)
         rows = measure(fitting_room, options.items)
     table(rows)
     result: dict[str, object] = {"items": options.items, "right": rows}
-    if STREET.exists():
-        result["street"] = street()
-        table([result["street"]])
+    result["street"] = street()
+    table([result["street"]])
     return finish(result, options.json)
 
 
@@ -249,14 +249,13 @@ def same_picture(fitting_room: FittingRoom, row: int) -> list[str]:
 def street() -> dict[str, object]:
     """Which share of street photographs is taken for plain, and which is trimmed."""
     plain, cut, count = 0, 0, 0
-    with zipfile.ZipFile(STREET) as archive:
-        for name in archive.namelist():
-            if name.lower().endswith((".jpg", ".jpeg", ".png")):
-                image = open_image(archive.read(name), side=256)
-                inside = trimmed(image)
-                count += 1
-                cut += inside.size != image.size
-                plain += bool(describe([inside])[0, PLAIN_BACKGROUND])
+    for part in ("train", "validation"):
+        for _, data in photograph_pictures(part):
+            image = open_image(data, side=256)
+            inside = trimmed(image)
+            count += 1
+            cut += inside.size != image.size
+            plain += bool(describe([inside])[0, PLAIN_BACKGROUND])
     return {"street photographs": count, "plain": plain / count, "trimmed": cut / count}
 
 

@@ -11,7 +11,6 @@ websocket, and until it has stopped. A traceback in its log is an error.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import statistics
@@ -21,7 +20,7 @@ import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from common import say, table
+from common import finish, parsed, parser_of, say, table, used
 from visitor import visiting
 
 ANSWER = "picture=sample-red-dress"
@@ -29,11 +28,12 @@ PATIENCE = 120.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("command", nargs="+", help="what starts the container")
-    options = parser.parse_args()
+    options = parsed(parser, rounds=1)
+    used["picture"] = "a sample, by its link"
     rounds = [_round(options.command, options.port) for _ in range(options.rounds)]
     say("a fresh container, seconds: the median of all rounds, and the slowest")
     rows = []
@@ -41,7 +41,7 @@ def main() -> int:
         seconds = [one[name] for one in rounds]
         rows.append({"until": name, "s": statistics.median(seconds), "slowest": max(seconds)})
     table(rows)
-    return 0
+    return finish({"container": rows}, options.json)
 
 
 def _round(command: list[str], port: int) -> dict[str, float]:

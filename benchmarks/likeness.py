@@ -8,11 +8,12 @@ and as where nothing was measured.
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, say
 
 from fitting_room.index.calibration import LIKENESS, LOOKS_THE_SAME, NOT_ALIKE, SAME_PICTURE
 from fitting_room.index.index import Index
@@ -23,13 +24,13 @@ WORDS = (SAME_PICTURE, LOOKS_THE_SAME, *LIKENESS.values(), NOT_ALIKE)
 RESULTS = 12
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", type=Path, required=True)
+def main() -> int:
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--column", default="articleType")
     parser.add_argument("--queries", type=int, default=200)
-    arguments = parser.parse_args()
-    index = Index.open(arguments.index)
+    arguments = parsed(parser, queries=20)
+    index = Index.open(index_at(arguments.index))
+    lines: list[dict[str, object]] = []
     kinds = index.items[arguments.column].astype(str).to_numpy()
     generator = np.random.default_rng(7)
     rows = generator.choice(len(index), min(arguments.queries, len(index)), replace=False)
@@ -37,7 +38,8 @@ def main() -> None:
     for measured in (True, False):
         if not measured:
             index.calibration = None
-        print("by what was measured" if measured else "\nby how alike the items are to each other")
+        by = "what was measured" if measured else "how alike the items are to each other"
+        say(f"by {by}")
         for title, options in (
             ("usual", SimilarityOptions()),
             ("colours", SimilarityOptions(colour=1.0)),
@@ -60,8 +62,11 @@ def main() -> None:
                 for word in WORDS
                 if total[word]
             )
-            print(f"  {title}: {shown}")
+            say(f"  {title}: {shown}")
+            counts = {word: {"of": total[word], "right": right[word]} for word in total}
+            lines.append({"by": by, "ranked by": title, "words": counts})
+    return finish({"likeness": lines}, arguments.json)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

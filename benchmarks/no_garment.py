@@ -10,12 +10,14 @@ that show none, ``--garments`` folders of such that do.
 
 from __future__ import annotations
 
-import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, table
 from PIL import Image, ImageDraw, ImageFont
 
 from fitting_room.facade import FittingRoom
@@ -133,7 +135,9 @@ DRAWINGS: tuple[Drawing, ...] = (
 )  # fmt: skip
 
 
-def judge(room: FittingRoom, pictures: Sequence[Image.Image | Path]) -> str:
+def judge(
+    room: FittingRoom, name: str, pictures: Sequence[Image.Image | Path]
+) -> dict[str, object]:
     """Of pictures: how many are told to show no garment, and how many to have nothing close."""
     none = far = 0
     for _, features in room.describe_many(pictures):  # type: ignore[type-var]
@@ -144,25 +148,27 @@ def judge(room: FittingRoom, pictures: Sequence[Image.Image | Path]) -> str:
         far += is_far
         none += is_far and room.sees_no_garment(features)
     count = len(pictures)
-    return f"{none / count:.2f} no garment seen, {far / count:.2f} nothing close, of {count}"
+    return {
+        "pictures": name, "of": count, "no garment seen": none / count, "nothing close": far / count
+    }  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", type=Path, required=True)
+def main() -> int:
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--without", type=Path, nargs="*", default=[])
     parser.add_argument("--garments", type=Path, nargs="*", default=[])
-    arguments = parser.parse_args()
-    room = FittingRoom.open(arguments.index, Settings(backbone="efficientnet_lite0"))
+    arguments = parsed(parser)
+    room = FittingRoom.open(index_at(arguments.index), Settings(backbone="efficientnet_lite0"))
     random = np.random.default_rng(3)
     drawn = {each.__name__: [each(random, i) for i in range(EACH)] for each in DRAWINGS}
-    for name, pictures in drawn.items():
-        print(f"{name}: {judge(room, pictures)}")
-    print(f"all that is drawn: {judge(room, [p for many in drawn.values() for p in many])}")
+    rows = [judge(room, name, pictures) for name, pictures in drawn.items()]
+    rows.append(judge(room, "all that is drawn", [p for many in drawn.values() for p in many]))
     for folder in (*arguments.without, *arguments.garments):
         files = sorted(p for p in folder.rglob("*") if p.suffix in (".jpg", ".png", ".webp"))
-        print(f"{folder}: {judge(room, files)}")
+        rows.append(judge(room, folder.name, files))
+    table(rows)
+    return finish({"no garment": rows}, arguments.json)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,6 @@ ordinary picture: the peak memory of all processes, and the slowest answer. Linu
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -21,16 +20,13 @@ import threading
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from benchmarks.common import machine, say, table  # noqa: E402
+from common import PROJECT, finish, measured_checkout, parsed, parser_of, say, table, used
 
 #: Loads what decodes and nothing else, so that the memory is that of decoding.
 CHILD = f"""
 import json, pathlib, re, resource, sys, time, types
 package = types.ModuleType("fitting_room")
-package.__path__ = [{str(PROJECT / "fitting_room")!r}]
+package.__path__ = [{str(measured_checkout() / "fitting_room")!r}]
 sys.modules["fitting_room"] = package
 from fitting_room.imaging import workers
 from fitting_room.imaging.decode import ImageRejected, open_image
@@ -62,29 +58,28 @@ WORST = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--only", default="")
     parser.add_argument("--keep", type=Path, default=Path("cache") / "offenders")
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=40)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, only="gif")
+    used["files"] = "made, each hostile in its own way"
     files = made(options.keep, options.only)
     rows = [{"file": name, "KB": f"{path.stat().st_size / 1e3:,.3g}", **alone(path)}
             for name, path in files.items()]  # fmt: skip
     table(rows)
-    result = {"machine": machine(), "alone": rows}
+    result: dict[str, object] = {"alone": rows}
     if not options.only and options.visitors:
         crowd = together([files[name] for name in WORST], options.visitors, options.seconds)
         table([crowd])
         result["together"] = crowd
-    if options.json:
-        print(json.dumps(result, indent=2))
-    return 0
+    return finish(result, options.json)
 
 
 def made(folder: Path, only: str) -> dict[str, Path]:
     """The files, made where they are not there yet."""
+    sys.path.append(str(PROJECT))
     from tests.imaging.offenders import EVERY
 
     folder.mkdir(parents=True, exist_ok=True)

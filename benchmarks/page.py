@@ -14,7 +14,6 @@ over a real websocket.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import statistics
@@ -22,14 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import CATALOGUE, PROJECT, STREET, finish, say, table
+from at_hand import catalogue_pictures, photograph_pictures
+from at_hand import index as index_at
+from common import finish, measured_checkout, parsed, parser_of, say, table
 
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
@@ -44,15 +44,14 @@ MATCHES = 12
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--index", type=Path, required=True)
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--pictures", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--parts", default="answer,slider,start")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, pictures=4, rounds=1)
+    options.index = index_at(options.index)
     os.environ["FITTING_ROOM_INDEX"] = str(options.index.resolve())
-    os.environ.setdefault("FITTING_ROOM_CACHE", str(PROJECT / "cache"))
+    os.environ.setdefault("FITTING_ROOM_CACHE", str(measured_checkout() / "cache"))
     parts: Mapping[str, Callable[[Any], object]] = {
         "answer": answers,
         "slider": slider,
@@ -63,17 +62,10 @@ def main() -> int:
 
 def pictures(count: int) -> dict[str, list[bytes]]:
     """Bytes of some pictures of each kind."""
-    pictures_of = {}
-    for label, archive, prefix in (
-        ("catalogue", CATALOGUE / "images.zip", ""),
-        ("street", STREET, "validation/"),
-    ):
-        with zipfile.ZipFile(archive) as file:
-            names = sorted(
-                n for n in file.namelist() if n.endswith(".jpg") and n.startswith(prefix)
-            )
-            pictures_of[label] = [file.read(name) for name in names[:: len(names) // count][:count]]
-    return pictures_of
+    return {
+        "catalogue": [data for _, data in catalogue_pictures(count)],
+        "street": [data for _, data in photograph_pictures("validation", count)],
+    }
 
 
 def answers(options: Any) -> list[dict[str, Any]]:
@@ -173,8 +165,8 @@ def slider(options: Any) -> dict[str, float]:
 
     timed(gallery, "_matches_of_query", "gallery")
     timed(FittingRoom, "search", "search")
-    page = AppTest.from_file(PROJECT / "app.py", default_timeout=60).run()
-    samples = sorted((PROJECT / "data" / "samples").glob("*.jpg"))
+    page = AppTest.from_file(measured_checkout() / "app.py", default_timeout=60).run()
+    samples = sorted((measured_checkout() / "data" / "samples").glob("*.jpg"))
     fewer, more = [], []
     for turn in range(options.rounds + 1):
         sample = samples[turn % len(samples)]  # another query: nothing of its answer is cached
@@ -225,7 +217,7 @@ def start(options: Any) -> dict[str, float]:
         runs = []
         for _ in range(options.rounds):
             started = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+            subprocess.run([sys.executable, "-c", code], check=True, cwd=measured_checkout())
             runs.append(time.perf_counter() - started)
         result[name] = statistics.median(runs)
     say("the start of a fresh server, seconds; each line holds the one above it")

@@ -25,7 +25,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import CATALOGUE, DATA, PROJECT, STREET, finish, say, table
+from at_hand import index as index_at
+from at_hand import mapping, photograph_colours, photographs
+from common import finish, parsed, parser_of, say, table
 
 from fitting_room import FittingRoom, Settings
 from fitting_room.catalogue.catalogue import load_catalogue
@@ -36,6 +38,7 @@ from fitting_room.evaluation.metrics import bootstrap_figures, precision_at_k
 from fitting_room.evaluation.queries import CLASS, Queries, load_queries
 from fitting_room.evaluation.results import BOTH, COLOUR
 from fitting_room.index.head import NO_HEAD
+from fitting_room.index.index import Index
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import train
 
@@ -51,11 +54,11 @@ def main() -> int:
     precisions = []
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         work = Path(folder)
-        photographs = unpacked(options.photographs, work / "all", options.per_class, options.seed)
-        folds = dealt(photographs[CLASS], options.folds, options.seed)
+        every = unpacked(options.photographs, work / "all", options.per_class, options.seed)
+        folds = dealt(every[CLASS], options.folds, options.seed)
         for number in range(options.folds):
-            learned = linked(photographs["image"][folds != number], work, f"{number}-learned")
-            asked = linked(photographs["image"][folds == number], work, f"{number}-asked")
+            learned = linked(every["image"][folds != number], work, f"{number}-learned")
+            asked = linked(every["image"][folds == number], work, f"{number}-asked")
             index = work / f"{number}-index"
             shutil.copytree(options.index, index)
             train(options.catalogue, index, training_options(learned, options), settings=settings)
@@ -67,26 +70,29 @@ def main() -> int:
             say(f"fold {number + 1} of {options.folds}:")
             table(means(precisions[-1], "fold"))
     together = pd.concat(precisions, ignore_index=True)
-    return report(together, len(photographs), options)
+    return report(together, len(every), options)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--index", type=Path, required=True, help="an index of the catalogue")
-    parser.add_argument("--catalogue", type=Path, default=CATALOGUE)
-    parser.add_argument("--photographs", type=Path, default=STREET, help="class folders")
-    parser.add_argument("--mapping", type=Path, default=DATA / "street_to_shop.json")
-    colours = PROJECT / "data" / "photograph_colours.json"
-    parser.add_argument("--colours", type=Path, default=colours)
+    parser = parser_of(__doc__, index=True)
+    parser.add_argument("--catalogue", type=Path, help="where that of the index lies now")
+    parser.add_argument("--photographs", type=Path, help="class folders")
+    parser.add_argument("--mapping", type=Path)
+    parser.add_argument("--colours", type=Path, help="that are right for each photograph")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--per-class", type=int, help="so many photographs of each class, to try")
     parser.add_argument("--epochs", type=int, default=TrainingOptions().epochs)
     parser.add_argument("--seed", type=int, default=0, help="of folds, trainings and intervals")
     parser.add_argument("--work", type=Path, help="a folder with room for a copy of the index")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, folds=2, per_class=4, epochs=1)
     if options.folds < 2:
         parser.error("--folds: two at least, one to learn from and one to ask.")
+    options.index = index_at(options.index)
+    if options.catalogue is None:
+        options.catalogue = Path(Index.open(options.index).manifest.catalogue.location)
+    options.photographs = options.photographs or photographs()
+    options.mapping = options.mapping or mapping()
+    options.colours = options.colours or photograph_colours()
     return options
 
 

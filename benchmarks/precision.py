@@ -12,7 +12,7 @@ by at most 0.005.
 
 from __future__ import annotations
 
-import argparse
+import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import CATALOGUE, PROJECT, finish, in_turn, say, table
+from common import CATALOGUE, PROJECT, finish, in_turn, parsed, parser_of, say, table, used
 
 from fitting_room import FittingRoom, Settings, SimilarityOptions, open_image
 from fitting_room.embedding.backbones import select
@@ -38,12 +38,11 @@ FEWEST_QUERIES = 50
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     parser.add_argument("--every", type=int, default=8, help="one item in so many of the real one")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, every=100, rounds=1)
     settings = replace(Settings.from_environment(), backbone=options.backbone)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -62,6 +61,7 @@ def main() -> int:
         for row, time in zip(rows, times(opened, source, options.rounds), strict=True):
             row["ms a picture"] = time
     label = f"one in {options.every} of {CATALOGUE.name}" if catalogue else "the bundled demo"
+    used["catalogue"] = label
     say(f"{options.backbone}, {len(opened['f32'].index):,} items: {label}")
     table(rows)
     if len(rows) == 1:
@@ -76,14 +76,15 @@ def precisions(backbone: str) -> list[str]:
 
 
 def some_of(catalogue: Path, every: int, work: Path) -> Path:
-    """A catalogue of one item in ``every``: rows of the table, and the same archive."""
+    """A catalogue of one item in ``every``: rows of the table, and a copy of the archive, as links
+    out of a catalogue are not followed."""
     folder = work / "catalogue"
     folder.mkdir()
     header, *lines = (catalogue / "styles.csv").read_text("utf-8").splitlines()
     # Tens decide, so that ids of every last digit stay and each tenth item is a query.
     kept = [line for line in lines if int(line.split(",", 1)[0]) // 10 % every == 0]
     (folder / "styles.csv").write_text("\n".join([header, *kept]) + "\n", "utf-8")
-    (folder / "images.zip").symlink_to(catalogue / "images.zip")
+    shutil.copy(catalogue / "images.zip", folder / "images.zip")
     return folder
 
 

@@ -3,13 +3,12 @@
     pip install -r benchmarks/requirements.txt
     python benchmarks/search.py [--items 42000 1000000] [--json]
 
-Vectors are those of the real catalogue, EfficientNet-Lite0 reduced to 128 numbers by PCA (an index
-is made where none is named); more than there are items are made of them, between similar items and
-with a little noise. Queries are vectors of the same kind that are not among them. It prints the
-median time of one query, recall@10 against exact search, the time to build and the bytes on
-disk or in memory for each byte of raw float32 vectors. Methods that find
-more the longer they search run with several settings; for some recalls the quickest setting of each
-method that reaches them is printed.
+Vectors are those of the real catalogue, EfficientNet-Lite0 reduced to 128 numbers by PCA (or of the
+demo); more than there are items are made of them, between similar items and with a little noise.
+Queries are vectors of the same kind that are not among them. It prints the median time of one
+query, recall@10 against exact search, the time to build and the bytes on disk or in memory for each
+byte of raw float32 vectors. Methods that find more the longer they search run with several
+settings; for some recalls the quickest setting of each method that reaches them is printed.
 
 Then our own:  storages, filters from one item in two to one in a thousand, and, with
 `--growth`, how time and memory grow from one to four million, with the line through them and what
@@ -18,7 +17,6 @@ it says of ten.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -29,9 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import CATALOGUE, finish, say, table
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, say, table
 
-from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import normalise
 from fitting_room.index.ann import FEW_ITEMS, AnnIndex, AnnSearchParams
 from fitting_room.index.index import Index
@@ -63,18 +61,16 @@ class Contestant:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--items", type=int, nargs="+", default=[42_000, 1_000_000])
-    parser.add_argument("--index", type=Path, help="an index of the real catalogue without PCA")
     parser.add_argument("--queries", "--questions", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", default="all", help="names, by commas; all; none")
     parser.add_argument("--growth", type=int, nargs="*", metavar="ITEMS", help="sizes to fit")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, items=[20_000], queries=20, rounds=1, peers="none")
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        real = real_vectors(options.index, work)
+        real = real_vectors(options.index)
         results = [race(real, count, work, options) for count in options.items]
         own = [storages_and_filters(real, count, work, options) for count in options.items]
         sizes = options.growth
@@ -84,12 +80,8 @@ def main() -> int:
     return finish({"search": results, "own": own, "growth": growth}, options.json)
 
 
-def real_vectors(index: Path | None, work: Path) -> np.ndarray:
-    if index is None:
-        say("building an index of the real catalogue first; name one with --index next time")
-        FittingRoom.build(CATALOGUE, work / "index", backbone="efficientnet_lite0")
-        index = work / "index"
-    vectors = np.asarray(Index.open(index).vectors)
+def real_vectors(index: Path | None) -> np.ndarray:
+    vectors = np.asarray(Index.open(index_at(index)).vectors)
     return PCA.fit(vectors[:20_000], DIMENSION)(vectors)
 
 

@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-
-PROJECT = Path(__file__).resolve().parent.parent
+from common import measured_checkout
 
 
 @contextmanager
-def serve(index: Path | None, checkout: Path = PROJECT) -> Iterator[tuple[int, int]]:
-    """A server of a checkout's page; gives its port and its process."""
+def serve(index: Path | None, checkout: Path | None = None) -> Iterator[tuple[int, int]]:
+    """A server of a checkout's page, which is the measured one; gives its port and its process."""
+    checkout = checkout or measured_checkout()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -32,14 +32,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
-
-from benchmarks.common import table  # noqa: E402
-from benchmarks.crowds import idle, worst  # noqa: E402
-from benchmarks.serving import memory, processor_seconds, serve  # noqa: E402
-from benchmarks.visitor import visiting  # noqa: E402
+from common import finish, parsed, parser_of, say, table, used
+from crowds import idle, worst
+from serving import memory, processor_seconds, serve
+from visitor import visiting
 
 #: Things done until a visitor leaves, on average.
 STAY = 40
@@ -48,7 +44,7 @@ EVERY = 10.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=20, help="all in all")
     parser.add_argument("--warm-up", type=float, default=10, help="minutes of these, for memory")
@@ -61,7 +57,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path("cache") / "offenders")
     parser.add_argument("--out", type=Path, help="folder for series.csv, answers.csv and soak.png")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    options = parsed(parser, visitors=3, minutes=0.5, warm_up=0.25, pause=[0.5, 1], slowest=10.0)
+    used["index"] = "the demo's" if options.index is None else options.index.name
     mode = idle if options.idle else worst if options.worst else soak
     with serve(options.index) as (port, process):
         return asyncio.run(mode(port, process, options))
@@ -120,16 +117,15 @@ async def soak(port: int, process: int, options: argparse.Namespace) -> int:
             warm = _lately(record)
         if len(record.series) % 6 == 0:
             row = record.series[-1]
-            print(
+            say(
                 f"  {row['second']:5.0f} s: {row['megabytes']:.0f} MB, "
-                f"{row['answers']} answers, p95 {row['p95']:.2f} s",
-                flush=True,
+                f"{row['answers']} answers, p95 {row['p95']:.2f} s"
             )
     computed = processor_seconds(process) - computed
     stop.set()
     errors = [e for e in await asyncio.gather(*tasks, return_exceptions=True) if e is not None]
     each = computed / max(1, len(record.answers))
-    print(f"the server computes {each:.2f} s for an answer, {computed / end:.2f} cores at a time")
+    say(f"the server computes {each:.2f} s for an answer, {computed / end:.2f} cores at a time")
     return report(record, options, warm, errors)
 
 
@@ -150,19 +146,21 @@ def report(
     table(rows)
     at_the_end, p95 = _lately(record), float(np.percentile(everything, 95))
     most = max(row["megabytes"] for row in record.series)
-    print(
+    say(
         f"{options.visitors} visitors, {options.pause} s between two things of each, "
         f"{len(everything) / options.minutes:.0f} answers a minute, p95 {p95:.2f} s\n"
         f"memory after the warm-up {warm:.0f} MB, at the end {at_the_end:.0f} MB, "
         f"ratio {at_the_end / warm:.3f}, {most:.0f} MB at most"
     )
     for error in errors[:5]:
-        print(f"a visitor met an error: {error!r}")
+        say(f"a visitor met an error: {error!r}")
     if options.out:
-        from benchmarks.plots import draw_soak
+        from plots import draw_soak
 
         record.write(options.out)
         draw_soak(record.series, options.out / "soak.png")
+    measured = {"megabytes": warm, "at the end": at_the_end, "at most": most, "p95": p95}
+    finish({"answers": rows, "together": measured, "errors": len(errors)}, options.json)
     return 1 if errors or at_the_end / warm > options.most or p95 > options.slowest else 0
 
 

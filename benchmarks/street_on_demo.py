@@ -2,24 +2,23 @@
 
     python benchmarks/street_on_demo.py [--picture docs/street-on-demo.webp] [--originals]
 
-The first photograph by name of each class of ``validation/``, and all 341, ask the demo's index as
-a build without any option makes it. A match is right when its type answers the photograph's class.
-The picture shows the first four of each; photographs stand in it as a mosaic, since they are not
-the project's, unless ``--originals`` is given.
+The first photograph by name of each class of ``validation/``, and all of them, ask the demo's index
+as a build without any option makes it. A match is right when its type answers the photograph's
+class. The picture shows the first four of each; photographs stand in it as a mosaic, since they are
+not the project's, unless ``--originals`` is given.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import sys
 import tempfile
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 
-from common import PROJECT, STREET, table
+from at_hand import DEMO, mapping, photograph_pictures
+from common import finish, parsed, parser_of, table
 from PIL import Image, ImageDraw, ImageFont
 
 from fitting_room import FittingRoom, Match
@@ -30,15 +29,16 @@ MOSAIC = (6, 8)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--originals", action="store_true")
-    options = parser.parse_args()
-    kinds = json.loads((STREET.parent.parent / "street_to_shop.json").read_text("utf-8"))
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(STREET) as archive:
-        room = FittingRoom.build(PROJECT / "data" / "demo", folder, backbone="efficientnet_lite0")
-        names = sorted(name for name in archive.namelist() if is_photograph(name))
-        answers = {name: room.search(archive.read(name), RESULTS) for name in names}
+    options = parsed(parser)
+    kinds = json.loads(mapping().read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        room = FittingRoom.build(DEMO, folder, backbone="efficientnet_lite0")
+        asked = dict(photograph_pictures("validation"))
+        names = sorted(asked)
+        answers = {name: room.search(asked[name], RESULTS) for name in names}
         right = {
             name: [match.attributes["articleType"] in kinds[class_of(name)] for match in matches]
             for name, matches in answers.items()
@@ -54,19 +54,24 @@ def main() -> int:
             for name in chosen
         ]
         table(rows)
-        for title, of in (("one of each class", chosen), (f"all {len(names)}", names)):
+        summary: list[dict[str, object]] = []
+        for title, of in (("one of each class", chosen), ("all", names)):
             firsts = sum(right[name][0] for name in of) / len(of)
             four = sum(sum(right[name]) for name in of) / len(of)
-            print(f"{title}: first right {firsts:.3f}, right of the first four {four:.2f}")
-        words(answers, right)
+            row = {"photographs": title, "of": len(of), "first right": firsts}
+            summary.append({**row, "right of the first four": four})
+        table(summary)
+        expected = words(answers, right)
+        table(expected)
         if options.picture:
-            asked = {name: archive.read(name) for name in chosen}
-            picture = drawn(room, asked, answers, right, originals=options.originals)
+            shown = {name: asked[name] for name in chosen}
+            picture = drawn(room, shown, answers, right, originals=options.originals)
             picture.save(options.picture, quality=80)
-    return 0
+    result = {"together": summary, "of each class": rows, "as expected": expected}
+    return finish(result, options.json)
 
 
-def words(answers: dict[str, list[Match]], right: dict[str, list[bool]]) -> None:
+def words(answers: dict[str, list[Match]], right: dict[str, list[bool]]) -> list[dict[str, object]]:
     """How often matches were right by what was expected of them."""
     pairs = [
         (match.expected_precision, of_match)
@@ -80,11 +85,7 @@ def words(answers: dict[str, list[Match]], right: dict[str, list[bool]]) -> None
         if inside:
             share = sum(inside) / len(inside)
             rows.append({"expected from": least, "matches": len(inside), "right": round(share, 2)})
-    table(rows)
-
-
-def is_photograph(name: str) -> bool:
-    return "validation/" in name and name.lower().endswith((".jpg", ".jpeg", ".png"))
+    return rows
 
 
 def class_of(name: str) -> str:

@@ -18,7 +18,6 @@ for ever: what is not there after a minute ends the benchmark with a message.
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import sys
@@ -29,15 +28,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from common import PROJECT, finish, measured_checkout, parsed, parser_of, say, table, used
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from serving import serve
 
-PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+sys.path.append(str(PROJECT))
 
-from benchmarks.common import finish, say, table  # noqa: E402
-from benchmarks.serving import serve  # noqa: E402
-from tests.browser import steps  # noqa: E402
-from tests.browser.conftest import chromium  # noqa: E402
+from tests.browser import steps
+from tests.browser.conftest import chromium
 
 #: Seconds after which something counts as hung; the first visit of all may build the demo's index.
 PATIENCE, PATIENCE_AT_FIRST = 60, 300
@@ -202,13 +200,16 @@ def visit(browser: Browser, address: str, picture: bytes, patience: int) -> dict
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--index", type=Path, help="the demo catalogue's, in the cache, without")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--other", type=Path, help="a checkout to compare with")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    checkouts = {"this": PROJECT}
+    options = parsed(parser, rounds=1)
+    if options.index is not None and not (options.index / "CURRENT").exists():
+        say(f"there is no index at {options.index}; the demo's stands for it")
+        options.index = None
+    used["index"] = "the demo's" if options.index is None else options.index.name
+    checkouts = {"this": measured_checkout()}
     if options.other is not None:
         checkouts["other"] = options.other.resolve()
     pictures = sorted(PICTURES.glob("*.webp"))[:: 950 // (options.rounds + 1)]

@@ -15,9 +15,8 @@ Printed are the shares of the first four results that are of the wanted kind (p@
 wanted ones with any such result among these.
 
 Beside them single photographs and products are asked for their parts, which should mostly be none,
-and it is measured how long that takes. Items with id % 10 == 0 are no results. Without
-``../shared``, or with ``--demo``, products are those of the bundled demo, and there are no
-photographs.
+and it is measured how long that takes. Items with id % 10 == 0 are no results. With ``--demo``
+products are those of the bundled demo.
 """
 
 from __future__ import annotations
@@ -26,16 +25,20 @@ import argparse
 import io
 import json
 import random
+import re
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from common import CATALOGUE, DATA, PROJECT, finish, table
+from at_hand import DEMO, catalogue, mapping
+from at_hand import photographs as photographs_at
+from common import finish, parsed, parser_of, table, used
 from PIL import Image, ImageDraw, ImageFont
 
 from fitting_room import FittingRoom, Settings
@@ -72,9 +75,7 @@ def main() -> int:
     options = arguments()
     with tempfile.TemporaryDirectory() as folder:
         room = opened(options, Path(folder))
-        sources = {"products": products(room)}
-        if options.photographs is not None:
-            sources = {"photographs": photographs(options.photographs), **sources}
+        sources = {"photographs": photographs(options.photographs), "products": products(room)}
         count = options.pictures // len(sources)
         rows, singles, drawn = [], [], []
         for name, source in sources.items():
@@ -98,29 +99,26 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--index", type=Path, help="an index of the catalogue (built anew)")
     parser.add_argument("--catalogue", type=Path, help="what is built where there is no --index")
-    validation = PROJECT / "cache" / "street" / "validation"
-    parser.add_argument("--photographs", type=Path, help=f"class folders ({validation})")
-    parser.add_argument("--demo", action="store_true", help="the bundled demo, no photographs")
+    parser.add_argument("--photographs", type=Path, help="class folders (those at hand)")
+    parser.add_argument("--demo", action="store_true", help="the bundled demo and its photographs")
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sheet", type=Path, help="draw the pictures with their parts")
     parser.add_argument("--drawn", type=int, default=48, help="so many of either (%(default)s)")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    if not options.demo and options.photographs is None and validation.is_dir():
-        options.photographs = validation
+    options = parsed(parser, pictures=8, demo=True)
     if options.catalogue is None:
-        real = CATALOGUE.is_dir() and not options.demo
-        options.catalogue = CATALOGUE if real else PROJECT / "data" / "demo"
+        options.catalogue = DEMO if options.demo else catalogue()
     return options
 
 
 def opened(options: argparse.Namespace, folder: Path) -> FittingRoom:
     if options.index is not None:
+        used["index"] = options.index.name
         return FittingRoom.open(options.index)
+    used["index"] = f"built of {options.catalogue.name}"
     settings = Settings(backbone="efficientnet_lite0")
     return FittingRoom.build(options.catalogue, folder, settings=settings)
 
@@ -128,15 +126,22 @@ def opened(options: argparse.Namespace, folder: Path) -> FittingRoom:
 # --- pictures ---------------------------------------------------------------------------------
 
 
-def photographs(folder: Path) -> list[Load]:
-    mapping = json.loads((DATA / "street_to_shop.json").read_text("utf-8"))
+def photographs(folder: Path | None) -> list[Load]:
+    """Photographs of a folder of class folders, or those at hand."""
+    types = json.loads(mapping().read_text("utf-8"))
 
-    def load(path: Path) -> Single:
-        kind = path.parent.name
-        return Image.open(path).convert("RGB"), kind, frozenset(mapping[kind])
+    def load(read: Callable[[], bytes], kind: str) -> Single:
+        return Image.open(io.BytesIO(read())).convert("RGB"), kind, frozenset(types[kind])
 
+    if folder is not None:
+        used["photographs"] = folder.name
+        loads = [partial(load, p.read_bytes, p.parent.name) for p in sorted(folder.glob("*/*.jpg"))]
+    else:
+        archive = zipfile.ZipFile(photographs_at())
+        names = sorted(n for n in archive.namelist() if re.fullmatch(r"validation/.+/.+\.jpg", n))
+        loads = [partial(load, partial(archive.read, n), n.split("/")[-2]) for n in names]
     # The others are those that the thresholds in parts.py were chosen on.
-    return [partial(load, path) for path in sorted(folder.glob("*/*.jpg"))[::2]]
+    return loads[::2]
 
 
 def products(room: FittingRoom) -> list[Load]:

@@ -10,7 +10,6 @@ were left out, and of the others, without and with that head.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import DATA, finish, table
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, table
 
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
@@ -35,21 +35,19 @@ COLUMNS = ("articleType", "baseColour", "gender")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--index", type=Path, required=True)
-    parser.add_argument("--catalogue", type=Path, default=DATA / "fashion-product-images-small")
+    parser = parser_of(__doc__, index=True)
+    parser.add_argument("--catalogue", type=Path, help="where that of the index lies now")
     parser.add_argument("--by", choices=("articleType", "season", "brand"), default="articleType")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser)
+    source = index_at(options.index)
+    catalogue = options.catalogue or Path(Index.open(source).manifest.catalogue.location)
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"
-        shutil.copytree(options.index, index)
-        rows = measure(options.catalogue, index, options.by, options.seed)
-    if not options.json:
-        table(rows)
-    finish({"by": options.by, "seed": options.seed, "rows": rows}, options.json)
-    return 0
+        shutil.copytree(source, index)
+        rows = measure(catalogue, index, options.by, options.seed)
+    table(rows)
+    return finish({"by": options.by, "seed": options.seed, "rows": rows}, options.json)
 
 
 def measure(catalogue: Path, folder: Path, by: str, seed: int) -> list[dict[str, object]]:

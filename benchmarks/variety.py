@@ -7,45 +7,47 @@ how many are of its kind; and the milliseconds of a search, of good matches alon
 
 from __future__ import annotations
 
-import argparse
 import statistics
+import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, table
 
 from fitting_room.facade import FittingRoom
 from fitting_room.search.selection import LOOKS
 
 DIVERSITIES = (0.0, 0.2, 0.5)
+FIGURES = (
+    "alike to each other", "similar to the query", "of its kind, of 4", "of 12",
+    "other than the nearest, of 12",
+)  # fmt: skip
 #: Queries that are timed, and how often each: the quickest counts, whatever else a machine does.
 TIMED, ROUNDS = 20, 7
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", type=Path, required=True)
+def main() -> int:
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--column", default="articleType")
     parser.add_argument("--queries", type=int, default=200)
-    arguments = parser.parse_args()
-    fitting_room = FittingRoom.open(arguments.index)
+    arguments = parsed(parser, queries=20)
+    fitting_room = FittingRoom.open(index_at(arguments.index))
     index = fitting_room.index
     generator = np.random.default_rng(7)
     rows = generator.choice(len(index), min(arguments.queries, len(index)), replace=False)
     kinds = index.items[arguments.column].astype(str).to_numpy()
+    lines = []
     for diversity in DIVERSITIES:
         figures = np.mean(
             [_figures(fitting_room, row, kinds, diversity) for row in rows.tolist()], axis=0
         )
-        print(
-            "diversity {}: alike to each other {:.3f}, similar to the query {:.3f}, of its kind "
-            "{:.3f} of 4 and {:.3f} of 12, other than the nearest {:.1f} of 12".format(
-                diversity, *figures
-            )
-        )
-    for n in (12, 60):
-        _print_times(fitting_room, rows[:TIMED], n)
+        lines.append({"diversity": diversity, **dict(zip(FIGURES, figures.tolist(), strict=True))})
+    table(lines)
+    times = [_times(fitting_room, rows[:TIMED], n) for n in (12, 60)]
+    table(times)
+    return finish({"variety": lines, "milliseconds": times}, arguments.json)
 
 
 def _figures(
@@ -64,7 +66,8 @@ def _figures(
     ]
 
 
-def _print_times(fitting_room: FittingRoom, rows: np.ndarray, n: int) -> None:
+def _times(fitting_room: FittingRoom, rows: np.ndarray, n: int) -> dict[str, float]:
+    """Milliseconds of a folded search for ``n`` matches, by what is asked for."""
     ways: dict[str, dict[str, Any]] = {
         "the nearest": {},
         "a variety": {"diversity": 0.2},
@@ -83,7 +86,7 @@ def _print_times(fitting_room: FittingRoom, rows: np.ndarray, n: int) -> None:
         for name, times in seconds.items():
             quickest[name].append(min(times))
     medians = {name: 1000 * statistics.median(times) for name, times in quickest.items()}
-    print(f"{n} matches, folded, ms: " + ", ".join(f"{k} {v:.1f}" for k, v in medians.items()))
+    return {"matches": n, **medians}
 
 
 def _search(fitting_room: FittingRoom, row: int, n: int, **how: Any) -> list[Any]:
@@ -93,4 +96,4 @@ def _search(fitting_room: FittingRoom, row: int, n: int, **how: Any) -> list[Any
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,14 +10,14 @@ fewer such items: the best that could be is printed beside.
 
 from __future__ import annotations
 
-import argparse
 import statistics
+import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from at_hand import index as index_at
+from common import finish, parsed, parser_of, say, table
 
-from benchmarks.common import say, table
 from fitting_room.catalogue.schema import held_out
 from fitting_room.facade import FittingRoom
 
@@ -28,20 +28,20 @@ WEIGHTS = (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 1.0)
 LEAST_OF_BOTH = 5
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--index", type=Path, required=True)
+def main() -> int:
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--queries", type=int, default=600)
-    arguments = parser.parse_args()
-    fitting_room = FittingRoom.open(arguments.index)
+    arguments = parsed(parser, queries=20)
+    fitting_room = FittingRoom.open(index_at(arguments.index))
     started = time.perf_counter()
     vocabulary = fitting_room.vocabulary
     say(f"The words of {vocabulary.size:,} items: {time.perf_counter() - started:.2f} s to make")
-    _beside_pictures(fitting_room, arguments.queries)
-    _alone(fitting_room)
+    beside = _beside_pictures(fitting_room, arguments.queries)
+    result = {"beside pictures": beside, "alone": _alone(fitting_room)}
+    return finish(result, arguments.json)
 
 
-def _beside_pictures(fitting_room: FittingRoom, queries: int) -> None:
+def _beside_pictures(fitting_room: FittingRoom, queries: int) -> list[dict[str, float]]:
     index = fitting_room.index
     types, colours = (index.items[c].fillna("").astype(str).to_numpy() for c in (TYPE, COLOUR))
     generator = np.random.default_rng(7)
@@ -77,9 +77,10 @@ def _beside_pictures(fitting_room: FittingRoom, queries: int) -> None:
     say(f"\n{len(right):,} held-out products, each with another colour of its type in words; the "
         f"best that could be: {np.mean(possible):.4f}")  # fmt: skip
     table(lines)
+    return lines
 
 
-def _alone(fitting_room: FittingRoom) -> None:
+def _alone(fitting_room: FittingRoom) -> list[dict[str, float]]:
     items = fitting_room.index.items
     types, colours = (items[c].fillna("").astype(str).to_numpy() for c in (TYPE, COLOUR))
     pairs = items.groupby([TYPE, COLOUR]).size()
@@ -98,9 +99,11 @@ def _alone(fitting_room: FittingRoom) -> None:
         f"{len(right):,} pairs of colour and type in words alone, of which the catalogue has at "
         f"least {LEAST_OF_BOTH}; the best that could be: {np.mean(possible):.4f}"
     )
-    table([{"type and colour": both, "type": of_type, "colour": of_colour,
-            "ms": 1e3 * statistics.median(seconds)}])  # fmt: skip
+    lines = [{"pairs": len(right), "type and colour": both, "type": of_type, "colour": of_colour,
+              "ms": 1e3 * statistics.median(seconds)}]  # fmt: skip
+    table(lines)
+    return lines
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
