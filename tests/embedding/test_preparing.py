@@ -20,7 +20,7 @@ from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.embedding import preparing
 from fitting_room.embedding.backbones import Selection
 from fitting_room.embedding.cuda_engine import CudaEngine
-from fitting_room.embedding.embedder import Embedder, Outcome
+from fitting_room.embedding.embedder import PREPARED_TOGETHER, Embedder, Outcome
 from fitting_room.embedding.preparing import Loaded, Preparer, PreparerEnded, Unopened
 from fitting_room.imaging.decode import DEFAULT_LIMITS, ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
@@ -28,6 +28,8 @@ from fitting_room.index.index import Index
 from tests.conftest import DEMO
 from tests.embedding.conftest import tiny_selection
 
+#: Sources that go to a process together.
+GROUP = 16
 SMALL = ImageLimits(max_bytes=200_000, max_pixels=10_000)
 
 
@@ -64,7 +66,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Selection:
 def card(selection: Selection, of_head: Embedder | None = None) -> Embedder:
     """An embedder as it is on a machine with a card, with small batches and two processes."""
     engine = CudaEngine(selection, device="cpu")
-    engine.batch_size, engine.streams, engine.preparers = 8, 1, 2
+    engine.batch_size, engine.streams, engine.preparers = GROUP // PREPARED_TOGETHER, 1, 2
     return Embedder(selection, engine, of_head)
 
 
