@@ -16,10 +16,10 @@ second without any network (:mod:`fitting_room.embedding.preparing`): a card can
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -122,12 +122,7 @@ def race(
         ways |= {name: (way, len(few)) for name, way in peers(few).items()}
     say(f"{selection.backbone.title}, {label}, {embedder.engine.name}")
     seconds = in_turn({name: way for name, (way, _) in ways.items()}, options.rounds)
-    own = None
-    if PREPARED in ways:
-        way, count = ways[PREPARED]
-        began = time.process_time()
-        way()
-        own = (time.process_time() - began) / count * 1e3
+    costs = cost(embedder, many) if PREPARED in ways else {}
     each = {n: [s / ways[n][1] for s in of_way] for n, of_way in seconds.items()}
     rows = [
         {
@@ -147,7 +142,7 @@ def race(
         "engine": embedder.engine.name,
         "share of the bare engine": ratio,
         "share of the bare engine, embeddings alone": alone,
-        "main process beside them, ms of its processor a picture": own,
+        "prepared, ms of a processor a picture": costs,
         "ways": rows,
     }
 
@@ -203,6 +198,26 @@ def ours_alone(embedder: Embedder, files: Sequence[Path], work: Path) -> None:
     with ThreadPoolExecutor(engine.streams + 1) as pool:
         for start, rows in zip(starts, pool.map(batch, starts), strict=True):
             out[start : start + len(rows)] = rows
+
+
+def cost(embedder: Embedder, files: Sequence[Path]) -> dict[str, float]:
+    """Milliseconds of a processor that one more picture takes, in the processes and in the main
+    one, without what their start takes."""
+    taken = []
+    for some in (files, files[: len(files) // 2]):
+        before = os.times()
+        prepared(embedder, some)
+        after = os.times()
+        taken.append(
+            (
+                after.children_user + after.children_system
+                - before.children_user - before.children_system,
+                after.user + after.system - before.user - before.system,
+            )
+        )  # fmt: skip
+    more = 1e3 / (len(files) - len(files) // 2)
+    processes, main = ((whole - half) * more for whole, half in zip(*taken, strict=True))
+    return {"processes": processes, "main process": main}
 
 
 def _transform(selection: Selection) -> Callable[[Image.Image], Any]:

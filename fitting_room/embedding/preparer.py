@@ -61,7 +61,7 @@ class Batch:
 
     def add(self, described: Description, data: bytes) -> None:
         """Open a file, and describe what was opened so far where that is enough."""
-        place, limits = len(self.outcomes), ImageLimits(**described["limits"])
+        place, limits = len(self.outcomes), ImageLimits(*described["limits"])
         try:
             self.images[place] = self.embedder.open(data, limits=limits)
         except ImageRejected as rejected:

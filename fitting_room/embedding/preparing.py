@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,7 +81,9 @@ class Preparer:
 
     def take(self, picture: Unopened) -> None:
         """Give it a file. It opens it while the next one is read."""
-        self._send({"name": picture.name, "limits": asdict(picture.limits)}, picture.data)
+        limits = picture.limits
+        told = [limits.max_bytes, limits.max_pixels, limits.min_side]  # asdict takes 10 us
+        self._send({"limits": told}, picture.data)
 
     def answer(self) -> tuple[Description, bytes]:
         """What became of the files since the last answer."""
