@@ -30,7 +30,8 @@ from typing import Any
 
 import numpy as np
 from ann_data import COSINE, RESULTS, Problem, catalogue, fashion_mnist, real_vectors
-from ann_libraries import BY_COSINE_ALONE, CONTESTANTS, OURS_NAME, PACKAGES, Contestant, timed_build
+from ann_libraries import BY_COSINE_ALONE, CONTESTANTS, OURS_NAME, PACKAGES, timed_build
+from ann_ours import Contestant
 from common import finish, say, table
 from plots import draw_recall
 

@@ -6,111 +6,22 @@ to build with; searching takes one thread. It gives searches by the names of the
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ann_data import COSINE, RESULTS, Problem
+from ann_ours import Contestant, Search, kept, ours, ours_exact
 
-from fitting_room.index.ann import (
-    ENCODER_SAMPLE,
-    MAX_DIRECTIONS,
-    AnnEncoder,
-    AnnIndex,
-    AnnSearchParams,
-)
-from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest
-
-Search = Callable[[np.ndarray], np.ndarray]
 #: Candidates that graphs keep, and groups that inverted files visit.
 BREADTHS, PROBES = (10, 16, 24, 32, 48, 64, 128, 256), (1, 2, 4, 8, 16, 32, 64, 128)
-#: Groups that ours visits, and candidates that it compares exactly.
-OURS = ((4, 30), (8, 30), (12, 30), (16, 30), (24, 30), (32, 60), (64, 100), (128, 200))
 LINKS, BUILD_BREADTH = 16, 100
-
-
-@dataclass
-class Contestant:
-    """``searches`` answer one query with rows; ``bytes`` are what is kept, with the raw rows where
-    the library does not keep them itself."""
-
-    searches: dict[str, Search]
-    bytes: float
 
 
 def _folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _kept(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
-    """A file or folder that ``make`` writes where it is not there yet."""
-    path = folder / name
-    if not path.exists():
-        part = folder / f"part-{name}"
-        if part.is_dir():  # of a run that was stopped
-            shutil.rmtree(part)
-        make(part)
-        part.rename(path)
-    return path
-
-
-# --- ours -------------------------------------------------------------------------------------
-
-
-def ours_exact(task: Problem, folder: Path, threads: int) -> Contestant:
-    def search(query: np.ndarray) -> np.ndarray:
-        terms = [ScoreTerm("embedding", task.rows, query[None])]
-        scores = np.zeros((1, len(task.rows)), np.float32)
-        return best(terms, 0, nearest(terms, 0, RESULTS, None, scores), RESULTS).rows
-
-    return Contestant({"all": search}, task.rows.nbytes)
-
-
-def ours(task: Problem, folder: Path, threads: int) -> Contestant:
-    """The inverted file over the rows' codes, whose candidates are compared exactly. Wider rows are
-    reduced, as an index does it."""
-    encoder = _encoder(task.rows)
-
-    def codes(rows: Any) -> np.ndarray:
-        return task.rows[rows] if encoder is None else encoder.encode(task.rows[rows], None, None)
-
-    count, width = len(task.rows), min(task.rows.shape[1], MAX_DIRECTIONS[0])
-    path = _kept(folder, "ann.faiss", lambda part: AnnIndex.write(part, codes, count, width))
-    index = AnnIndex.open(path, count, width)
-
-    def at(params: AnnSearchParams) -> Search:
-        return candidates_search(index, task.rows, params, encoder)
-
-    searches = {f"{p} groups, {n}": at(AnnSearchParams(p, 3, n)) for p, n in OURS}
-    return Contestant(searches, task.rows.nbytes + path.stat().st_size)
-
-
-def _encoder(rows: np.ndarray) -> AnnEncoder | None:
-    most = MAX_DIRECTIONS[0]
-    if rows.shape[1] <= most:
-        return None
-    sample = rows[:: max(1, len(rows) // ENCODER_SAMPLE)]
-    _, vectors = np.linalg.eigh(sample.T @ sample)
-    directions = np.ascontiguousarray(vectors[:, -most:], np.float32)
-    nothing = np.zeros((1, 0), np.float32)
-    return AnnEncoder(directions, nothing, nothing)
-
-
-def candidates_search(
-    index: AnnIndex, rows: Any, params: AnnSearchParams, encoder: AnnEncoder | None = None
-) -> Any:
-    """A search of an inverted file, with a mask if it is given one."""
-
-    def search(query: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        code = query[None] if encoder is None else encoder.encode(query[None], None, None)
-        (found,) = index.candidates(code, RESULTS, params, mask)
-        return best_among([ScoreTerm("embedding", rows, query[None])], 0, found, RESULTS).rows
-
-    return search
 
 
 def first_version(task: Problem, folder: Path, threads: int) -> Contestant:
@@ -139,7 +50,7 @@ def _faiss(task: Problem, folder: Path, threads: int, kind: str) -> tuple[Any, i
         index.add(task.rows)
         faiss.write_index(index, str(path))
 
-    path = _kept(folder, f"{kind}.faiss", make)
+    path = kept(folder, f"{kind}.faiss", make)
     faiss.omp_set_num_threads(1)
     return faiss.read_index(str(path)), path.stat().st_size
 
@@ -213,7 +124,7 @@ def hnswlib_graph(task: Problem, folder: Path, threads: int) -> Contestant:
         index.add_items(task.rows, num_threads=threads)
         index.save_index(str(path))
 
-    path = _kept(folder, "hnswlib", make)
+    path = kept(folder, "hnswlib", make)
     index = hnswlib.Index(space, task.rows.shape[1])
     index.load_index(str(path), len(task.rows))
     index.set_num_threads(1)
@@ -246,7 +157,7 @@ def usearch_graph(task: Problem, folder: Path, threads: int) -> Contestant:
         index.add(np.arange(len(task.rows)), task.rows * _scale(task), threads=threads)
         index.save(str(path))
 
-    path = _kept(folder, "usearch", make)
+    path = kept(folder, "usearch", make)
     index = Index.restore(str(path), view=True)
     scale = _scale(task)
 
@@ -283,7 +194,7 @@ def scann(task: Problem, folder: Path, threads: int) -> Contestant:
         path.mkdir()
         index.serialize(str(path), relative_path=True)
 
-    path = _kept(folder, "scann", make)
+    path = kept(folder, "scann", make)
     index = ops.load_searcher(str(path))
     index.set_num_threads(1)
 
@@ -316,7 +227,7 @@ def svs_graph(task: Problem, folder: Path, threads: int) -> Contestant:
         for raw in (path / "rows.fvecs", path / "rows.svs"):
             raw.unlink()
 
-    path = _kept(folder, "svs", make)
+    path = kept(folder, "svs", make)
     index = svs.Vamana(
         str(path / "config"),
         svs.GraphLoader(str(path / "graph")),
@@ -348,7 +259,7 @@ def turbovec(task: Problem, folder: Path, threads: int) -> Contestant:
         index.add(task.rows)
         index.write(str(path))
 
-    path = _kept(folder, "turbovec", make)
+    path = kept(folder, "turbovec", make)
     index = TurboQuantIndex.load(str(path))
 
     def at(wanted: int) -> Search:
@@ -379,7 +290,7 @@ def lancedb(task: Problem, folder: Path, threads: int) -> Contestant:
         config = IvfPq(metric, groups, num_sub_vectors=16, max_iterations=10)
         filled.create_index("vector", config=config)
 
-    path = _kept(folder, "lancedb", make)
+    path = kept(folder, "lancedb", make)
     table = lance.connect(path).open_table("items")
 
     def at(probes: int) -> Search:

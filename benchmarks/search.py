@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from ann_data import COSINE, DIMENSION, RESULTS, Problem, made, problem, real_vectors
-from ann_libraries import Search, candidates_search, ours_exact
+from ann_ours import Search, candidates_search, ours_exact
 from common import finish, say, table
 
 from fitting_room.imaging.features import normalise
