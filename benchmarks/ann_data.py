@@ -37,12 +37,12 @@ class Problem:
 
     def recall(self, hits: np.ndarray) -> float:
         """The part of the exact ten that ``hits``, ``(Q, 10)``, -1 for none, have."""
-        found = 0
+        found, wanted = 0, min(RESULTS, len(self.rows))
         for answer, query, least in zip(hits, self.queries, self.tenth, strict=True):
             rows = np.unique(answer[answer >= 0])
             near = closeness(self.rows[rows], query[None], self.metric)[:, 0] >= least
-            found += min(int(near.sum()), RESULTS)
-        return found / (RESULTS * len(hits))
+            found += min(int(near.sum()), wanted)
+        return found / (wanted * len(hits))
 
 
 def problem(name: str, rows: np.ndarray, queries: np.ndarray, metric: str) -> Problem:
