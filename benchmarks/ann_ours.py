@@ -22,7 +22,7 @@ from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest
 
 Search = Callable[[np.ndarray], np.ndarray]
 #: Groups that ours visits, and candidates that it compares exactly.
-OURS = ((4, 30), (8, 30), (12, 30), (16, 30), (24, 30), (32, 60), (64, 100), (128, 200))
+OURS = ((4, 30), (8, 30), (12, 30), (16, 30), (24, 30), (24, 60), (32, 60), (64, 100), (128, 200))
 
 
 @dataclass
