@@ -32,7 +32,7 @@ import numpy as np
 from ann_data import COSINE, RESULTS, Problem, catalogue, fashion_mnist, real_vectors
 from ann_libraries import BY_COSINE_ALONE, CONTESTANTS, OURS_NAME, PACKAGES, timed_build
 from ann_ours import Contestant
-from common import finish, say, table
+from common import finish, parsed, parser_of, say, table
 from plots import draw_recall
 
 #: What libraries read, once and when they are loaded, to know how many threads to take.
@@ -47,8 +47,7 @@ SLOW, FEW_QUERIES = 2.0, 20
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--index", type=Path, help="an index; by default the demo's own is built")
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--items", type=int, nargs="*", default=[1_000_000], help="0 for none")
     parser.add_argument("--public", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--queries", type=int, default=300)
@@ -57,8 +56,7 @@ def main() -> int:
     parser.add_argument("--kept", type=Path, help="a folder for the built indexes")
     parser.add_argument("--build-threads", type=int, default=2)
     parser.add_argument("--picture", type=Path, help="where to draw recall against time")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, items=[3_000], public=False, queries=20, rounds=1, peers="faiss flat")
     if not os.environ.items() >= ONE_THREAD.items():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +85,7 @@ def problems(kept: Path, options: argparse.Namespace) -> list[Problem]:
     tasks = fashion_mnist(options.queries) if options.public else []
     counts = [count for count in options.items if count]
     if counts:
-        real, name = real_vectors(options.index, kept)
+        real, name = real_vectors(options.index)
         tasks += [catalogue(real, count, options.queries, name) for count in counts]
     return tasks
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import PROJECT, say
+from at_hand import index as index_at
+from common import say, used
 
-from fitting_room.facade import FittingRoom
 from fitting_room.imaging.features import normalise
 from fitting_room.index.index import Index
 from fitting_room.index.vectors import PCA
@@ -19,7 +19,6 @@ COSINE, EUCLIDEAN = "cosine", "Euclidean"
 RESULTS, DIMENSION, NOISE = 10, 128, 0.15
 #: Where Debian's package dataset-fashion-mnist has its files.
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
-DEMO = PROJECT / "data" / "demo"
 #: Queries are compared with everything in blocks of so many rows.
 _BLOCK = 10_000
 
@@ -70,10 +69,11 @@ def fashion_mnist(queries: int, folder: Path = FASHION_MNIST) -> list[Problem]:
     made up."""
     train, test = (folder / f"{part}-images-idx3-ubyte.gz" for part in ("train", "t10k"))
     if train.exists() and test.exists():
-        name = "Fashion-MNIST"
+        name = used["public set"] = "Fashion-MNIST"
         rows, questions = _pictures(train), _pictures(test)
     else:
         name = "made up, like Fashion-MNIST"
+        used["public set"] = f"made up: there is no {folder}"
         say(f"{train} is not there (apt-get install dataset-fashion-mnist): a set is made up")
         whole = generated(70_000, 784) * 2_000
         rows, questions = whole[:60_000], whole[60_000:]
@@ -95,25 +95,18 @@ def catalogue(real: np.ndarray, count: int, queries: int, name: str) -> Problem:
     return problem(name, rows, made(real, queries, 2), COSINE)
 
 
-def real_vectors(index: Path | None, work: Path) -> tuple[np.ndarray, str]:
-    """Unit vectors of an index reduced to 128 numbers, and what they are: of ``index``, or of the
-    demo's, which is built in ``work``; made up where it cannot be built."""
-    if index is None:
-        folder = work / "demo"
-        try:
-            if not folder.exists():
-                say("the demo's index is built first; name a larger one with --index")
-                FittingRoom.build(DEMO, folder, backbone="efficientnet_lite0")
-            index, name = folder, "vectors between those of the demo's items"
-        except Exception as error:  # no network's weights, no demo beside an installed package
-            say(f"the demo's index cannot be built, so vectors are made up: {error}")
-            return generated(40_000, DIMENSION), "made-up vectors"
-    else:
-        name = "vectors between the catalogue's"
-    vectors = np.asarray(Index.open(index).vectors)
+def real_vectors(index: Path | None) -> tuple[np.ndarray, str]:
+    """Unit vectors of an index reduced to 128 numbers, and what they are: of ``index``, or of what
+    is at hand; made up where no index can be built."""
+    try:
+        vectors = np.asarray(Index.open(index_at(index)).vectors)
+    except Exception as error:  # no network's weights, no demo beside an installed package
+        say(f"no index can be had, so vectors are made up: {error}")
+        used["vectors"] = "made up"
+        return generated(40_000, DIMENSION), "made-up vectors"
     if vectors.shape[1] > DIMENSION:
         vectors = PCA.fit(vectors[:20_000], DIMENSION)(vectors)
-    return normalise(vectors), f"{name} ({len(vectors):,} items)"
+    return normalise(vectors), f"vectors between those of {len(vectors):,} items"
 
 
 def generated(count: int, width: int) -> np.ndarray:

@@ -12,7 +12,6 @@ ten. Beside other libraries: ``ann.py``.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 from ann_data import COSINE, DIMENSION, RESULTS, Problem, made, problem, real_vectors
 from ann_ours import Search, candidates_search, ours_exact
-from common import finish, say, table
+from common import finish, parsed, parser_of, say, table
 
 from fitting_room.imaging.features import normalise
 from fitting_room.index.ann import FEW_ITEMS, AnnIndex, AnnSearchParams
@@ -38,16 +37,14 @@ FEW_QUERIES = 50
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--items", type=int, nargs="+", default=[42_000, 1_000_000])
-    parser.add_argument("--index", type=Path, help="an index; by default the demo's own is built")
     parser.add_argument("--queries", "--questions", type=int, default=200)
     parser.add_argument("--growth", type=int, nargs="*", metavar="ITEMS", help="sizes to fit")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options = parsed(parser, items=[20_000], queries=20)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        real, name = real_vectors(options.index, work)
+        real, name = real_vectors(options.index)
         say(name)
         results = [own(real, count, work, options.queries) for count in options.items]
         growth = None

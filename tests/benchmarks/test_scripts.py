@@ -17,7 +17,10 @@ from fitting_room.settings import Settings
 from tests.conftest import PROJECT
 
 #: What others import, and what has no options of a script.
-NO_SCRIPTS = {"__init__", "at_hand", "common", "crowds", "plots", "serving", "visitor"}
+NO_SCRIPTS = {
+    "__init__", "ann_data", "ann_libraries", "ann_ours", "at_hand", "common", "crowds", "plots",
+    "serving", "visitor",
+}  # fmt: skip
 #: Runs every script for its help, in one process: what they import is imported once.
 HELP = """
 import contextlib, io, runpy, sys
