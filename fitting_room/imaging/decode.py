@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import pi_heif
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from fitting_room.imaging import bounds
+from fitting_room.imaging.blank import BLANK_CONTRAST, EMPTY_PAGE, contrast, is_empty_page
 from fitting_room.imaging.colour_profiles import cicp_primaries, to_srgb
 from fitting_room.imaging.gate import BUSY, Busy, Gate
 from fitting_room.imaging.kinds import is_ordinary_jpeg, jpeg_in_words, named
@@ -65,7 +65,6 @@ WORKING_SIDE = 512
 NOTE = (0, 0)
 _CUT_SHORT = "The file ends too early. What there is of the picture is searched with."
 
-EMPTY_PAGE = "The picture is blank: it is white throughout."
 _BEGINS_EMPTY = "The animation begins empty. Its picture number {} is searched with."
 
 #: Formats with animations. What others have beside a picture is no next one: depths, thumbnails.
@@ -73,8 +72,6 @@ _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 #: Of an animation that begins empty, so many are looked at for one that is not, up to one whose
 #: values differ by so much.
 MAX_FRAMES, CLEAR_CONTRAST = 24, 96
-#: In a picture of one colour, values of a channel differ by no more: a JPEG's blocks do by a step.
-BLANK_CONTRAST = 8
 
 # What the many decoders raise on damaged input. OSError covers "truncated" and libtiff's errors.
 _DECODER_ERRORS = (
@@ -148,7 +145,8 @@ def open_image(
                 image = _decode(data, limits, max(side, WORKING_SIDE), gate)
             if is_empty_page(image):
                 image.info[NOTE] = EMPTY_PAGE
-            return _reduce(image, side)
+            reduced = _reduce(image, side)
+            return reduced.copy() if isinstance(reduced, ImageFile.ImageFile) else reduced
     except ImageRejected as rejected:
         raise ImageRejected(rejected.reason, name=name) from rejected.__cause__
 
@@ -265,7 +263,8 @@ def _decode_whole(
             image.draft(None, (side, side))
         note = _show_something(image, limits, side)
         part = without_missing(image) if again else image
-        return _to_upright_rgb(part, side, cicp_primaries(data, image.format), note)
+        primaries, own = cicp_primaries(data, image.format), image.format == "JPEG"
+        return _to_upright_rgb(part, side, primaries, note, own=own)
 
 
 def _show_something(image: Image.Image, limits: ImageLimits, side: int) -> str | None:
@@ -278,38 +277,20 @@ def _show_something(image: Image.Image, limits: ImageLimits, side: int) -> str |
     with suppress(*_DECODER_ERRORS):  # it ends, or is damaged further on
         for frame in range(max(1, min(MAX_FRAMES, limits.max_pixels // math.prod(image.size)))):
             image.seek(frame)
-            shown.append(_contrast(_on_white(_reduce(to_8_bit(image), side))))
+            shown.append(contrast(_on_white(_reduce(to_8_bit(image), side))))
             if shown[-1] >= CLEAR_CONTRAST:
                 break
     most = max(shown, default=0)
-    enough = (n for n, contrast in enumerate(shown) if 2 * contrast >= most > BLANK_CONTRAST)
+    enough = (n for n, found in enumerate(shown) if 2 * found >= most > BLANK_CONTRAST)
     frame = next(enough, 0)
     image.seek(frame)
     return _BEGINS_EMPTY.format(frame + 1) if frame else None
-
-
-def _contrast(image: Image.Image) -> int:
-    """By how much the values of an RGB picture's channels differ at most."""
-    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
-    return max(high - low for low, high in extremes)
 
 
 def note_of(image: Image.Image) -> str | None:
     """What :func:`open_image` has to say of a picture to the person who gave it, if anything."""
     note = image.info.get(NOTE)
     return note if isinstance(note, str) else None
-
-
-def is_blank(image: Image.Image) -> bool:
-    """Whether an RGB picture has one colour throughout, as an empty page or a camera's that is
-    covered or has not begun."""
-    return _contrast(image) <= BLANK_CONTRAST
-
-
-def is_empty_page(image: Image.Image) -> bool:
-    """Whether an RGB picture is white throughout."""
-    extremes = cast(tuple[tuple[int, int], ...], image.getextrema())
-    return all(low >= 255 - BLANK_CONTRAST for low, _ in extremes)
 
 
 @contextmanager
@@ -345,14 +326,20 @@ def _reject_if(objection: str | None) -> None:
 
 
 def _to_upright_rgb(
-    image: Image.Image, side: int, primaries: int | None = None, note: str | None = None
+    image: Image.Image,
+    side: int,
+    primaries: int | None = None,
+    note: str | None = None,
+    *,
+    own: bool = False,
 ) -> Image.Image:
+    """``own`` says that the picture is nobody else's, and may be the result itself."""
     image.load()
     profile, note = image.info.get("icc_profile"), note or note_of(image)
     # Only now: Pillow turns a TIFF while it loads it, and takes the tag away.
     orientation = _orientation(image)
     image = to_srgb(_reduce(to_8_bit(image), side), profile, primaries)
-    image = _on_white(image)
+    image = image if own and image.mode == "RGB" else _on_white(image)
     image.info.clear()  # EXIF and XMP would make others, and this function, turn it again
     if note:
         image.info[NOTE] = note

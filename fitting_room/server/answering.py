@@ -10,7 +10,8 @@ from urllib.parse import quote
 import numpy as np
 
 from fitting_room.facade import FittingRoom
-from fitting_room.imaging.decode import EMPTY_PAGE, ImageRejected, is_empty_page
+from fitting_room.imaging.blank import EMPTY_PAGE, is_empty_page
+from fitting_room.imaging.decode import ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.search import answers
 from fitting_room.search.answers import Answer

@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from fitting_room.imaging import decode
-from fitting_room.imaging.decode import (
-    ImageLimits,
-    ImageRejected,
-    is_blank,
-    is_empty_page,
-    note_of,
-    open_image,
-)
+from fitting_room.imaging.blank import EMPTY_PAGE, is_blank, is_empty_page
+from fitting_room.imaging.decode import ImageLimits, ImageRejected, note_of, open_image
 from fitting_room.imaging.descriptors import COLOURS, describe
 from tests.conftest import REAL_DATA
 from tests.imaging.garments import shirt
@@ -167,8 +161,8 @@ def test_no_more_frames_are_looked_at_than_one_picture_may_have_pixels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
-    contrast = decode._contrast
-    monkeypatch.setattr(decode, "_contrast", lambda image: seen.append(1) or contrast(image))
+    contrast = decode.contrast
+    monkeypatch.setattr(decode, "contrast", lambda image: seen.append(1) or contrast(image))
     frames = [Image.new("RGB", (60, 80), (255, 255, 255 - n % 2)) for n in range(60)]
     data = animated(frames, "WEBP")
     open_image(data)
@@ -195,6 +189,10 @@ def test_an_empty_page_is_known(real_data: None) -> None:
     assert is_empty_page(open_image(CASES / "17-blank-white.png"))
     assert not is_empty_page(shirt((240, 240, 240)))
     assert not is_empty_page(Image.new("RGB", (9, 9), "black"))
+    page = Image.new("RGB", (90, 90), "white")
+    assert is_empty_page(page)
+    page.putpixel((3, 80), (255, 255, 200))  # and white in the middle
+    assert not is_empty_page(page)
 
 
 # --- others -----------------------------------------------------------------------------------
@@ -230,5 +228,5 @@ def test_a_remark_that_unpacks_to_very_much_does_not_cost_the_picture(kind: byte
 
 
 def test_of_an_empty_page_it_is_said(real_data: None) -> None:
-    assert note_of(open_image(CASES / "17-blank-white.png")) == decode.EMPTY_PAGE
-    assert note_of(open_image(Image.new("RGB", (60, 80), "white"))) == decode.EMPTY_PAGE
+    assert note_of(open_image(CASES / "17-blank-white.png")) == EMPTY_PAGE
+    assert note_of(open_image(Image.new("RGB", (60, 80), "white"))) == EMPTY_PAGE

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from fitting_room.imaging import workers
-from fitting_room.imaging.decode import EMPTY_PAGE, open_image
+from fitting_room.imaging.blank import EMPTY_PAGE
+from fitting_room.imaging.decode import open_image
 from fitting_room.imaging.gate import BUSY
 from fitting_room.imaging.workers import Worker, WorkerEnded, Workers
 from tests.imaging import offenders

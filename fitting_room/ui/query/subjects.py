@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fitting_room.imaging.decode import EMPTY_PAGE, SUFFIXES, ImageRejected, is_blank, is_empty_page
+from fitting_room.imaging.blank import EMPTY_PAGE, is_blank, is_empty_page
+from fitting_room.imaging.decode import SUFFIXES, ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.imaging.thumbnails import as_jpeg
 from fitting_room.search import answers
