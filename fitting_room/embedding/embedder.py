@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 #: Batches of the engine that a thread reads and describes at once: to describe several pictures
 #: takes little longer than one.
-PREPARED_TOGETHER = 2
+PREPARED_TOGETHER = 4
 
 #: What became of one source of a stream: its features, the reason it has none, or ``None`` where
 #: the loader had nothing to describe.

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 
 import numpy as np
 from PIL import Image
+from scipy import sparse
 
 from fitting_room.imaging.grounds import Grounds, find_grounds, to_lab
 from fitting_room.imaging.resize import fit, resized
@@ -70,7 +71,7 @@ def foreground(image: Image.Image) -> np.ndarray:
     palette, grounds = _looked_at(image)
     if grounds.uniform[0]:
         return np.asarray(grounds.foreground[0], np.float32)
-    likely = _likely_foreground(palette)[0]
+    likely = _likely_foreground(palette, palette.places)[0]
     return np.asarray(likely / max(float(likely.max()), 1e-6), np.float32)
 
 
@@ -89,28 +90,19 @@ def _looked_at(image: Image.Image) -> tuple[_Palette, Grounds]:
     return palette, find_grounds(pixels, reduced, palette.places, palette.lab)
 
 
-def _describe(
-    pixels: np.ndarray, reduced: np.ndarray, grounds: Grounds | None = None
-) -> np.ndarray:
+def _describe(pixels: np.ndarray, reduced: np.ndarray) -> np.ndarray:
     """Describe pictures of one size, uint8 ``(N, H, W, 3)``, that were ``reduced`` to it by these
     factors, float ``(N,)``."""
     palette = _Palette(pixels)
-    if grounds is None:
-        grounds = find_grounds(pixels, reduced, palette.places, palette.lab)
-    uniform = grounds.uniform
-    if uniform.any() and not uniform.all():
-        result = np.empty((len(pixels), DESCRIPTOR_LENGTH), np.uint8)
-        for chosen in (uniform, ~uniform):
-            result[chosen] = _describe(pixels[chosen], reduced[chosen], grounds[chosen])
-        return result
-    centre = _centre(palette.places.shape[1:])
-    if uniform.all():
-        visible = grounds.foreground.astype(np.float32)
-        weight = centre * visible
-    else:
-        visible = weight = centre * _likely_foreground(palette)
+    grounds = find_grounds(pixels, reduced, palette.places, palette.lab)
+    centre, photograph = _centre(palette.places.shape[1:]), ~grounds.uniform
+    visible = grounds.foreground.astype(np.float32)
+    weight = centre * visible
+    if photograph.any():
+        visible[photograph] = centre * _likely_foreground(palette, palette.places[photograph])
+        weight[photograph] = visible[photograph]
     described = np.empty((len(pixels), DESCRIPTOR_LENGTH), np.float32)
-    roots = np.sqrt(palette.histograms(weight))
+    roots = np.sqrt(palette.histograms(palette.sums(palette.places, weight)))
     described[:, COLOURS] = roots / np.linalg.norm(roots, axis=1, keepdims=True)
     described[:, SILHOUETTE] = _silhouettes(visible)
     described[:, LAYOUT] = _layouts(palette, visible)
@@ -135,31 +127,27 @@ class _Palette:
         self.lab = _lab()[self.codes]
 
     @cached_property
-    def spread(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The colours that each picture has, as places in (N, C), and how each is shared among the
-        lattice's points: at which places in (N, COLOUR_COUNT), and by how much, both (P, K)."""
-        present = np.flatnonzero(_sums(self.places, np.ones(self.places.shape), len(self.codes)))
-        picture, colour = np.divmod(present, len(self.codes))
-        points, shares = _shares()
-        codes = self.codes[colour]
-        return present, points[codes] + (picture * COLOUR_COUNT)[:, None], shares[codes]
+    def shares(self) -> sparse.csr_array:
+        """How each colour is shared among the lattice's points, float64 ``(C, COLOUR_COUNT)``."""
+        return _shares()[self.codes]
 
-    def histograms(self, weights: np.ndarray) -> np.ndarray:
-        """The share of each of the lattice's points in the pixels of each picture that have these
-        ``weights``, float32 ``(N, H, W)``: float ``(N, COLOUR_COUNT)``."""
-        sums = _sums(self.places, weights, len(self.codes))
-        amounts = sums / sums.sum(axis=1, keepdims=True)
-        present, at, shares = self.spread
-        shared = shares * amounts.ravel()[present][:, None]
-        result = np.bincount(at.ravel(), shared.ravel(), len(amounts) * COLOUR_COUNT)
-        return result.reshape(len(amounts), COLOUR_COUNT)
+    def sums(self, places: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """For each of some of the pictures, which have colours at ``places``, ``(n, H, W)``, the
+        sum of the ``weights`` of the pixels of each colour, or their number: ``(n, C)``."""
+        return _sums(places, weights, len(self.codes))
+
+    def histograms(self, sums: np.ndarray) -> np.ndarray:
+        """The share of each of the lattice's points in the pixels of pictures of which there is so
+        much of each colour, ``(n, C)``: float64 ``(n, COLOUR_COUNT)``."""
+        return np.asarray((sums / sums.sum(axis=1, keepdims=True)) @ self.shares)
 
 
-def _sums(places: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
+def _sums(places: np.ndarray, weights: np.ndarray | None, count: int) -> np.ndarray:
     """For each picture, the sum of its pixels' weights at each of ``count`` places, ``(N, count)``
-    in float64."""
+    in float64; of no ``weights`` the number of its pixels."""
     of_picture = (np.arange(len(places)) * count)[:, None, None]
-    sums = np.bincount((places + of_picture).ravel(), weights.ravel(), len(places) * count)
+    values = None if weights is None else weights.ravel()
+    sums = np.bincount((places + of_picture).ravel(), values, len(places) * count)
     return sums.reshape(len(places), count)
 
 
@@ -168,17 +156,18 @@ def _lab() -> np.ndarray:
     """CIE LAB of every 5-bit colour, float32 ``(32768, 3)``."""
     steps = (np.arange(32, dtype=np.uint8) << 3) + 4
     colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
-    return to_lab(colours.reshape(1, 1024, 32, 3)).reshape(-1, 3)
+    planes = to_lab(colours.reshape(1, 1024, 32, 3))[0]
+    return np.ascontiguousarray(planes.reshape(3, -1).T)
 
 
 @cache
-def _shares() -> tuple[np.ndarray, np.ndarray]:
-    """How each 5-bit colour is shared among the lattice's points: which ones, int16
-    ``(32768, K)``, and how much each of them gets, float32 ``(32768, K)``, zeros where a colour has
-    fewer than ``K``. Of the lattice there are the points that are nearest to a colour of sRGB."""
+def _shares() -> sparse.csr_array:
+    """How each 5-bit colour is shared among the lattice's points, float64
+    ``(32768, COLOUR_COUNT)``. Of the lattice there are the points that are nearest to a colour of
+    sRGB."""
     lab = _lab()
     lattice = np.unique(np.rint(lab / SPACING), axis=0) * SPACING  # with the greys on it
-    rows, columns, values = [], [], []
+    blocks = []
     for start in range(0, len(lab), 2048):
         block = lab[start : start + 2048]
         # |a - b|^2 = |a|^2 - 2ab + |b|^2, and |a|^2 is the same for all of a row.
@@ -187,32 +176,22 @@ def _shares() -> tuple[np.ndarray, np.ndarray]:
         shared = np.exp(-distance / (2 * SPREAD**2))
         shared[shared < 1e-3] = 0
         shared /= shared.sum(axis=1, keepdims=True)
-        row, column = np.nonzero(shared)
-        rows.append(row + start)
-        columns.append(column)
-        values.append(shared[row, column])
-    row = np.concatenate(rows)
-    counts = np.bincount(row, minlength=len(lab))
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    points = np.zeros((len(lab), counts.max()), np.int16)
-    shares = np.zeros(points.shape, np.float32)
-    points[row, place] = np.concatenate(columns)
-    shares[row, place] = np.concatenate(values)
-    return points, shares
+        blocks.append(sparse.csr_array(shared.astype(np.float32).astype(np.float64)))
+    return sparse.csr_array(sparse.vstack(blocks, format="csr"))
 
 
-def _likely_foreground(palette: _Palette) -> np.ndarray:
-    """How likely each pixel of photographs is the garment, 0 to 1, float32 ``(N, H, W)``: by how
-    much more frequent its colour is around the middle than along the border."""
-    shape = palette.places.shape
-    middle = np.broadcast_to(_centre(shape[1:]), shape)
-    of_middle, of_edge = palette.histograms(middle), palette.histograms(1 - middle)
+def _likely_foreground(palette: _Palette, places: np.ndarray) -> np.ndarray:
+    """How likely each pixel of photographs, whose colours are at these ``places``, is the garment,
+    0 to 1, float32 ``(n, H, W)``: by how much more frequent its colour is around the middle than
+    along the border."""
+    middle = palette.sums(places, np.broadcast_to(_centre(places.shape[1:]), places.shape))
+    # A colour that is in the very middle alone has next to nothing along the border.
+    edge = np.maximum(palette.sums(places) - middle, 0)
+    of_middle, of_edge = palette.histograms(middle), palette.histograms(edge)
     likely = of_middle / (of_middle + of_edge + 1e-6)
-    present, at, shares = palette.spread
-    of_colour = np.zeros((shape[0], len(palette.codes)))
-    of_colour.ravel()[present] = (shares * likely.ravel()[at]).sum(axis=1)
-    first = (np.arange(shape[0]) * len(palette.codes))[:, None, None]
-    return np.asarray(of_colour.ravel().take(palette.places + first), np.float32)
+    of_colour = (palette.shares @ likely.T).T.astype(np.float32)
+    first = (np.arange(len(places)) * len(palette.codes))[:, None, None]
+    return np.asarray(of_colour.ravel().take(places + first))
 
 
 @cache

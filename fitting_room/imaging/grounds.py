@@ -50,9 +50,6 @@ class Grounds:
     uniform: np.ndarray
     plain: np.ndarray
 
-    def __getitem__(self, chosen: np.ndarray) -> Grounds:
-        return Grounds(self.foreground[chosen], self.uniform[chosen], self.plain[chosen])
-
 
 def find_grounds(
     pixels: np.ndarray, reduced: np.ndarray, places: np.ndarray, colours: np.ndarray
@@ -69,9 +66,11 @@ def find_grounds(
         background[others[even]] = distance[even] < SAME_GROUND**2
         uniform[others], plain[others] = uniform[others] | even, even
     foreground = np.ones(places.shape, bool)
-    foreground[uniform] = _cut_out(background[uniform])
-    _find_faint(pixels, foreground, uniform)
-    patterned = others[_is_pattern(foreground[others])]
+    if uniform.any():
+        foreground[uniform] = _cut_out(background[uniform])
+        _find_faint(pixels, foreground, uniform)
+    cut = others[uniform[others]]
+    patterned = cut[_is_pattern(foreground[cut])]
     foreground[patterned] = True
     # Tiles and checks have no ground; dots that are few have one, and are taken whole.
     uniform[patterned] = plain[patterned]
@@ -79,12 +78,14 @@ def find_grounds(
 
 
 def to_lab(pixels: np.ndarray) -> np.ndarray:
-    """RGB pictures, uint8 ``(N, H, W, 3)``, in CIE LAB, float32."""
+    """RGB pictures, uint8 ``(N, H, W, 3)``, in CIE LAB, float32 ``(N, 3, H, W)``."""
     flat = Image.fromarray(pixels.reshape(-1, *pixels.shape[2:]))
-    lab = np.asarray(ImageCms.applyTransform(flat, _transform())).reshape(pixels.shape)
+    values = np.asarray(ImageCms.applyTransform(flat, _transform())).reshape(pixels.shape)
     # Pillow's LAB: L in 255ths of 100, a and b as signed bytes.
-    light = lab[..., :1].astype(np.float32) * (100 / 255)
-    return np.concatenate([light, lab[..., 1:].view(np.int8).astype(np.float32)], axis=-1)
+    lab = np.empty((len(pixels), 3, *pixels.shape[1:3]), np.float32)
+    np.multiply(values[..., 0], np.float32(100 / 255), out=lab[:, 0])
+    lab[:, 1], lab[:, 2] = values[..., 1].view(np.int8), values[..., 2].view(np.int8)
+    return lab
 
 
 @cache
@@ -105,8 +106,8 @@ def _flat(places: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarr
     pictures that is a uniform ground, bool ``(N,)``; and in which a light, neutral one."""
     border = _border(places)
     count = border.shape[1]
-    middle = np.sort(colours[border], axis=1)[:, [(count - 1) // 2, count // 2]]
-    colour = middle.mean(axis=1)
+    by_channel = np.sort(colours.T[:, border], axis=2)
+    colour = by_channel[:, :, [(count - 1) // 2, count // 2]].mean(axis=2).T
     light, a, b = ((colours[:, i] - colour[:, i : i + 1]) ** 2 for i in range(3))
     same = light + a + b < SAME_GROUND**2
     picture = np.arange(len(border))
@@ -121,20 +122,22 @@ def _even(lab: np.ndarray, near_enough: np.ndarray) -> tuple[np.ndarray, np.ndar
     """The square of the distance of each pixel from an even ground, float32 ``(N, H, W)``, and
     which pictures have one, bool ``(N,)``: a plane in LAB, fitted to the border and again to what
     of it is near. Enough of the border is nearer than ``near_enough``, ``(N,)``."""
-    places = _plane(lab.shape[1:3])
-    along, border = _border(places[None])[0], _border(lab)
-    rest = border - np.median(border, axis=1, keepdims=True)
-    coefficients = np.zeros((len(lab), 3, 3), np.float32)
+    places = _plane(lab.shape[2:])
+    along = _border(places[None])[0]
+    border = np.stack([_border(lab[:, channel]) for channel in range(3)], axis=1)
+    rest = border - np.median(border, axis=2, keepdims=True)
     for near in FIT_NEAR:
-        weights = ((rest**2).sum(axis=2) < near**2).astype(np.float32)
-        normal = np.einsum("nb,bi,bj->nij", weights, along, along) + 1e-3 * np.eye(3)
-        right = np.einsum("nb,bi,nbc->nic", weights, along, border)
-        coefficients = np.linalg.solve(normal, right).astype(np.float32)
-        rest = border - along @ coefficients
-    even = ((rest**2).sum(axis=2) < near_enough[:, None] ** 2).mean(axis=1) >= EVEN_SHARE
-    slopes = np.linalg.norm(coefficients[:, 1:], axis=2).sum(axis=1)
-    distance = (lab - np.tensordot(places, coefficients, (2, 1)).transpose(2, 0, 1, 3)) ** 2
-    return distance.sum(axis=3), even & (slopes <= MOST_SLOPE)
+        weighed = along.T * ((rest**2).sum(axis=1) < near**2).astype(np.float32)[:, None]
+        normal = weighed @ along + 1e-3 * np.eye(3)
+        right = weighed @ border.transpose(0, 2, 1)
+        coefficients = np.linalg.solve(normal, right).astype(np.float32).transpose(0, 2, 1)
+        rest = border - coefficients @ along.T
+    even = ((rest**2).sum(axis=1) < near_enough[:, None] ** 2).mean(axis=1) >= EVEN_SHARE
+    slopes = np.linalg.norm(coefficients[..., 1:], axis=1).sum(axis=1)
+    level, down, across = coefficients[..., None, None].transpose(2, 0, 1, 3, 4)
+    distance = lab - (level + across * places[:1, :, 2])
+    distance -= down * places[:, :1, 1]
+    return np.square(distance, out=distance).sum(axis=1), even & (slopes <= MOST_SLOPE)
 
 
 @cache
@@ -144,9 +147,8 @@ def _plane(shape: tuple[int, int]) -> np.ndarray:
     return np.stack([np.ones(shape), down, across], axis=-1).astype(np.float32)
 
 
-#: Which pixels touch: the four beside one, and with the eight around it; pictures never do.
+#: Which pixels touch: the four beside one; those of two pictures never do.
 _BESIDE = np.pad(ndimage.generate_binary_structure(2, 1)[None], ((1, 1), (0, 0), (0, 0)))
-_AROUND = np.ones((1, 3, 3), bool)
 
 
 def _cut_out(backgrounds: np.ndarray) -> np.ndarray:
@@ -158,12 +160,24 @@ def _cut_out(backgrounds: np.ndarray) -> np.ndarray:
     inside[0] = True
     foreground = inside.take(labels)
     # A pixel along the edge is half background.
-    eroded = ndimage.binary_erosion(foreground, _AROUND, border_value=1)
+    eroded = _eroded(foreground)
     result = np.ones_like(foreground)
     for masks in (foreground, eroded):
         enough = np.count_nonzero(masks, axis=(1, 2)) >= LEAST_PIXELS
         result[enough] = masks[enough]
     return np.asarray(result)
+
+
+def _eroded(masks: np.ndarray) -> np.ndarray:
+    """Masks, bool ``(N, H, W)``, without what has a pixel of the picture around it, one of eight,
+    that is not theirs."""
+    upright = masks.copy()
+    upright[:, 1:] &= masks[:, :-1]
+    upright[:, :-1] &= masks[:, 1:]
+    eroded = upright.copy()
+    eroded[:, :, 1:] &= upright[:, :, :-1]
+    eroded[:, :, :-1] &= upright[:, :, 1:]
+    return eroded
 
 
 def _find_faint(pixels: np.ndarray, foreground: np.ndarray, uniform: np.ndarray) -> None:

@@ -22,7 +22,7 @@ from tests.conftest import COLOURS, DEMO
 MANY = 1_000
 #: What may be read ahead of the consumer at most. How much it is, is the embedder's own affair;
 #: that it does not grow with the stream is not.
-READ_AHEAD = 80
+READ_AHEAD = 128
 
 
 def coloured(number: int) -> Image.Image:
