@@ -39,9 +39,7 @@ def page() -> None:
                     "That picture is not kept any more. Add it again.", icon=":material/history:"
                 )
             upload.show(first=start, again=resolved is not None)
-        with st.container(key="fr-else"):
-            upload.samples(first=start)
-            _browse(browsing=browsing)
+        otherwise = st.container(key="fr-else")
     with results_side, st.container(key="fr-results"):
         # Always there, also with nothing in them: what follows keeps its place on the page.
         with st.container(key="fr-late"):
@@ -49,6 +47,9 @@ def page() -> None:
         with st.container(key="fr-trail"):
             trail.show(fitting_room)
         gallery.show(fitting_room.index.version, resolved)
+    with otherwise:  # a browser draws the cards first, which are waited for
+        upload.samples(first=start)
+        _browse(browsing=browsing)
     if resolved is not None:
         parts.look(fitting_room, resolved, chips)
     memory.keep()

@@ -136,24 +136,26 @@ def _open_filters() -> None:
 @contextmanager
 def beside_filters(offered: Sequence[Choice], count: Counter, items: int) -> Iterator[None]:
     """A place for cards; the panel of filters stands beside it while it is open. It is there when
-    it is closed, unseen, so that opening it moves no card to another place of the page."""
+    it is closed, empty and unseen, so that opening it moves no card to another place of the page.
+    The cards are waited for, and come first."""
     session = sessions.current()
     is_open = session.filtering and bool(offered)
     with st.container(key="fr-body"):
         marks.mark("open" if is_open else "closed")
         cards_side, filter_side = st.columns([3.2, 1.2], gap="medium")
-    with filter_side, st.container(key="fr-filters"):
-        _filters(offered, count, items)
+    with filter_side:
+        panel = st.container(key="fr-filters")
     with cards_side:
         yield
+    if is_open:
+        with panel:
+            _filters(offered, count, items)
 
 
 def _filters(offered: Sequence[Choice], count: Counter, items: int) -> None:
     """Filters over the catalogue's own columns, with the number of items that each value leaves, of
     so many items."""
     session = sessions.current()
-    if not offered:
-        return
     chosen = sum(map(len, session.where.values()))
     counted = count(session.where)
     with st.container(horizontal=True, vertical_alignment="center"):

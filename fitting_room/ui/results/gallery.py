@@ -179,17 +179,17 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
         text if understood else "",
         words.weight(),
     )
-    with st.container(key="fr-propose-0"):
-        if not resolved.query.apart:
+    proposals = st.container(key="fr-propose-0")
+    with controls.beside_filters(offered, controls.counter(searcher), searcher.index.item_count):
+        if resolved.query.apart:
+            for place, picture in enumerate(resolved.pictures):
+                _section(picture)
+                _matches(searcher, resolved.alone(place), settings, str(place))
+            return
+        _matches(searcher, resolved, settings, "0")
+        with proposals:  # after the cards, which are waited for
             rows = _first(searcher, resolved, settings)
             words.propose(searcher, offered, rows, understood)
-    with controls.beside_filters(offered, controls.counter(searcher), searcher.index.item_count):
-        if not resolved.query.apart:
-            _matches(searcher, resolved, settings, "0")
-            return
-        for place, picture in enumerate(resolved.pictures):
-            _section(picture)
-            _matches(searcher, resolved.alone(place), settings, str(place))
 
 
 def _section(picture: QueryPicture) -> None:

@@ -77,7 +77,9 @@ def go_to(page: AppTest, url_path: str) -> AppTest:
 
 
 def filter_of(page: AppTest, column: str) -> Any:
-    """The element that chooses values of a column."""
+    """The element that chooses values of a column, in the panel of filters, which is opened."""
+    if not session_of(page).filtering:
+        page.button(key="filter").click().run()
     return next(
         element
         for kind in ("pills", "multiselect")

@@ -102,6 +102,8 @@ def test_an_empty_result_offers_a_way_out(page: AppTest):
 
 
 def test_only_columns_with_a_choice_are_filters(page: AppTest):
+    assert not page.multiselect  # nothing that is not seen is drawn
+    page.button(key="filter").click().run()
     offered = {str(element.key) for kind in ("multiselect", "pills") for element in page.get(kind)}
     # Every id and every name is different.
     columns = (
