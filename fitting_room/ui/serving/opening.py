@@ -19,6 +19,12 @@ PAGES = ("/", "/map", "/about")
 #: Streamlit's places for the page's name and for all that its scripts draw, which begin by
 #: emptying the latter.
 TITLE, EMPTY = "<title>Streamlit</title>", '<div id="root"></div>'
+#: Scripts of Streamlit that a browser would only ask for in the middle of its first search: what
+#: sends a picture, and what saves the results.
+LATER = ("axios.*.js", "DownloadButton.*.js", "createDownloadLinkElement.*.js")
+
+
+_STATIC = Path(st.__file__).parent / "static"
 
 
 def routes() -> list[Route]:
@@ -33,8 +39,17 @@ def routes() -> list[Route]:
 
 def page() -> str:
     """Streamlit's document with the page's name and a sign that it comes."""
-    document = (Path(st.__file__).parent / "static" / "index.html").read_text("utf-8")
-    return document.replace(TITLE, "<title>Fitting Room</title>").replace(EMPTY, _first_sight())
+    document = (_STATIC / "index.html").read_text("utf-8")
+    title = "<title>Fitting Room</title>" + _asked_for_early()
+    return document.replace(TITLE, title).replace(EMPTY, _first_sight())
+
+
+def _asked_for_early() -> str:
+    """Links by which a browser loads :data:`LATER` once it has nothing else to do."""
+    names = sorted(path.name for kind in LATER for path in (_STATIC / "static/js").glob(kind))
+    return "".join(
+        f'<link rel="prefetch" as="script" crossorigin href="./static/js/{name}">' for name in names
+    )
 
 
 def _first_sight() -> str:
