@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import streamlit as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -26,3 +30,10 @@ def test_it_is_streamlits_document_otherwise() -> None:
     assert 'type="module"' in page
     # No script is written into it, which the policy would have to allow.
     assert page.count("<script>") == security_headers()["Content-Security-Policy"].count("sha256-")
+
+
+def test_what_the_first_search_needs_is_there_to_be_loaded_early() -> None:
+    links = re.findall(r'<link rel="prefetch"[^>]* href="\./([^"]+)"', opening.page())
+    static = Path(st.__file__).parent / "static"
+    assert len(links) == len(opening.LATER)  # of each kind one: Streamlit still calls them so
+    assert all((static / link).is_file() for link in links)
