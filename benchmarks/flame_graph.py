@@ -6,8 +6,7 @@
 
 A process searches with the samples, or with other pictures, one by one, again and again: what the
 page and the API do for each. py-spy looks at it several hundred times a second and draws what it
-saw; the width of an entry is its share of the time. Without ``--index`` that of the demo catalogue
-is built for it, which takes a while.
+saw, of all threads; the width of an entry is its share of the time.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ import argparse
 import re
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
 
-from common import PROJECT, finish, say, table
+from at_hand import index as index_at
+from common import PROJECT, finish, parsed, parser_of, say, table
 
 from fitting_room.facade import FittingRoom
 from fitting_room.search import answers
@@ -39,23 +38,17 @@ READY = "ready"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--index", type=Path, help="the demo catalogue's without")
+    parser = parser_of(__doc__, index=True)
     parser.add_argument("--picture", type=Path, nargs="+", default=sorted(SAMPLES.glob("*.jpg")))
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--rate", type=int, default=250, help="looks a second")
     parser.add_argument("--output", type=Path, default=PROJECT / "docs" / "flame-graph.svg")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--search", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parsed(parser, seconds=3)
+    options.index = index_at(options.index)
     if options.search:
         return search_for_ever(options)
-    with tempfile.TemporaryDirectory() as folder:
-        if options.index is None:
-            say("the index of the demo catalogue is built")
-            options.index = Path(folder) / "index"
-            FittingRoom.build(PROJECT / "data" / "demo", options.index)
-        record(options)
+    record(options)
     rows = largest(options.output.read_text("utf-8"))
     say(f"one picture, bytes to matches: the ten largest entries of {options.output}")
     table(rows)

@@ -43,9 +43,9 @@ from fitting_room.util.progress import Listener, ignore
 
 T = TypeVar("T")
 
-#: Batches of the engine that a thread reads and describes at once: to describe several pictures
-#: takes little longer than one.
-PREPARED_TOGETHER = 4
+#: Batches of the engine that a thread reads and describes at once, and pictures at least where no
+#: process does it ahead of a card: to describe several takes little longer than one.
+PREPARED_TOGETHER, DESCRIBED_TOGETHER = 2, 16
 
 #: What became of one source of a stream: its features, the reason it has none, or ``None`` where
 #: the loader had nothing to describe.
@@ -182,15 +182,17 @@ class Embedder:
         or answer ``None`` when there is nothing to describe.
         """
         workers = self.engine.streams + 1  # one reads while the others compute
+        together = max(PREPARED_TOGETHER * self.engine.batch_size, DESCRIBED_TOGETHER)
         preparers = None
         if isinstance(self.engine, CudaEngine):
             workers = max(workers, self.engine.preparers)
+            together = PREPARED_TOGETHER * self.engine.batch_size
             preparers = Preparers(self, views=views)
         waiting: deque[Future[list[tuple[T, Outcome]]]] = deque()
         pool = ThreadPoolExecutor(workers, thread_name_prefix="embed")
         try:
-            for batch in _batches(sources, PREPARED_TOGETHER * self.engine.batch_size):
-                is_full = len(batch) == PREPARED_TOGETHER * self.engine.batch_size
+            for batch in _batches(sources, together):
+                is_full = len(batch) == together
                 ahead = preparers if is_full else None  # for a few, no process is started
                 waiting.append(pool.submit(self._describe_batch, batch, load, views, ahead))
                 if len(waiting) > 2 * workers:

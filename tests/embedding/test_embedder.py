@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fitting_room.embedding.embedder import PREPARED_TOGETHER, Embedder
+from fitting_room.embedding.embedder import DESCRIBED_TOGETHER, Embedder
 from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.decode import ImageRejected, open_image
@@ -177,7 +177,7 @@ def test_a_stream_keeps_its_order_when_a_later_picture_is_ready_first(embedder: 
     def load(number: int) -> Image.Image:
         if number == 0:
             assert later_is_ready.wait(20)
-        if number == PREPARED_TOGETHER * embedder.engine.batch_size:
+        if number == DESCRIBED_TOGETHER:
             later_is_ready.set()
         return coloured(number)
 
