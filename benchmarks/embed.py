@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import cycle, islice
 from pathlib import Path
@@ -32,6 +33,7 @@ from at_hand import catalogue_pictures, photograph_pictures
 from common import finish, in_turn, parsed, parser_of, ratios, say, table
 from PIL import Image
 
+from fitting_room.embedding import quantised
 from fitting_room.embedding.backbones import Selection, select
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import ENGINES, make_engine
@@ -43,6 +45,7 @@ from fitting_room.index.vectors import new_array
 from fitting_room.util.threads import cores
 
 OURS = "ours, files to vectors"
+OURS_IN_8_BITS = "ours, files to vectors, 8 bits"
 PREPARED = "prepared by processes, no network"
 
 
@@ -96,6 +99,19 @@ def chosen(name: str, work: Path) -> Selection:
         return select(name, str(path))
 
 
+def of_8_bits(selection: Selection, ready: np.ndarray, work: Path) -> Embedder | None:
+    """The network in 8 bits, measured on some of the pictures, where nncf is installed."""
+    if why := quantised.lacks_nncf():
+        say(f"8 bits are left out: {why}")
+        return None
+    path = work / f"{selection.backbone.name}-int8.safetensors"
+    if not path.exists():
+        pictures = ready[: quantised.CALIBRATION_PICTURES]
+        quantised.quantise(selection, pictures, path, work / "networks")
+    small = replace(selection, quantised=quantised.file_of(path))
+    return Embedder(small, make_engine(small))
+
+
 def race(
     selection: Selection, label: str, files: list[Path], work: Path, options: Any
 ) -> dict[str, Any]:
@@ -115,6 +131,11 @@ def race(
         "torch + DataLoader, eager": (data_loader(selection, few, device), len(few)),
         "seed's way, one by one": (one_by_one(selection, few, device), len(few)),
     }
+    if (small := of_8_bits(selection, ready, work)) is not None:
+        ways |= {
+            "bare engine, 8 bits": (lambda: bare(small, ready), len(files)),
+            OURS_IN_8_BITS: (lambda: ours(small, files, work), len(files)),
+        }
     if options.prepared and find_spec("fitting_room.embedding.cuda_engine"):
         many = list(islice(cycle(files), options.prepared))
         ways[PREPARED] = (lambda: prepared(embedder, many), len(many))
@@ -135,13 +156,24 @@ def race(
     table(rows)
     ratio = ratios(each[OURS], each["bare engine"])
     alone = ratios(each["ours, embeddings alone"], each["bare engine"])
-    say(f"of the bare engine: {ratio:.3f}; without colours and silhouettes {alone:.3f}\n")
+    say(f"of the bare engine: {ratio:.3f}; without colours and silhouettes {alone:.3f}")
+    in_8_bits = {}
+    if small is not None:
+        in_8_bits = {
+            "8 bits are faster, bare": ratios(each["bare engine, 8 bits"], each["bare engine"]),
+            "8 bits are faster, files to vectors": ratios(each[OURS_IN_8_BITS], each[OURS]),
+            "8 bits over the seed's way": ratios(
+                each[OURS_IN_8_BITS], each["seed's way, one by one"]
+            ),
+        }
+        say("; ".join(f"{name}: {value:.2f}" for name, value in in_8_bits.items()) + "\n")
     return {
         "network": selection.backbone.name,
         "pictures": label,
         "engine": embedder.engine.name,
         "share of the bare engine": ratio,
         "share of the bare engine, embeddings alone": alone,
+        **in_8_bits,
         "prepared, ms of a processor a picture": costs,
         "ways": rows,
     }

@@ -13,7 +13,9 @@ from fitting_room.build.builder import build_index
 from fitting_room.build.database_edit import add_to_database, remove_from_database
 from fitting_room.build.edit import EditSummary, add_items, remove_items
 from fitting_room.build.elsewhere import PictureEmbedder
+from fitting_room.build.networks import carried
 from fitting_room.build.publishing import publish
+from fitting_room.build.quantising import Precision, discard, in_8_bits
 from fitting_room.build.summary import BuildSummary
 from fitting_room.catalogue.catalogue import Catalogue, load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
@@ -25,6 +27,7 @@ from fitting_room.embedding.converted import convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.weights import BackboneError, lacks_torch
+from fitting_room.index import manifest as names
 from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import IndexUnusable
@@ -34,6 +37,7 @@ from fitting_room.search.parts import Part, parts_of
 from fitting_room.search.searcher import Match, Picture, Searcher
 from fitting_room.search.synonyms import extended
 from fitting_room.settings import Settings
+from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, Stage, ignore
 
 __all__ = ["Elsewhere", "FittingRoom", "Match", "Part"]
@@ -66,12 +70,10 @@ class FittingRoom(Searcher):
         """
         settings = settings or Settings.from_environment()
         opened = open_index(index)
-        selection = select_again(opened.identity, settings.weights)
-        network = opened.manifest.head_network
-        of_head = None if network is None else select_again(network, settings.weights)
+        selection, *others = _selections(opened, settings)
         return cls(
             opened,
-            lambda: _embedder(selection, settings, of_head),
+            lambda: _embedder(selection, settings, *others),
             settings.limits,
             extended(settings.synonyms),
         )
@@ -113,6 +115,10 @@ class FittingRoom(Searcher):
         limits = settings.limits
         chosen = _head(head, folder, selection)
         of_head = _network_of(chosen, selection, settings)
+        precision = Precision(settings.precision, settings.engine, settings.engines_folder)
+        selection, of_head = in_8_bits(
+            loaded, selection, of_head, folder, precision, limits=limits, listener=listener
+        )
         embedder = _embedder(selection, settings, of_head)
         stage.advance()
         summary = build_index(
@@ -131,6 +137,7 @@ class FittingRoom(Searcher):
             listener=listener,
         )
         opened = Index.open(folder)
+        discard(folder)
         if address is not None:
             publish(opened, address, listener=listener)
             opened = DatabaseIndex.open_at(address)
@@ -141,13 +148,15 @@ class FittingRoom(Searcher):
     @staticmethod
     def convert(index: str | Path, settings: Settings | None = None) -> list[Path]:
         """Have the cache hold all networks that searching ``index`` takes, in the form that needs
-        no torch; returns their folders, which may be copied to another machine's cache. Raises
+        no torch; returns their folders, which may be copied to another machine's cache. Networks
+        in 8 bits are not among them: the index carries these. Raises
         ``IndexUnusable``, and ``BackboneError`` where one cannot be had or kept."""
         settings = settings or Settings.from_environment()
-        opened = open_index(index)
-        identities = [opened.identity, opened.manifest.head_network]
-        selections = [select_again(one, settings.weights) for one in identities if one is not None]
-        return [convert(selection, settings.engines_folder) for selection in selections]
+        return [
+            convert(selection, settings.engines_folder)
+            for selection in _selections(open_index(index), settings)
+            if selection.quantised is None
+        ]
 
     def add(
         self,
@@ -230,6 +239,16 @@ def open_index(index: str | Path) -> Index:
     return DatabaseIndex.open_at(str(index)) if is_address(index) else Index.open(index)
 
 
+def _selections(index: Index, settings: Settings) -> list[Selection]:
+    """The network of an index, and that of its head if it brings one. Raises ``BackboneError``."""
+    networks = {names.NETWORK: index.identity, names.HEAD_NETWORK: index.manifest.head_network}
+    return [
+        select_again(network, settings.weights, quantised=carried(index, name))
+        for name, network in networks.items()
+        if network is not None
+    ]
+
+
 def _place_of(index: str | Path, settings: Settings) -> tuple[str | None, Path]:
     """The address of an index in a database, if it is in one, and the folder that it is built in,
     which lets the next build go on from there."""
@@ -268,7 +287,8 @@ def _head(name: str | None, folder: Path, selection: Selection) -> Head | None:
         return head_named(name)
     with suppress(IndexUnusable):
         manifest, head = sound_head(folder)  # it outlives damage to other files
-        if head is not None and is_trained_here(head) and manifest.identity == selection.identity:
+        same = plain_network(manifest.identity) == selection.identity
+        if head is not None and is_trained_here(head) and same:
             return head
     return head_named(FASHION)
 
@@ -297,6 +317,9 @@ def _embedder(
     selection: Selection, settings: Settings, of_head: Selection | None = None
 ) -> Embedder:
     engine = make_engine(
-        selection, kind=settings.engine, precision=settings.precision, cache=settings.engines_folder
+        selection,
+        kind=settings.engine,
+        precision=settings.float_precision,
+        cache=settings.engines_folder,
     )
     return Embedder(selection, engine, None if of_head is None else _embedder(of_head, settings))

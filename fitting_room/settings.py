@@ -22,6 +22,7 @@ from fitting_room.catalogue.stores.places import shown
 from fitting_room.databases import address
 from fitting_room.embedding.backbones import AUTO, check_name
 from fitting_room.embedding.engine import ENGINES, PRECISIONS
+from fitting_room.embedding.quantised import INT8
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.imaging.decode import ImageLimits
 
@@ -72,7 +73,8 @@ class Settings:
     weights: str | None = None
     #: ``auto``, ``openvino``, ``torch`` (on the CPU), ``cuda`` or ``mps``.
     engine: str = "auto"
-    #: ``f32``, or quicker and less exact ``bf16`` or ``f16``, or ``auto``: 16 bits where possible.
+    #: ``f32``, or quicker and less exact ``bf16``, ``f16`` or ``int8``, or ``auto``: what is
+    #: quickest where it finds as well. An index that was built in 8 bits stays in them.
     precision: str = "auto"
     #: Seconds without progress after which a download of weights is given up.
     download_timeout: float = 5.0
@@ -148,6 +150,11 @@ class Settings:
             )
         if self.catalogue is None and self.index is None:
             object.__setattr__(self, "catalogue", DEMO)
+
+    @property
+    def float_precision(self) -> str:
+        """The precision of networks that are not in 8 bits, and of those before they are."""
+        return "auto" if self.precision == INT8 else self.precision
 
     @property
     def limits(self) -> ImageLimits:

@@ -19,6 +19,7 @@ from filelock import Timeout
 from fitting_room.build.calibrate import calibrate
 from fitting_room.build.checkpoint import Checkpoint, remove_old_checkpoint
 from fitting_room.build.elsewhere import PictureEmbedder
+from fitting_room.build.networks import files_of
 from fitting_room.build.place import locked, make_parent, resolved
 from fitting_room.build.summary import BuildSummary
 from fitting_room.build.writer import Block, remove_leftovers, require_replaceable, write_index
@@ -93,10 +94,8 @@ def build_index(
         with locked(folder):
             remove_leftovers(folder)
             remove_old_checkpoint(folder)
-            build = _Build(
-                catalogue, embedder, folder, head, pca, storage, limits, elsewhere, listener
-            )
-            return build.run()
+            given = catalogue, embedder, folder, head, pca, storage, limits, elsewhere, listener
+            return _Build(*given).run()
     except Timeout as error:
         raise BuildError(
             f"{folder}: another build of this index is running. Wait for it."
@@ -305,6 +304,7 @@ class _Build:
             self._manifest(rows, pca.dimension if pca else self.embedder.dimension),
             pca=pca,
             head=self.head,
+            networks=files_of(self.embedder),
             before=self.old,
             measure=self._calibration,
             listener=self.listener,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from filelock import Timeout
 from fitting_room.build import embedding_map
 from fitting_room.build.adaptation import adapted
 from fitting_room.build.calibrate import Photograph, calibrate
+from fitting_room.build.networks import carry
 from fitting_room.build.place import locked, resolved
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.index import manifest as names
@@ -63,6 +64,7 @@ from fitting_room.util.files import (
     sync_folder,
     write_atomically,
 )
+from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, ignore
 
 _log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ _log = logging.getLogger(__name__)
 _OF_HEAD = {
     names.HEAD_FILE, names.TRAINED, names.TRAINED_SCALES, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
 }  # fmt: skip
-_OF_HEAD_NETWORK = {names.HEAD_VECTORS, names.HEAD_VECTOR_SCALES}
+_OF_HEAD_NETWORK = {names.HEAD_VECTORS, names.HEAD_VECTOR_SCALES, names.HEAD_NETWORK}
 
 
 class Block(NamedTuple):
@@ -91,6 +93,7 @@ def write_index(
     pca: PCA | None = None,
     head: Head | None = None,
     ann: bool | None = None,
+    networks: Mapping[str, Path] | None = None,
     before: Index | None = None,
     kept: np.ndarray | None = None,
     measure: Callable[[Index], Calibration | None] = calibrate,
@@ -98,7 +101,8 @@ def write_index(
 ) -> None:
     """Write an index and put it in place of what is at ``folder``. ``blocks`` are its items in
     their order, with the rows of the network that ``head`` brings if ``manifest`` names one;
-    ``ann`` says whether to make what finds candidates, by default in large catalogues. What
+    ``ann`` says whether to make what finds candidates, by default in large catalogues; ``networks``
+    are the files of those in 8 bits by name, by default those of ``before``. What
     ``before``, the index that is replaced, learned and laid out is taken over where it fits;
     ``measure`` calibrates the new one. Where the first items are rows of ``before`` as they are,
     with the same head, ``kept`` are those rows, int64 ``(n,)``, and nothing is computed of them
@@ -110,6 +114,7 @@ def write_index(
     with new_version(folder) as version:
         vectors, descriptors, head_vectors = _write_rows(version, blocks, manifest, head)
         items.to_parquet(version / names.ITEMS, index=False)
+        carry(version, manifest, networks, before)
         if pca is not None:
             pca.save(version / names.PCA_FILE)
         plain = int(np.count_nonzero(descriptors[:, PLAIN_BACKGROUND]))
@@ -140,7 +145,7 @@ def write_head(folder: Path, head: Head | None, photographs: Sequence[Photograph
             old = Index.open(folder)
             old.verify()
             manifest, left_out = old.manifest, _OF_HEAD | {names.MAP}
-            if head is None or head.network in (None, old.identity):
+            if head is None or head.network in (None, plain_network(old.identity)):
                 manifest = replace(manifest, head_network=None)
                 left_out |= _OF_HEAD_NETWORK
             if head is not None and not fits(head, manifest, old.pca):

@@ -105,6 +105,10 @@ def _require_folder(options: argparse.Namespace) -> None:
         raise UsageError(f"{place}: an index in a database {IN_FOLDERS[options.run]}")
 
 
+#: Settings that options of the same name take the place of.
+_OF_SETTINGS = ("backbone", "weights", "engine", "precision")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     for stream in (sys.stdout, sys.stderr):
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options = make_parser().parse_args(arguments)
-    given = {name: getattr(options, name, None) for name in ("backbone", "weights", "engine")}
+    given = {name: getattr(options, name, None) for name in _OF_SETTINGS}
     try:
         settings = Settings.from_environment()
         settings = replace(settings, **{name: value for name, value in given.items() if value})

@@ -61,6 +61,7 @@ def build(options: argparse.Namespace, settings: Settings) -> int:
     # What a person should know goes to stderr in either form, so that it is never hidden.
     selection = fitting_room.embedder.selection
     say(f"Network: {selection.backbone.title} ({selection.weights.name}): {selection.why}.")
+    say(f"It was computed by {fitting_room.embedder.engine.name}.")
     if selection.advice:
         say(f"To get the default network: {selection.advice}")
     if damage := summary.damage_in_words:

@@ -28,7 +28,7 @@ from fitting_room.cli import (
 )
 from fitting_room.databases.address import is_address as is_database
 from fitting_room.embedding.backbones import AUTO, backbone_names, check_name
-from fitting_room.embedding.engine import ENGINES
+from fitting_room.embedding.engine import ENGINES, PRECISIONS
 from fitting_room.embedding.families import FORMS
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.evaluation.evaluate import RESULTS
@@ -137,6 +137,7 @@ def _add_build(add: Add) -> None:
     add("--storage", choices=STORAGES, default=FLOAT32, help="of embeddings: int8 is a quarter")
     add("--input-size", type=_input_size, metavar="HxW", help="height and width of network input")
     add("--engine", choices=ENGINES, help="what runs the network (auto)")
+    add("--precision", choices=PRECISIONS, help="what it computes in (auto: the quickest as good)")
     add("--ray", metavar="ADDRESS",
         help="embed on the machines of a Ray cluster, HOST:PORT, or auto for the one that runs "
         "here, or local for all cores of this machine")  # fmt: skip

@@ -15,18 +15,21 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
 from fitting_room.embedding.openvino_engine import OpenVINOEngine
 from fitting_room.settings import Settings
-from fitting_room.util.files import work_folder
+from fitting_room.util.files import work_folder, write_atomically
+from fitting_room.util.identities import IN_8_BITS
 
 
 @dataclass(frozen=True, slots=True)
 class SentNetworks:
     """The network of an index and, where its head brings another, that one (``identities``), on
     which engine and with which ``settings``. ``folders`` holds what the cache of converted networks
-    needs, by the name of the folder there: references to the bytes of its files by their names."""
+    needs, by the name of the folder there: references to the bytes of its files by their names;
+    ``files`` of networks in 8 bits the same by their sha256."""
 
     identities: tuple[Mapping[str, Any], ...]
     settings: Settings = field(repr=False)
     folders: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    files: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def load(self) -> Embedder:
         """The same networks on this machine. Raises ``BackboneError`` and ``EngineError`` where
@@ -41,11 +44,14 @@ class SentNetworks:
     def _embedder(self, identity: Mapping[str, Any]) -> Embedder:
         settings = self.settings
         # Its weights have the digest that the identity states, or are refused.
-        selection = select_again(identity, settings.weights)
+        quantised = None
+        if (sha256 := identity.get(IN_8_BITS)) is not None:
+            quantised = _put_file(settings.engines_folder, sha256, self.files[sha256])
+        selection = select_again(identity, settings.weights, quantised=quantised)
         engine = make_engine(
             selection,
             kind=settings.engine,
-            precision=settings.precision,
+            precision=settings.float_precision,
             cache=settings.engines_folder,
         )
         return Embedder(selection, engine)
@@ -56,8 +62,11 @@ def send(embedder: Embedder, settings: Settings) -> SentNetworks:
     import ray
 
     networks = [one for one in (embedder, embedder.of_head) if one is not None]
-    folders = {}
+    folders, quantised = {}, {}
     for network in networks:
+        if (file := network.selection.quantised) is not None:
+            quantised[file.sha256] = ray.put(Path(str(file.path)).read_bytes())
+            continue
         folder = converted.folder_of(network.selection, settings.engines_folder)
         names = (converted.DESCRIPTION, *converted.FILES)
         if isinstance(network.engine, OpenVINOEngine) and folder.is_dir():
@@ -66,7 +75,19 @@ def send(embedder: Embedder, settings: Settings) -> SentNetworks:
     identities = tuple(network.selection.identity for network in networks)
     # What is secret in the settings is of no use there.
     settings = replace(settings, api_tokens="", api_tokens_file=None)
-    return SentNetworks(identities, settings, folders)
+    return SentNetworks(identities, settings, folders, quantised)
+
+
+def _put_file(cache: Path, sha256: str, reference: Any) -> Path:
+    """Have a network in 8 bits, unless it is there. It is compared with its checksum when it is
+    read."""
+    path = cache / f"int8-{sha256[:32]}.safetensors"
+    if not path.is_file():
+        import ray
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, ray.get(reference))
+    return path
 
 
 def _put(folder: Path, reference: Any) -> None:

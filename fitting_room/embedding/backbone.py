@@ -18,6 +18,7 @@ from fitting_room.embedding.weights import (
     verify_weights,
 )
 from fitting_room.imaging.preprocess import SMALLEST_CUT
+from fitting_room.util.identities import IN_8_BITS
 
 if TYPE_CHECKING:
     import torch
@@ -170,17 +171,21 @@ class Backbone:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """A network and its weights. ``why`` says in a sentence why they were chosen; ``advice`` says
-    how to get the default network where another had to be taken."""
+    how to get the default network where another had to be taken. ``quantised`` is the file that
+    holds it in 8 bits (:mod:`fitting_room.embedding.quantised`), where that is what sees."""
 
     backbone: Backbone
     weights: WeightsFile
     why: str
     advice: str | None = None
+    quantised: WeightsFile | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What an index must share with a query: network, weights and preprocessing."""
-        return {
+        """What an index must share with a query: network, weights and preprocessing, and of a
+        network in 8 bits which one of that weights."""
+        of_8_bits = {} if self.quantised is None else {IN_8_BITS: self.quantised.sha256}
+        return of_8_bits | {
             "backbone": self.backbone.name,
             "weights": self.weights.name,
             "weights_sha256": self.weights.sha256,

@@ -29,6 +29,7 @@ from fitting_room.embedding.weights import (
     torchvision_url,
     verify_weights,
 )
+from fitting_room.util.identities import IN_8_BITS
 from fitting_room.util.progress import Listener, ignore
 
 _log = logging.getLogger(__name__)
@@ -152,11 +153,14 @@ def _prepare(prepare: Callable[[Selection], object], input_size: tuple[int, int]
         _log.info("the packaged network could not be prepared: %s", error)
 
 
-def select_again(identity: Mapping[str, Any], file: str | None = None) -> Selection:
+def select_again(
+    identity: Mapping[str, Any], file: str | None = None, *, quantised: Path | None = None
+) -> Selection:
     """The network that an earlier :attr:`Selection.identity` names, for querying what it made.
 
-    ``file`` is where the weights lie, if not where the registry finds them. Raises
-    :class:`BackboneError` when the network cannot be had again exactly.
+    ``file`` is where the weights lie, if not where the registry finds them, and ``quantised`` where
+    a network in 8 bits lies, which needs no weights. Raises :class:`BackboneError` when the network
+    cannot be had again exactly.
     """
     backbone = remembered(identity)
     preprocessing = identity.get("preprocessing")
@@ -168,6 +172,9 @@ def select_again(identity: Mapping[str, Any], file: str | None = None) -> Select
         raise BackboneError(f"The preprocessing of {backbone.name} has changed since.")
     # By whatever name the file goes today, the weights have that of the index.
     name, sha256 = str(identity.get("weights")), str(identity.get("weights_sha256"))
+    if (of_8_bits := identity.get(IN_8_BITS)) is not None:
+        in_8_bits = WeightsFile(IN_8_BITS, str(of_8_bits), quantised)
+        return Selection(backbone, WeightsFile(name, sha256), "as indexed", quantised=in_8_bits)
     published = any(is_published_as(source, name, sha256) for source in backbone.weights)
     if file is not None and (Path(file).is_file() or not published):
         local = local_file(Path(file))

@@ -172,7 +172,7 @@ def _convert(selection: Selection) -> Any:
 def _kept_to_form(model: Any, selection: Selection) -> Any:
     """The model, if it takes what this network takes, in any number. Raises
     :class:`_UnusableError`, and ``RuntimeError`` where a number of pictures is fixed in it."""
-    _require_form(model, selection)
+    require_form(model, selection)
     other = model.clone()
     other.reshape([3, *selection.backbone.input_size, 3])
     if list(other.output(0).shape) != [3, selection.backbone.dimension]:
@@ -207,7 +207,7 @@ def _read(folder: Path, selection: Selection, core: Any) -> Any:
         model = core.read_model(folder / "model.xml")
     except RuntimeError as error:  # whole, and of a newer OpenVINO
         raise _UnusableError(f"OpenVINO cannot read it ({str(error)[:200]})") from error
-    _require_form(model, selection)
+    require_form(model, selection)
     return model
 
 
@@ -249,7 +249,7 @@ def _require_sound_files(folder: Path, description: dict[str, Any]) -> None:
             raise _UnusableError(f"{name} is damaged")
 
 
-def _require_form(model: Any, selection: Selection) -> None:
+def require_form(model: Any, selection: Selection) -> None:
     """Raise :class:`_UnusableError` unless the model takes pictures of this network's size and
     answers embeddings of its length."""
     import openvino

@@ -16,6 +16,7 @@ from fitting_room.embedding import openvino_engine
 from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.converted import ConversionError
 from fitting_room.embedding.cuda_engine import CudaEngine
+from fitting_room.embedding.quantised import INT8
 from fitting_room.embedding.torch_engine import TorchEngine
 from fitting_room.embedding.weights import lacks_torch
 
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 ACCELERATORS = ("cuda", "mps")
 ENGINES = ("auto", "openvino", "torch", *ACCELERATORS)
 #: ``auto`` takes 16 bits where the processor computes with them in hardware.
-PRECISIONS = ("auto", "f32", "bf16", "f16")
+FLOAT_PRECISIONS = ("auto", "f32", "bf16", "f16")
+#: In 8 bits a network must be made for a catalogue (:mod:`fitting_room.build.quantising`).
+PRECISIONS = (*FLOAT_PRECISIONS, INT8)
 
 
 class EngineError(Exception):
@@ -53,15 +56,19 @@ def make_engine(
 ) -> Engine:
     """The engine for a network: ``auto`` takes CUDA or MPS where there is one, else OpenVINO on
     the CPU, else torch on the CPU, also where a network has layers that OpenVINO does not have,
-    which is logged. ``cache`` is the folder for converted networks.
+    which is logged. ``cache`` is the folder for converted networks. A network in 8 bits is
+    OpenVINO's alone, and computes in these whatever the precision.
 
     Raises :class:`EngineError` for an engine or a precision that is not there and
     ``BackboneError`` for weights that do not fit.
     """
     if kind not in ENGINES:
         raise EngineError(f"There is no engine {kind!r}. Known: {', '.join(ENGINES)}.")
-    if precision not in PRECISIONS:
-        raise EngineError(f"There is no precision {precision!r}. Known: {', '.join(PRECISIONS)}.")
+    if precision not in FLOAT_PRECISIONS:
+        known = ", ".join(FLOAT_PRECISIONS)
+        raise EngineError(f"There is no precision {precision!r}. Known: {known}.")
+    if selection.quantised is not None:
+        kind, precision = _of_8_bits(kind), "auto"
     if kind == "auto":
         kind = _accelerator() or ("openvino" if _has_openvino() else "torch")
         if kind == "openvino":
@@ -87,6 +94,15 @@ def make_engine(
     if kind == "cuda":
         return CudaEngine(selection, precision=precision)
     return TorchEngine(selection, device="cpu" if kind == "torch" else kind, precision=precision)
+
+
+def _of_8_bits(kind: str) -> str:
+    if kind not in ("auto", "openvino"):
+        raise EngineError(
+            f"The index was made in 8 bits, in which OpenVINO computes and {kind} does not. "
+            "Take FITTING_ROOM_ENGINE=openvino, or build the index again in another precision."
+        )
+    return "openvino"
 
 
 def _has_openvino() -> bool:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from fitting_room.embedding import converted
+from fitting_room.embedding import converted, quantised
 from fitting_room.embedding.backbone import Selection
 from fitting_room.util.threads import are_limited, cores
 
 
 class OpenVINOEngine:
-    """The network as OpenVINO runs it on the CPU. ``auto`` is bf16 where the processor has it.
+    """The network as OpenVINO runs it on the CPU. ``auto`` is bf16 where the processor has it. A
+    network in 8 bits computes in these whatever the ``precision``, and in 32 what is left.
 
     Two compiled forms share the work: full batches go one to a core, so that whole pictures and
     not parts of one are spread over the cores, and a few pictures at a time (a query) go one by
@@ -32,13 +33,19 @@ class OpenVINOEngine:
         self._core = openvino.Core()
         if precision == "auto":
             precision = "bf16" if is_quick_in_bf16() else "f32"
-        self.name = f"openvino {precision}"
+        if selection.quantised is not None:
+            precision = "f32"
+        self.name = f"openvino {precision if selection.quantised is None else quantised.INT8}"
         # What a core's caches hold of the layers' outputs; more pictures at once are slower.
         self.batch_size = 4
         self.streams = cores()
         self._precision = precision
         self._input_size = selection.backbone.input_size
-        self._model = converted.load(selection, self._core, cache)
+        self._model = (
+            converted.load(selection, self._core, cache)
+            if selection.quantised is None
+            else quantised.load(selection, self._core)
+        )
         self._lock = threading.Lock()
         self._compiled: dict[int | str, Any] = {}
         self._free: dict[int, list[Any]] = {1: [], self.batch_size: []}

@@ -2,8 +2,9 @@
 
 A version's folder has ``vectors.npy``, ``descriptors.npy`` (those of the pictures),
 ``items.parquet``, ``map.npy`` and ``manifest.json``; where the vectors were reduced, ``pca.npz``;
-where a head was trained, ``head.safetensors`` and ``trained.npy``, what it makes of the items; and
-in large catalogues what finds candidates. :mod:`fitting_room.build.writer` writes it.
+where a head was trained, ``head.safetensors`` and ``trained.npy``, what it makes of the items; of a
+network in 8 bits ``network.safetensors``; and in large catalogues what finds candidates.
+:mod:`fitting_room.build.writer` writes it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest, dama
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
 from fitting_room.index.verifier import Verifier
 from fitting_room.util.files import sha256_of
+from fitting_room.util.identities import plain_network
 
 CURRENT = "CURRENT"
 VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
@@ -180,11 +182,11 @@ def fits(head: Head, manifest: Manifest, pca: PCA | None) -> bool:
     """Whether a head takes the embeddings that an index has for it: those of the network that it
     brings, or the index's own, of which a head of format 1 takes the reduced ones."""
     if manifest.head_network is not None:
-        return head.network == manifest.head_network
+        return head.network == plain_network(manifest.head_network)
     if head.network is None:
         return head.input_dimension == manifest.dimension
     whole = manifest.dimension if pca is None else len(pca.mean)
-    return head.network == manifest.identity and head.input_dimension == whole
+    return head.network == plain_network(manifest.identity) and head.input_dimension == whole
 
 
 def open_head_vectors(version: Path, manifest: Manifest, head: Head | None) -> Matrix | None:

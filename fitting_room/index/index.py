@@ -27,6 +27,7 @@ from fitting_room.index.filters import (
 from fitting_room.index.item_pictures import best_items
 from fitting_room.index.manifest import IndexUnusable, damaged
 from fitting_room.index.scoring import Hits, ScoreTerm, SimilarityOptions, Terms
+from fitting_room.util.identities import IN_8_BITS
 
 #: Scores (queries x items) computed at once; bounds the memory of a search to 4 bytes each.
 SCORES_AT_ONCE = 32_000_000
@@ -359,4 +360,5 @@ def _in_words(identity: Mapping[str, Any]) -> str:
     return (
         f"{identity.get('backbone')} with weights {identity.get('weights')} "
         f"({str(identity.get('weights_sha256'))[:8]})"
+        + (f" in 8 bits ({str(of_8_bits)[:8]})" if (of_8_bits := identity.get(IN_8_BITS)) else "")
     )

@@ -16,6 +16,7 @@ from fitting_room.imaging import descriptors
 from fitting_room.index.ann import ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX
 from fitting_room.index.vectors import INT8, STORAGES
 from fitting_room.util.aliases import with_new_keys
+from fitting_room.util.identities import IN_8_BITS
 
 FORMAT = "fitting-room-index"
 FORMAT_VERSION = 4
@@ -27,10 +28,13 @@ DESCRIPTORS, HEAD_FILE, TRAINED = "descriptors.npy", "head.safetensors", "traine
 MAP, SCALES, TRAINED_SCALES = "map.npy", "scales.npy", "trained-scales.npy"
 #: Embeddings of the network that the head brings, where that is not the index's own.
 HEAD_VECTORS, HEAD_VECTOR_SCALES = "head-vectors.npy", "head-vectors-scales.npy"
+#: The index's network and the head's, where they are in 8 bits
+#: (:mod:`fitting_room.embedding.quantised`).
+NETWORK, HEAD_NETWORK = "network.safetensors", "head-network.safetensors"
 FILES = frozenset(
     {
         VECTORS, ITEMS, PCA_FILE, DESCRIPTORS, HEAD_FILE, TRAINED, MAP, SCALES, TRAINED_SCALES,
-        HEAD_VECTORS, HEAD_VECTOR_SCALES,
+        HEAD_VECTORS, HEAD_VECTOR_SCALES, NETWORK, HEAD_NETWORK,
         ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX,
     }
 )  # fmt: skip
@@ -159,6 +163,9 @@ class Manifest:
             _refuse("dimension", f"a whole number from 1 to {MAX_DIMENSION}", self.dimension)
         for key in ("backbone", "weights", "weights_sha256"):  # the preprocessing is compared as is
             _read(str, self.identity.get(key), f"identity.{key}")
+        for network in (self.identity, self.head_network or {}):
+            if IN_8_BITS in network:
+                _read(str, network[IN_8_BITS], f"a network's {IN_8_BITS}")
         if self.head_network is not None and self.head is None:
             _refuse("head_network", "null where there is no head", self.head_network)
         for failure in self.failures:
@@ -185,6 +192,8 @@ class Manifest:
             ({VECTORS, ITEMS, DESCRIPTORS}, True, "format"),
             ({HEAD_FILE, TRAINED}, self.head is not None, "head"),
             ({HEAD_VECTORS}, self.head_network is not None, "head_network"),
+            ({NETWORK}, IN_8_BITS in self.identity, f"identity.{IN_8_BITS}"),
+            ({HEAD_NETWORK}, IN_8_BITS in (self.head_network or {}), "head_network"),
             ({MAP}, self.map is not None, "map"),
             ({PCA_FILE}, self.pca is not None, "pca"),
             ({SCALES}, self.storage == INT8, "storage"),

@@ -27,10 +27,12 @@ from fitting_room.index.manifest import (
 )
 
 #: Without one of these nothing of an index can be used again but its head.
-_NEEDED = {names.VECTORS, names.SCALES, names.DESCRIPTORS, names.ITEMS, names.PCA_FILE}
+_NEEDED = {
+    names.VECTORS, names.SCALES, names.DESCRIPTORS, names.ITEMS, names.PCA_FILE, names.NETWORK,
+}  # fmt: skip
 _ANN = {ANN_ENCODER, ANN_INDEX, TRAINED_ANN_ENCODER, TRAINED_ANN_INDEX}
 #: The head and its network's embeddings, and with these what it makes of the items.
-_LEARNED = {names.HEAD_FILE, names.HEAD_VECTORS, names.HEAD_VECTOR_SCALES}
+_LEARNED = {names.HEAD_FILE, names.HEAD_VECTORS, names.HEAD_VECTOR_SCALES, names.HEAD_NETWORK}
 _OF_HEAD = _LEARNED | {names.TRAINED, names.TRAINED_SCALES}
 
 

@@ -33,6 +33,7 @@ from fitting_room.learning.options import TrainingError, TrainingOptions
 from fitting_room.learning.trainer import gradient_descent
 from fitting_room.settings import Settings
 from fitting_room.util.files import remove_unfinished, write_atomically
+from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, Stage, ignore
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def finetune(
     if not options.finetune_blocks or options.save_weights is None:
         return settings, None
     save_to = _checked(options.save_weights, settings)
-    selection = select_again(index.identity, settings.weights)
+    selection = select_again(plain_network(index.identity) or {}, settings.weights)
     backbone = selection.backbone
     module = backbone.module(selection.weights)
     pictures = Pictures(catalogue, index.items["image"].tolist(), settings.limits)

@@ -26,6 +26,7 @@ from fitting_room.learning.photographs import load_photographs
 from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
 from fitting_room.util.files import remove_unfinished
+from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, ignore
 
 #: Fields of a summary that have the same name in a head's record.
@@ -124,7 +125,8 @@ def packaged_head(index: Index) -> Head | None:
 
 
 def _takes_embeddings_of(head: Head, index: Index) -> bool:
-    return head.network in (index.identity, index.manifest.head_network)
+    networks = (index.identity, index.manifest.head_network)
+    return head.network in [plain_network(network) for network in networks]
 
 
 def _save(head: Head, path: Path) -> None:

@@ -26,6 +26,7 @@ from fitting_room.learning.losses import LOSSES, ColumnLosses
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.photographs import Photographs
 from fitting_room.learning.validation import Validator
+from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, Stage
 
 if TYPE_CHECKING:
@@ -215,7 +216,9 @@ class Trainer:
             record={},
             mean=self._mean,
             scale=self._scale,
-            network=self._index.identity if self._start is None else self._start.network,
+            network=(
+                plain_network(self._index.identity) if self._start is None else self._start.network
+            ),
             sees_colours=True,
             **arrays,
         )
