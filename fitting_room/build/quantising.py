@@ -33,7 +33,7 @@ ACCEPTED = frozenset({"efficientnet_lite0"})
 #: Pictures from which on ``auto`` makes a network of 8 bits: that takes as long as embedding some
 #: thousands in 32.
 WORTHWHILE_FROM = 10_000
-#: A picture is opened for calibration; this many more are tried where some cannot be.
+#: Pictures that are tried at most, where some cannot be opened.
 _TRIED = 2 * quantised.CALIBRATION_PICTURES
 
 
@@ -63,7 +63,6 @@ def in_8_bits(
     engine has no 8 bits."""
     there = _there(folder)
     if (why := _why(precision, network, there, len(catalogue))) is None:
-        discard(folder)
         return network, of_head
     if precision.engine not in ("auto", "openvino"):
         raise EngineError(
@@ -74,6 +73,8 @@ def in_8_bits(
 
     def made(name: str, selection: Selection) -> Selection:
         path = _same(kept.get(name), selection) or _same(_beside(folder) / name, selection)
+        if path is None and precision.wanted == "auto" and quantised.lacks_nncf():
+            return selection  # it was in 8 bits, and is lost; nobody asked for them in words
         if path is None:
             path = _beside(folder) / name
             pixels = _calibration(catalogue, selection, limits, listener)
@@ -86,7 +87,7 @@ def in_8_bits(
 
 
 def discard(folder: Path) -> None:
-    """Remove the networks that wait beside the index at ``folder``."""
+    """Remove the networks that waited beside the index at ``folder`` until it was built."""
     shutil.rmtree(_beside(folder), ignore_errors=True)
 
 

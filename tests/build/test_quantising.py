@@ -217,6 +217,17 @@ def test_damage_is_told_and_repaired(
     assert again.summary.damaged == (name,)
 
 
+@pytest.mark.usefixtures("_without_nncf")
+def test_a_network_that_is_lost_is_not_missed_where_nobody_asked_for_it(
+    index: Path, catalogue: Path, settings: Settings
+) -> None:
+    (Index.open(index).data.version / NETWORK).write_bytes(b"")
+    again = build(catalogue, index, settings, precision="auto", head="none")
+    assert NETWORK not in again.index.manifest.files
+    assert again.summary is not None
+    assert again.summary.reused == 0
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     import openvino
