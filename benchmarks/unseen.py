@@ -29,6 +29,7 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.trainer import Trainer
+from fitting_room.util.threads import sleeping_openmp
 
 HOLDOUT, RESULTS, SHARE = 10, 4, 0.25
 COLUMNS = ("articleType", "baseColour", "gender")
@@ -52,7 +53,8 @@ def main() -> int:
 
 def measure(catalogue: Path, folder: Path, by: str, seed: int) -> list[dict[str, object]]:
     """Train without some groups, and count right answers with and without that head."""
-    import torch
+    with sleeping_openmp():
+        import torch
 
     index = Index.open(folder)
     unseen = left_out(groups_of(index.items, by), seed)

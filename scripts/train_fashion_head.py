@@ -24,6 +24,7 @@ import shutil
 import sys
 import zipfile
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from fitting_room.build.calibrate import PHOTOGRAPH_SCALE, photograph_scale
@@ -35,6 +36,7 @@ from fitting_room.index.index import Index
 from fitting_room.learning.options import TrainingOptions
 from fitting_room.learning.train import train
 from fitting_room.util.files import sha256_of
+from fitting_room.util.threads import sleeping_openmp
 
 PROJECT = Path(__file__).resolve().parent.parent
 PRODUCTS, STREET = "fashion-product-images-small", "clothing-dataset-small"
@@ -56,6 +58,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=TrainingOptions().epochs)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    with sleeping_openmp():
+        import_module("torch")  # the build would load it first, and its OpenMP with it
     options.work.mkdir(parents=True, exist_ok=True)
     catalogues = [options.data / PRODUCTS, PROJECT / "data" / "demo"]
     both = combined(catalogues, options.work / "catalogue")

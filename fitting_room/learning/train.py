@@ -28,6 +28,7 @@ from fitting_room.settings import Settings
 from fitting_room.util.files import remove_unfinished
 from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, ignore
+from fitting_room.util.threads import sleeping_openmp
 
 #: Fields of a summary that have the same name in a head's record.
 SAME_IN_RECORD = ("items", "photographs", "best_epoch", "validation", "loss")
@@ -68,7 +69,8 @@ def train(
     """
     if lacks_torch():
         raise TrainingError("Training needs torch: pip install 'fitting-room[build,train]'.")
-    import torch
+    with sleeping_openmp():
+        import torch
 
     started = time.perf_counter()
     options, settings = options or TrainingOptions(), settings or Settings.from_environment()

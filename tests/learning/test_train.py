@@ -4,6 +4,9 @@ be trained says so."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.options import TrainingError
 from fitting_room.learning.train import train
 from fitting_room.learning.trainer import Trainer
+from fitting_room.util.threads import OPENMP_WAITING
 from tests.index.made import manifest_values
 from tests.learning.conftest import QUICK, MadeUpShop
 
@@ -157,3 +161,17 @@ def test_what_was_known_is_kept_where_nothing_better_is_learned(
     head = Index.open(made_up.index_folder).head
     assert head is not None
     np.testing.assert_array_equal(head.hidden_weight, Head.load(path).hidden_weight)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch has another OpenMP")
+def test_threads_without_work_leave_the_cores_to_others() -> None:
+    # OpenMP says itself how it was set when it was loaded.
+    code = "from fitting_room.learning.train import train; train('nowhere', 'nowhere')"
+    environment = {k: v for k, v in os.environ.items() if k != OPENMP_WAITING}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"OMP_DISPLAY_ENV": "TRUE"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in ended.stderr
+    assert "no such catalogue" in ended.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from threading import Event
 
@@ -12,7 +13,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from fitting_room.index import scoring
 from fitting_room.index.scoring import ScoreTerm
 from fitting_room.util import threads
-from fitting_room.util.threads import cores, in_slices, limit_blas_threads
+from fitting_room.util.threads import (
+    OPENMP_WAITING,
+    cores,
+    in_slices,
+    limit_blas_threads,
+    sleeping_openmp,
+)
 
 
 @pytest.fixture
@@ -86,3 +93,17 @@ def test_scores_are_the_same_in_slices(
             term.add_to(scores, slice(0, queries), rows)
         results.append(scores)
     np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_openmp_is_told_to_sleep_while_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(OPENMP_WAITING, raising=False)
+    with sleeping_openmp():
+        assert os.environ[OPENMP_WAITING] == "passive"
+    assert OPENMP_WAITING not in os.environ
+
+
+def test_how_openmp_waits_is_left_to_whoever_chose_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OPENMP_WAITING, "active")
+    with sleeping_openmp():
+        assert os.environ[OPENMP_WAITING] == "active"
+    assert os.environ[OPENMP_WAITING] == "active"
