@@ -23,9 +23,9 @@ from fitting_room.index.scoring import Hits, SimilarityOptions
 from fitting_room.index.vectors import release
 
 #: Items that are queries, results taken of each, the fewest results that say anything, and queries
-#: between which memory is given back.
+#: between which memory is given back: those that are compared with candidates, and with every item.
 QUERIES, RESULTS, LEAST_ANSWERS = 400, 12, 100
-QUERIES_AT_ONCE = 16
+QUERIES_AT_ONCE, QUERIES_A_PASS = 16, 128
 #: The fewest items that a head from outside kept back for these to be the only queries.
 LEAST_UNSEEN = 50
 #: The fewest photographs that the same is read from.
@@ -217,10 +217,12 @@ def _search(
     options: SimilarityOptions,
     exclude: np.ndarray | None = None,
 ) -> list[Hits]:
-    """Some queries at a time: the candidates of all would fetch the whole of a large index."""
+    """Some queries at a time where candidates are compared, since those of all would fetch the
+    whole of a large index; where every item is, a pass over the index serves many."""
+    step = QUERIES_A_PASS if index.ann is None else QUERIES_AT_ONCE
     results: list[Hits] = []
-    for start in range(0, len(queries), QUERIES_AT_ONCE):
-        block = queries[start : start + QUERIES_AT_ONCE]
+    for start in range(0, len(queries), step):
+        block = queries[start : start + step]
         results += index.search(block, count, options=options, exclude=exclude)
         release(index.vectors, index.trained, index.descriptors)
     return results

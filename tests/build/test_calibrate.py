@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
+from fitting_room.build import calibrate as calibration
 from fitting_room.build.calibrate import PHOTOGRAPH_SCALE, calibrate, fit_curve, photograph_scale
 from fitting_room.catalogue.kind_column import KIND_COLUMNS
 from fitting_room.catalogue.schema import columns_like
@@ -89,6 +90,13 @@ def test_the_demo_catalogue_is_measured_and_the_nearest_are_right_most_often(
 
 
 def test_measuring_again_gives_the_same(demo_fitting_room: FittingRoom) -> None:
+    assert calibrate(demo_fitting_room.index) == demo_fitting_room.index.calibration
+
+
+def test_how_many_are_compared_at_once_changes_nothing(
+    demo_fitting_room: FittingRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "QUERIES_A_PASS", 7)
     assert calibrate(demo_fitting_room.index) == demo_fitting_room.index.calibration
 
 
