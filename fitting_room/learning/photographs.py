@@ -209,7 +209,10 @@ def _embed(
         if for_calibration:
             return embedder.describe([image], views=True)[0]
         cuts, wholes = augmented(trimmed(image), np.random.default_rng([options.seed, place]))
-        return Views(network.embed(cuts).astype(np.float16), descriptors.describe(wholes))
+        # The first are cuts of one picture, which is described once.
+        places = np.maximum(np.arange(len(wholes)) - len(VIEWS), 0)
+        described = descriptors.describe(wholes[len(VIEWS) :])[places]
+        return Views(network.embed(cuts).astype(np.float16), described)
 
     stage = Stage("Embedding photographs", len(items), "photograph", listener)
     features = []

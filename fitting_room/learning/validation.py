@@ -43,6 +43,8 @@ class Validator:
 
     def trained(self, head: Head) -> dict[str, float]:
         """The precisions of a head by itself."""
+        import torch
+
         descriptors, rows = self._index.descriptors, self.gallery
         inputs, of_gallery = (self._index.embeddings_for(head, r) for r in (self.queries, rows))
         queries = head.project(inputs, descriptors[self.queries])
@@ -53,7 +55,8 @@ class Validator:
             scores = queries[start : start + QUERIES_AT_ONCE] @ gallery.T
             if len(self._starts) < len(gallery):
                 scores = np.maximum.reduceat(scores, self._starts, axis=1)
-            places = np.argpartition(-scores, self._count - 1, axis=1)[:, : self._count]
+            # Several times as quick as numpy's argpartition.
+            places = torch.topk(torch.from_numpy(scores), self._count, sorted=False)[1].numpy()
             hits.append(self.gallery[self._starts[places]])
         return self._precisions(np.concatenate(hits))
 

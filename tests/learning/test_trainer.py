@@ -13,7 +13,7 @@ import torch
 from fitting_room.catalogue.schema import held_out
 from fitting_room.imaging.descriptors import LAYOUT, PLAIN_BACKGROUND
 from fitting_room.learning.losses import LOSSES, LossError
-from fitting_room.learning.trainer import batch_size
+from fitting_room.learning.trainer import INPUT_DROPOUT, batch_size, drop_out
 from fitting_room.learning.validation import Validator
 from fitting_room.util.progress import Progress
 from tests.learning.conftest import DIMENSION, ITEMS, QUICK, MadeUpShop
@@ -135,3 +135,11 @@ def test_a_missing_library_is_named(made_up: MadeUpShop, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
     with pytest.raises(LossError, match=r"pip install .fitting-room\[build,train\]"):
         made_up.fit()
+
+
+def test_dropout_takes_a_fifth_and_keeps_the_mean() -> None:
+    inputs = np.full((400, 500), 3, np.float32)
+    drop_out(inputs, np.random.default_rng(0))
+    assert (inputs == 0).mean() == pytest.approx(INPUT_DROPOUT, abs=0.005)
+    assert inputs.mean() == pytest.approx(3, rel=0.01)
+    assert len(np.unique(inputs)) == 2
