@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--prepared", type=int, default=0, metavar="N",
                         help="have processes prepare so many pictures, too")  # fmt: skip
+    parser.add_argument("--no-int8", action="store_true", help="leave out 8 bits")
     options = parsed(parser, pictures=24, slow=4, rounds=1, prepared=512)
     results = []
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +132,8 @@ def race(
         "torch + DataLoader, eager": (data_loader(selection, few, device), len(few)),
         "seed's way, one by one": (one_by_one(selection, few, device), len(few)),
     }
-    if (small := of_8_bits(selection, ready, work)) is not None:
+    small = None if options.no_int8 else of_8_bits(selection, ready, work)
+    if small is not None:
         ways |= {
             "bare engine, 8 bits": (lambda: bare(small, ready), len(files)),
             OURS_IN_8_BITS: (lambda: ours(small, files, work), len(files)),

@@ -92,6 +92,7 @@ def test_later_cards_bring_fewer_pictures(page: AppTest, monkeypatch: pytest.Mon
 
 
 def test_everything_counts_items(page: AppTest, several_fitting_room: FittingRoom) -> None:
+    page.button(key="filter").click().run()
     assert any("**10** of 10 items" in text.value for text in page.markdown)
     assert any("10 items with 30 pictures" in caption.value for caption in page.caption)
     name = several_fitting_room.items_once["id"].iloc[0]
