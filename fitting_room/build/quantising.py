@@ -21,6 +21,7 @@ from fitting_room.embedding.backbone import Selection
 from fitting_room.embedding.engine import EngineError
 from fitting_room.imaging.decode import ImageLimits, ImageRejected, open_image
 from fitting_room.imaging.preprocess import prepare
+from fitting_room.imaging.trimming import trimmed
 from fitting_room.index import manifest as names
 from fitting_room.index.data import check_file, current_version
 from fitting_room.index.manifest import IndexUnusable, Manifest, read_manifest
@@ -153,7 +154,7 @@ def _calibration(
             name = str(images[item])
             data = catalogue.store.read(name, limits.max_bytes)
             image = open_image(data, name=name, limits=limits, side=backbone.working_side)
-            pixels.append(prepare(image, backbone.input_size))
+            pixels.append(prepare(trimmed(image), backbone.input_size))  # as it is embedded
             stage.advance()
         if len(pixels) == quantised.CALIBRATION_PICTURES:
             break

@@ -25,10 +25,12 @@ from fitting_room.embedding.engine import EngineError
 from fitting_room.embedding.weights import BackboneError
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.imaging.preprocess import prepare
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import HEAD_NETWORK, NETWORK, IndexUnusable
 from fitting_room.settings import Settings
 from tests.conftest import write_items
+from tests.imaging.garments import framed, shirt
 
 pytest.importorskip("nncf")
 
@@ -298,6 +300,29 @@ def test_auto_takes_8_bits_where_they_pay(
     assert of_head is None
     assert (chosen.quantised is not None) == taken
     assert ("in 8 bits" in chosen.why) == taken
+
+
+def test_ranges_are_measured_on_pictures_without_their_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are embedded."""
+    inside = shirt("teal", "beige")
+    (tmp_path / "shop").mkdir()
+    framed(inside, 20, "black").save(tmp_path / "shop" / "1.png")
+    measured: list[np.ndarray] = []
+
+    def write(_: object, pixels: np.ndarray, path: Path, __: object) -> None:
+        measured.append(pixels)
+        path.parent.mkdir()
+        path.write_bytes(b"a network")
+
+    monkeypatch.setattr(quantised, "quantise", write)
+    selection = select("efficientnet_lite0", input_size=SIZE)
+    loaded = load_catalogue(tmp_path / "shop")
+    wanted = Precision("int8", "auto", None)
+    in_8_bits(loaded, selection, None, tmp_path / "index", wanted, limits=ImageLimits())
+    off = measured[0][0].astype(float) - prepare(inside, SIZE)
+    assert np.abs(off).mean() < 8  # edges are softer, as it was made smaller while it was opened
 
 
 def test_instructions_that_are_switched_off_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
