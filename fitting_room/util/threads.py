@@ -57,7 +57,7 @@ def limit_blas_threads() -> None:
 def sleeping_openmp() -> Iterator[None]:
     """Have the threads of an OpenMP library that is loaded meanwhile sleep until there is work.
 
-    By default they wait without sleeping, at the end of each of the hundred pieces of a step of a
+    By default they wait without sleeping, at the end of each of the many pieces of a step of a
     training. Where other programs want the cores, that takes four times the processor time of the
     work itself, and the others have to do without. A library reads this once, when it is loaded."""
     if OPENMP_WAITING in os.environ:
