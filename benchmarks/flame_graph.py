@@ -29,6 +29,7 @@ from fitting_room.search import answers
 from fitting_room.util.threads import limit_blas_threads
 
 SAMPLES = PROJECT / "data" / "samples"
+TITLE = "One picture's path, from bytes to matches"
 #: How py-spy writes an entry: its function, file and line, and its place in looks and pixels.
 ENTRY = re.compile(
     r"<title>(\S+) \((\S+?):\d+\) \([\d,]+ samples[^<]*</title>"
@@ -95,6 +96,9 @@ def record(options: Any) -> None:
         )  # fmt: skip
         if spy.returncode:
             raise SystemExit(f"py-spy could not look (it may need sudo): {spy.stderr.strip()}")
+        # In its place py-spy writes its whole command, with this machine's folders.
+        picture = options.output.read_text("utf-8")
+        options.output.write_text(re.sub(r"py-spy record [^<]*", TITLE, picture), "utf-8")
     finally:
         search.kill()
         search.wait()
