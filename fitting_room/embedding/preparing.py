@@ -25,7 +25,7 @@ from PIL import Image
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.descriptors import DESCRIPTOR_LENGTH
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.imaging.worker_messages import Description, read, write
+from fitting_room.imaging.worker_messages import Description, end, read, write
 
 if TYPE_CHECKING:
     from fitting_room.embedding.embedder import Embedder
@@ -104,14 +104,7 @@ class Preparer:
 
     def end(self) -> None:
         """End the process and wait for it."""
-        self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:  # what was not written yet
-                    continue
-        self.process.wait()
+        end(self.process)
 
 
 class Preparers:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -42,6 +43,10 @@ CALIBRATION_PICTURES = 300
 _EXACT = {"efficientnet_lite0": (3, 1)}
 #: Bounds of a file, and of the description of the layers in it.
 MAX_BYTES, MAX_LAYERS_BYTES = 2**31, 2**26
+
+#: What a network computes on its way for one picture, in numbers at most, one by one and together:
+#: a file may say anything, and memory is taken as it says.
+MAX_NUMBERS, MAX_NUMBERS_TOGETHER = 2**28, 2**31
 
 #: What a file holds: the layers as OpenVINO's xml and their numbers, as bytes, and of what network.
 _LAYERS, _NUMBERS, _FORMAT, _NETWORK = "layers", "numbers", "format", "network"
@@ -179,11 +184,27 @@ def load(selection: Selection, core: Any) -> Any:
             raise ValueError("too many layers")
         model = core.read_model(layers.tobytes(), numbers.tobytes())
         converted.require_form(model, selection)
+        _require_bounds(model, selection)
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise BackboneError(
             f"{path}: no network of 8 bits that can be read ({str(error)[:200]}). {remedy}"
         ) from error
     return model
+
+
+def _require_bounds(model: Any, selection: Selection) -> None:
+    """Raise ``ValueError`` unless what the layers compute is bounded and known beforehand."""
+    one = model.clone()
+    one.reshape([1, *selection.backbone.input_size, 3])
+    together = 0
+    for layer in one.get_ordered_ops():
+        if layer.get_type_name() in ("If", "Loop", "TensorIterator"):
+            raise ValueError(f"a layer {layer.get_type_name()} is of no network here")
+        for output in layer.outputs():
+            numbers = math.prod(output.get_shape())  # RuntimeError where it is not known
+            together += numbers
+            if max(numbers / MAX_NUMBERS, together / MAX_NUMBERS_TOGETHER) > 1:
+                raise ValueError("its layers would take more memory than any network's here")
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import struct
+from contextlib import suppress
+from subprocess import Popen
 from typing import IO, Any
 
 Description = dict[str, Any]
@@ -28,3 +30,13 @@ def write(file: IO[bytes], described: Description, body: bytes) -> None:
     file.write(_LENGTHS.pack(len(said), len(body)) + said)
     file.write(body)
     file.flush()
+
+
+def end(process: Popen[bytes]) -> None:
+    """End a process that is talked to through its pipes, and wait for it."""
+    process.kill()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was not written yet
+                pipe.close()
+    process.wait()

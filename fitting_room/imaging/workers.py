@@ -16,7 +16,7 @@ import sys
 import threading
 from pathlib import Path
 
-from fitting_room.imaging.worker_messages import Description, read, write
+from fitting_room.imaging.worker_messages import Description, end, read, write
 from fitting_room.util.threads import cores
 
 #: Seconds of the processor for one file, of the clock at most, and bytes that a worker may have.
@@ -85,14 +85,7 @@ class Worker:
 
     def end(self) -> None:
         """End the process and wait for it."""
-        self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except OSError:  # what was not written yet
-                    continue
-        self.process.wait()
+        end(self.process)
 
 
 class Workers:

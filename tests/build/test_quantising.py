@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -240,6 +241,31 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes) ->
     file = quantised.file_of(path)
     selection = replace(select("efficientnet_lite0"), quantised=file)
     with pytest.raises(BackboneError, match=r"network\.safetensors.*Build the index again"):
+        quantised.load(selection, openvino.Core())
+
+
+def test_a_network_that_would_take_all_memory_is_refused(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes right checksums, too, gets no more memory than a network takes."""
+    import openvino
+    from openvino import opset13
+    from safetensors.numpy import save_file
+
+    path = Index.open(index).data.version / NETWORK
+    identity = quantised.network_of(path)
+    pixels = opset13.parameter([-1, *SIZE, 3], np.uint8)
+    mean = opset13.reduce_mean(opset13.convert(pixels, np.float32), [1, 2, 3], keep_dims=True)
+    large = opset13.broadcast(mean, np.array([1, 2**20, 2**10, 1]), broadcast_spec="BIDIRECTIONAL")
+    flat = opset13.reduce_mean(large, [1, 2], keep_dims=False)
+    answer = opset13.tile(flat, np.array([1, 1280]))
+    model = openvino.Model([answer], [pixels], "greedy")
+    metadata = {"format": "fitting-room-int8 1", "network": json.dumps(identity)}
+    save_file(quantised._written(model, path.parent), path, metadata)
+    selection = replace(
+        select("efficientnet_lite0", input_size=SIZE), quantised=quantised.file_of(path)
+    )
+    with pytest.raises(BackboneError, match="more memory"):
         quantised.load(selection, openvino.Core())
 
 
