@@ -26,7 +26,7 @@ from fitting_room.ui.query.subjects import ResolvedQuery
 from fitting_room.ui.results import card_actions, controls, order, product_panel, share_dialog
 from fitting_room.ui.results.card_data import Card, cards_of, similarity
 from fitting_room.ui.results.order import Order
-from fitting_room.ui.shared import media, once, resources
+from fitting_room.ui.shared import marks, media, once, resources
 
 #: Above this weight of colour a similarity is mostly one of colours, and how often the kind was
 #: right says little.
@@ -180,6 +180,9 @@ def _matches_of_query(searcher: Searcher, resolved: ResolvedQuery) -> None:
         words.weight(),
     )
     proposals = st.container(key="fr-propose-0")
+    if not resolved.query.apart:
+        with proposals:  # their place, so that no card moves when they come
+            marks.mark("proposing")
     with controls.beside_filters(offered, controls.counter(searcher), searcher.index.item_count):
         if resolved.query.apart:
             for place, picture in enumerate(resolved.pictures):
