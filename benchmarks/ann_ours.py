@@ -11,13 +11,8 @@ from typing import Any
 import numpy as np
 from ann_data import RESULTS, Problem
 
-from fitting_room.index.ann import (
-    ENCODER_SAMPLE,
-    MAX_DIRECTIONS,
-    AnnEncoder,
-    AnnIndex,
-    AnnSearchParams,
-)
+from fitting_room.index.ann import ENCODER_SAMPLE, MAX_DIRECTIONS, AnnEncoder
+from fitting_room.index.inverted_file import AnnIndex, AnnSearchParams
 from fitting_room.index.scoring import ScoreTerm, best, best_among, nearest
 
 Search = Callable[[np.ndarray], np.ndarray]

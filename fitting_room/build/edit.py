@@ -27,10 +27,11 @@ from fitting_room.embedding.embedder import Embedder
 from fitting_room.imaging.decode import ImageLimits, ImageRejected
 from fitting_room.imaging.features import Features
 from fitting_room.index.added import keep_picture, picture_digest
-from fitting_room.index.ann import ANN_INDEX, is_available
+from fitting_room.index.ann import ANN_INDEX
 from fitting_room.index.calibration import Calibration
 from fitting_room.index.edits import edits_between
 from fitting_room.index.index import INTERNAL_COLUMNS, Index
+from fitting_room.index.inverted_file import is_available
 from fitting_room.index.vectors import release
 from fitting_room.util.progress import Listener, Stage, ignore
 

@@ -30,12 +30,10 @@ from fitting_room.index import manifest as names
 from fitting_room.index.added import ADDED, remove_unused
 from fitting_room.index.ann import (
     ANN_INDEX,
-    MISSING,
     TRAINED_ANN_ENCODER,
     TRAINED_ANN_INDEX,
     WORTHWHILE_FROM,
     Ann,
-    is_available,
     write_ann,
 )
 from fitting_room.index.calibration import Calibration
@@ -51,6 +49,7 @@ from fitting_room.index.data import (
 )
 from fitting_room.index.head import Head
 from fitting_room.index.index import Index
+from fitting_room.index.inverted_file import MISSING, is_available
 from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest
 from fitting_room.index.scoring import ROWS_AT_ONCE
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows, new_array, release

@@ -11,7 +11,6 @@ import numpy as np
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
 from fitting_room.imaging.features import Features, normalise
 from fitting_room.index import scoring
-from fitting_room.index.ann import AnnIndexError
 from fitting_room.index.comparison import Comparison, as_features
 from fitting_room.index.data import check_file, current_version, load_index_data
 from fitting_room.index.filters import (
@@ -24,6 +23,7 @@ from fitting_room.index.filters import (
     both,
     filter_of,
 )
+from fitting_room.index.inverted_file import AnnIndexError
 from fitting_room.index.item_pictures import best_items
 from fitting_room.index.manifest import IndexUnusable, damaged
 from fitting_room.index.scoring import Hits, ScoreTerm, SimilarityOptions, Terms

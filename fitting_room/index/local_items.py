@@ -55,7 +55,7 @@ class LocalItems:
     def candidates(
         self, question: Question, n: int, where: Filter, *, trained: bool
     ) -> list[np.ndarray] | None:
-        """Raises :class:`fitting_room.index.ann.AnnIndexError` where the file is damaged."""
+        """Raises :class:`~fitting_room.index.inverted_file.AnnIndexError` where it is damaged."""
         if self._data is None or self._data.ann is None:
             return None
         shape = question[scoring.LEARNED if trained else scoring.EMBEDDING]

@@ -21,20 +21,18 @@ from fitting_room.imaging.descriptors import (
     SILHOUETTE,
 )
 from fitting_room.imaging.features import Features, normalise
-from fitting_room.index import ann
+from fitting_room.index import ann, inverted_file
 from fitting_room.index.ann import (
     ANN_ENCODER,
     ANN_INDEX,
     TRAINED_ANN_INDEX,
     Ann,
     AnnEncoder,
-    AnnIndex,
-    AnnIndexError,
-    AnnSearchParams,
     write_ann,
 )
 from fitting_room.index.data import current_version
 from fitting_room.index.index import Index
+from fitting_room.index.inverted_file import AnnIndex, AnnIndexError, AnnSearchParams
 from fitting_room.index.manifest import IndexUnusable
 from fitting_room.index.scoring import JACCARD, SimilarityOptions
 from fitting_room.index.vectors import FLOAT32, INT8, PCA
@@ -248,13 +246,13 @@ def test_a_head_has_candidates_of_its_own(
 def learned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with each sample that centres are learned from."""
     calls: list[int] = []
-    sample = ann._sample
+    sample = inverted_file._sample
 
     def counted(*given: object) -> np.ndarray:
         calls.append(1)
         return sample(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ann, "_sample", counted)
+    monkeypatch.setattr(inverted_file, "_sample", counted)
     return calls
 
 
@@ -357,26 +355,6 @@ def test_a_damaged_file_is_reported(tmp_path: Path, small: Path, name: str, dama
         Index.open(folder)
 
 
-def test_no_byte_of_the_file_can_break_the_program(tmp_path: Path, small: Path) -> None:
-    whole = (current_version(small) / ANN_INDEX).read_bytes()
-    encoder = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION)
-    codes = encoder.encode(catalogue()[0][:20], None, None)
-    generator = np.random.default_rng(0)
-    opened = 0
-    for place in generator.integers(len(whole), size=150):
-        data = bytearray(whole)
-        data[place] ^= 1 << generator.integers(8)
-        (tmp_path / "file").write_bytes(data)
-        try:
-            damaged = AnnIndex.open(tmp_path / "file", 300, encoder.width)
-        except AnnIndexError:
-            continue
-        opened += 1
-        for rows in damaged.candidates(codes, RESULTS, AnnSearchParams()):
-            assert ((rows >= 0) & (rows < 300)).all()
-    assert opened > 0
-
-
 def test_files_of_another_index_are_refused(small: Path) -> None:
     width = AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION).width
     for count, dimension in ((299, width), (300, width + 1)):
@@ -384,22 +362,3 @@ def test_files_of_another_index_are_refused(small: Path) -> None:
             AnnIndex.open(current_version(small) / ANN_INDEX, count, dimension)
     with pytest.raises(AnnIndexError, match="does not belong to this index"):
         AnnEncoder.load(current_version(small) / ANN_ENCODER, DIMENSION + 1)
-
-
-def test_another_structure_of_faiss_is_refused(tmp_path: Path, small: Path) -> None:
-    import faiss
-
-    faiss.write_index(faiss.IndexFlatIP(8), str(tmp_path / "flat"))
-    whole = (current_version(small) / ANN_INDEX).read_bytes()
-    (tmp_path / "without groups").write_bytes(whole[: whole.rindex(b"ilar")] + b"il00")
-    for name in ("flat", "without groups"):
-        with pytest.raises(AnnIndexError, match=f"{name} is damaged"):
-            AnnIndex.open(tmp_path / name, 300, DIMENSION)
-
-
-def test_a_full_disk_is_an_error_of_the_system() -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no full disk to write to")
-    vectors, _, _ = catalogue()
-    with pytest.raises(OSError, match="No space left"):
-        AnnIndex.write(Path("/dev/full"), vectors.__getitem__, 300, DIMENSION)
