@@ -68,7 +68,7 @@ BENCHMARKS = {
     "transitions of the demo": Benchmark("transitions", "", "--rounds 5"),
     "first start": Benchmark("first_start", "", "--rounds 2"),
     "api": Benchmark("api", "", "--seconds 5 --rounds 2", index=True),
-    "search": Benchmark("search", "", "--items 42000", index=True),
+    "search": Benchmark("search", "", "--items 200000", index=True),
     "build": Benchmark("build", "", "--items 30000", index=True),
     "catalogues": Benchmark("catalogues", "", "--pictures 5000 --rows 50000"),
 }

@@ -21,12 +21,11 @@ from typing import Any
 
 import numpy as np
 from ann_data import COSINE, DIMENSION, RESULTS, Problem, made, problem, real_vectors
-from ann_ours import Search, candidates_search, ours_exact
+from ann_ours import AnnIndex, AnnSearchParams, Search, candidates_search, ours_exact
 from common import finish, parsed, parser_of, say, table
 
 from fitting_room.imaging.features import normalise
 from fitting_room.index.ann import FEW_ITEMS
-from fitting_room.index.inverted_file import AnnIndex, AnnSearchParams
 from fitting_room.index.scoring import top_k_candidates
 from fitting_room.index.vectors import STORAGES, Rows, stored
 
