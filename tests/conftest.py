@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from PIL import Image
 
 from fitting_room.build.builder import build_index
@@ -40,6 +42,15 @@ DEMO = PROJECT / "data" / "demo"
 DEMO_ITEMS = 950
 SAMPLES = PROJECT / "data" / "samples"
 REAL_DATA = PROJECT.parent / "shared" / "data"
+
+#: Inputs that hypothesis makes are the same in each run, and none is timed, so that no change fails
+#: to land by chance or on a busy machine: ``pytest --hypothesis-profile=others`` tries others.
+_UNCHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+for _name, _same in (("same", True), ("others", False)):
+    hypothesis_settings.register_profile(
+        _name, derandomize=_same, deadline=None, suppress_health_check=_UNCHECKED
+    )
+hypothesis_settings.load_profile("same")
 
 
 def pytest_configure() -> None:

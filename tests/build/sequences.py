@@ -247,7 +247,6 @@ def main() -> None:
         settings=settings(
             max_examples=options.examples,
             stateful_step_count=options.steps,
-            deadline=None,
             derandomize=not options.random,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -203,7 +203,7 @@ def test_pictures_that_have_gone_are_refused(shop: Path) -> None:
         open_store(shop)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     edits=st.lists(st.tuples(st.integers(-400, 1_000), st.integers(0, 255)), min_size=1),
     method=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]),

@@ -160,7 +160,7 @@ _NAME = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 _CELL = st.one_of(st.sampled_from(["1", "2.jpg", "3", "images/1.jpg", "", "NA"]), st.text())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     header=st.lists(st.sampled_from(["id", "image", "sku", "name", "class"]) | _NAME, min_size=1),
     rows=st.lists(st.lists(_CELL, max_size=5), max_size=8),

@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fitting_room.catalogue.label_mapping import LabelMappingError
@@ -123,7 +123,6 @@ def test_colours_that_are_none_are_refused(tmp_path: Path, content: bytes) -> No
         read_photograph_colours(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=200) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("hat/1.jpg"), inner),
@@ -161,7 +160,6 @@ NAMES = st.builds(lambda folders, n: "/".join([*folders, f"{n}.jpg"]), FOLDERS, 
 SETS = st.frozensets(st.sampled_from(["Red", "Blue", "Black"]), min_size=1)
 
 
-@settings(deadline=None)
 @given(said=st.dictionaries(NAMES, SETS, min_size=1), place=FOLDERS, name=NAMES)
 def test_a_picture_never_has_the_words_of_another(
     said: dict[str, frozenset[str]], place: list[str], name: str

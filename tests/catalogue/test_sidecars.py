@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fitting_room.catalogue import sidecars
@@ -61,7 +61,6 @@ def test_a_few_texts_among_many_pictures_are_no_attributes() -> None:
     assert find_sidecars(pictures, pictures) is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5), st.text() | st.integers() | st.floats() | st.none()),
     st.binary(max_size=50),

@@ -15,7 +15,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=st.lists(WORDS, max_size=6), words=st.lists(WORDS, min_size=1, max_size=2))
 def test_words_find_the_names_that_they_find_on_this_machine(
     name: list[str], words: list[str]

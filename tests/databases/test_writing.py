@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fitting_room.databases.address import DatabaseError, engine_for
@@ -288,9 +288,7 @@ def test_numbers_of_rows_may_be_great(place: Place) -> None:
     assert database.scan(EVERYTHING, 9, 2**53).tolist() == rows[2:]
 
 
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5)
 @given(values=st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=20, unique=True))
 def test_any_text_comes_back_and_is_found(place: Place, values: list[str]) -> None:
     layout = layout_of(("value",))

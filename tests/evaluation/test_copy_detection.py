@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -99,7 +99,6 @@ def test_items_with_the_same_picture_stand_for_each_other(labelled_shop: Path) -
     assert detect_copies(fitting_room_of(labelled_shop), 12).changes["flipped"].first.value == 1
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 5))
 def test_a_sample_is_spread_evenly(size: int, count: int, seed: int) -> None:
     rows = np.arange(size) * 3

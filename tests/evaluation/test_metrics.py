@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,7 +34,6 @@ def results(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return right, right.sum(axis=1) + missed
 
 
-@settings(deadline=None)
 @given(results())
 def test_the_figures_are_those_of_plain_counting(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     right, relevant = drawn
@@ -50,7 +49,6 @@ def test_the_figures_are_those_of_plain_counting(drawn: tuple[np.ndarray, np.nda
     assert ((average >= 0) & (average <= 1 + 1e-12)).all()
 
 
-@settings(deadline=None)
 @given(results(), st.data())
 def test_a_right_result_further_up_is_never_worse(
     drawn: tuple[np.ndarray, np.ndarray], data: st.DataObject

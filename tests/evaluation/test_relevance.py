@@ -35,7 +35,7 @@ def test_labels_meet_by_their_text() -> None:
     assert both.is_right(0, np.arange(4)).tolist() == [True, False, False, True]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_right_in_all_is_right_in_each(data: st.DataObject) -> None:
     labels = st.sampled_from(["a", "b", "c", None])
@@ -176,7 +176,7 @@ relevances = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(relevances, relevances)
 def test_right_in_both_is_right_in_each(kind: Relevance, colour: Relevance) -> None:
     both, rows = right_in_both(kind, colour), np.arange(6)

@@ -205,7 +205,7 @@ def test_a_broken_profile_or_one_of_another_mode(profile: bytes, mode: str) -> N
     ),
     st.integers(0, 60),
 )
-@hypothesis_settings(max_examples=120, deadline=None)
+@hypothesis_settings(max_examples=120)
 def test_any_change_of_a_profile_gives_a_picture(changes: list[tuple[int, int]], cut: int) -> None:
     profile = bytearray(GOOD)
     for place, value in changes:
@@ -218,7 +218,7 @@ def test_any_change_of_a_profile_gives_a_picture(changes: list[tuple[int, int]],
 
 
 @given(st.binary(max_size=300), st.sampled_from(["RGB", "L", "CMYK"]))
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_anything_for_a_profile_gives_a_picture(profile: bytes, mode: str) -> None:
     image = Image.new(mode, (12, 12))
     assert to_srgb(image, profile, None).size == (12, 12)
@@ -278,7 +278,7 @@ def test_white_stays_white_and_grey_stays_grey(primaries: int) -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from(["AVIF", "HEIF", "PNG"]))
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_any_values_are_a_number_or_none(tail: bytes, kind: str) -> None:
     for mark in (b"colrnclx", b"\0\0\0\x04cICP"):
         found = cicp_primaries(mark + tail, kind)

@@ -100,7 +100,7 @@ POSITIONS = st.integers(0, 60) | st.integers(0, 400) | st.integers(0, 10_000)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     seed=st.sampled_from(SEEDS),
     edits=st.lists(st.tuples(POSITIONS, st.integers(0, 255)), min_size=1, max_size=8),
@@ -117,7 +117,7 @@ def test_whatever_is_wrong_with_a_file_it_opens_or_is_refused(
     opens_or_is_refused(bytes(data[: int(len(data) * kept)]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     start=st.sampled_from([b"", *(seed[:32] for seed in SEEDS), b"II*\0", b"MM\0*"]),
     rest=st.binary(max_size=300),

@@ -39,7 +39,7 @@ def colours(first: Image.Image, second: Image.Image) -> float:
 @given(
     st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1), st.sampled_from([1, 7, 99])
 )
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_any_picture_has_a_description(width: int, height: int, seed: int, patch: int) -> None:
     generator = np.random.default_rng(seed)
     small = generator.integers(0, 256, (-(-height // patch), -(-width // patch), 3), np.uint8)

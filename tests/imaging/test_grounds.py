@@ -67,7 +67,7 @@ def test_light_may_fall_off_along_it(ground: tuple[int, int, int]) -> None:
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3), st.tuples(*[st.integers(0, 255)] * 3))
-@hypothesis_settings(max_examples=80, deadline=None)
+@hypothesis_settings(max_examples=80)
 def test_a_garment_on_any_ground(
     colour: tuple[int, int, int], ground: tuple[int, int, int]
 ) -> None:

@@ -117,7 +117,7 @@ def test_what_can_be_read_is_not_asked() -> None:
     ),
     st.binary(max_size=80),
 )
-@hypothesis_settings(max_examples=300, deadline=None)
+@hypothesis_settings(max_examples=300)
 def test_any_bytes_have_a_sentence_or_none(beginning: bytes, rest: bytes) -> None:
     sentence = named(beginning + rest)
     assert sentence is None or (sentence.startswith("This is ") and sentence.endswith("."))

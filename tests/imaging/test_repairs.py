@@ -83,7 +83,7 @@ def test_of_less_than_half_nothing_is_made(cut: float) -> None:
 
 
 @given(st.floats(0, 1), st.booleans())
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_a_jpeg_cut_anywhere_is_answered_or_refused(cut: float, progressive: bool) -> None:
     data = encoded(shirt("teal", GROUND, (60, 80)), "JPEG", progressive=progressive)
     try:

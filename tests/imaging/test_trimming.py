@@ -192,7 +192,7 @@ def test_of_the_catalogues_pictures_none() -> None:
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1), st.integers(1, 40))
-@hypothesis_settings(max_examples=80, deadline=None)
+@hypothesis_settings(max_examples=80)
 def test_something_is_left_of_any_picture(width: int, height: int, seed: int, patch: int) -> None:
     generator = np.random.default_rng(seed)
     small = generator.integers(0, 3, (-(-height // patch), -(-width // patch), 3), np.uint8) * 127
@@ -209,7 +209,7 @@ def test_something_is_left_of_any_picture(width: int, height: int, seed: int, pa
     st.tuples(*[st.integers(0, 255)] * 3),
     st.sampled_from([(60, 80), (96, 128), (240, 320), (200, 150)]),
 )
-@hypothesis_settings(max_examples=80, deadline=None)
+@hypothesis_settings(max_examples=80)
 def test_any_frame_of_a_colour_unlike_the_ground_goes(
     width: int, frame: tuple[int, int, int], ground: tuple[int, int, int], size: tuple[int, int]
 ) -> None:

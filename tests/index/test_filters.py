@@ -85,7 +85,7 @@ def plainly(where: Filter, table: pd.DataFrame) -> pd.Series[bool]:  # noqa: PLR
     raise TypeError(where)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=tables(), where=trees(), some=st.lists(st.integers(0, ROWS - 1), max_size=5))
 def test_any_tree_of_filters_lets_through_what_plain_pandas_says(
     table: pd.DataFrame, where: Filter, some: list[int]
@@ -104,7 +104,7 @@ def test_any_tree_of_filters_lets_through_what_plain_pandas_says(
     assert list(counted.values()) == sorted(counted.values(), reverse=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(table=tables(), parts=st.lists(_leaves(), max_size=3), where=trees())
 def test_combinations_are_those_that_rows_have(
     table: pd.DataFrame, parts: list[Filter], where: Filter

@@ -82,7 +82,7 @@ def searches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int, np.random.Ge
     return vectors, queries, draw(st.integers(1, 100)), generator
 
 
-@hypothesis_settings(deadline=None, max_examples=150)
+@hypothesis_settings(max_examples=150)
 @given(searches())
 def test_search_is_exact(case: tuple[np.ndarray, np.ndarray, int, np.random.Generator]) -> None:
     vectors, queries, n, _ = case
@@ -92,7 +92,7 @@ def test_search_is_exact(case: tuple[np.ndarray, np.ndarray, int, np.random.Gene
         check(hits, vectors, query, n)
 
 
-@hypothesis_settings(deadline=None, max_examples=150)
+@hypothesis_settings(max_examples=150)
 @given(searches(), st.sampled_from([0.02, 0.1, 0.5, 0.95]))
 def test_filtered_search_is_exact(
     case: tuple[np.ndarray, np.ndarray, int, np.random.Generator], passing_fraction: float

@@ -131,7 +131,7 @@ def check(
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1), st.integers(1, 70))
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_similarity_is_shape_and_colour_by_weight(
     index: Index, seed: int, weight: float, n: int
 ) -> None:
@@ -143,7 +143,7 @@ def test_similarity_is_shape_and_colour_by_weight(
 
 
 @given(st.integers(0, 10_000), st.integers(1, 5))
-@hypothesis_settings(max_examples=30, deadline=None)
+@hypothesis_settings(max_examples=30)
 def test_of_a_photograph_the_outline_does_not_count_and_its_views_are_averaged(
     index: Index, seed: int, views: int
 ) -> None:
@@ -152,7 +152,7 @@ def test_of_a_photograph_the_outline_does_not_count_and_its_views_are_averaged(
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4), st.booleans())
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 def test_jaccard_is_the_sum_of_the_lesser_over_the_sum_of_the_greater(
     index: Index, seed: int, views: int, plain_background: bool
 ) -> None:
@@ -415,7 +415,7 @@ def whole(terms: list[ScoreTerm | JaccardTerm], items: int, query: int) -> np.nd
     storage=st.sampled_from(STORAGES),
     repeated=st.booleans(),
 )
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 def test_the_nearest_lose_nothing_by_what_is_left_out(
     seed: int,
     items: int,

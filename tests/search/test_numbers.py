@@ -80,7 +80,7 @@ def test_columns_without_an_order_by_numbers(cells: list[str]) -> None:
     assert read(*cells) is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.none() | st.text(alphabet="0123456789.,-+ eE€R's\u00a0x", max_size=12)))
 def test_whatever_stands_in_the_cells_each_has_a_finite_number_or_none(
     cells: list[str | None],
@@ -96,7 +96,7 @@ def test_whatever_stands_in_the_cells_each_has_a_finite_number_or_none(
 STYLES = [("", "", ",", "."), ("€ ", "", ".", ","), ("", " kr", " ", ","), ("Rs.", "", "'", ".")]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 10**9), min_size=2, max_size=20, unique=True), st.sampled_from(STYLES)
 )

@@ -91,7 +91,7 @@ def test_an_index_without_kinds_has_no_parts(fitting_room: FittingRoom) -> None:
     assert parts_of(fitting_room, on_canvas((DRESS, (10, 100)), (HANDBAG, (390, 100)))) == []
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(st.integers(8, 300), st.integers(8, 300), st.integers(0, 2**16), KINDS)
 def test_boxes_lie_within_any_picture(
     demo_fitting_room: FittingRoom, width: int, height: int, seed: int, kind: str

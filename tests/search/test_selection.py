@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -87,9 +87,7 @@ def test_similarities_among_items_are_those_of_each_as_a_query(
     assert index.similarities_among(rows[:0]).shape == (0, 0)
 
 
-@settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50)
 @given(st.lists(st.floats(0, 1), max_size=40), st.integers(1, 20), st.floats(0, 1), st.booleans())
 def test_whatever_is_chosen(
     demo_fitting_room: FittingRoom, amounts: list[float], n: int, diversity: float, only_good: bool

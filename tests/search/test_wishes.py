@@ -197,7 +197,7 @@ def test_without_a_full_text_index_it_is_said(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_can_be_asked(text: str) -> None:
     found = understand(text, WILD)
     assert len(found.wishes) <= MOST_WISHES
@@ -213,7 +213,7 @@ QUERY_LANGUAGE = ['"', "*", "^", "NEAR(", ")", "AND", "OR", "NOT", "name:", "+",
 
 
 @given(st.lists(st.sampled_from(QUERY_LANGUAGE), max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_full_text_index_is_never_spoken_to_in_its_own_language(pieces: list[str]) -> None:
     for joint in ("", " "):
         found = understand(joint.join(pieces), WILD)

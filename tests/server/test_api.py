@@ -56,7 +56,7 @@ def test_every_request_of_the_description_is_answered_by_it(description: Any, na
     answer that the document does not describe."""
     method, path = name.split(" ")
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(case=description[path][method].as_strategy())
     def check(case: Any) -> None:
         # A schema cannot say that a file must be a picture, nor that a column must be there.
@@ -72,7 +72,7 @@ def test_changes_by_those_who_may_are_answered_by_it_too(
     method, path = name.split(" ")
     served = schemathesis.openapi.from_asgi("/api/openapi.json", serve().app)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     @given(case=served[path][method].as_strategy())
     def check(case: Any) -> None:
         case.call_and_validate(

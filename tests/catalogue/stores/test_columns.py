@@ -299,7 +299,7 @@ def damaged(sound: Path, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / f"damaged-{sound.name}"
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     edits=st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 255)), min_size=1, max_size=8),
     kept=st.just(1.0) | st.floats(0.2, 1),

@@ -157,7 +157,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     edits=st.lists(st.tuples(st.integers(0, 6_000), st.integers(0, 255)), min_size=1),
     kept=st.just(1.0) | st.floats(0.05, 1),

@@ -163,7 +163,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return zipped(path, {"näh/1.jpg": PICTURE, "2.jpg": PICTURE[::-1]}).read_bytes()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     edits=st.lists(st.tuples(st.integers(-250, 1_400), st.integers(0, 255)), min_size=1),
     kept=st.just(1.0) | st.floats(0.5, 1),

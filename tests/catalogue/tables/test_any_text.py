@@ -27,7 +27,7 @@ def _expected(cell: str) -> str | None:
     return None if cell.strip() in NOTHING else cell.strip()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rows=st.lists(st.tuples(ID, TEXT, TEXT), min_size=1, max_size=6),
     delimiter=st.sampled_from(",;\t|"),
@@ -51,7 +51,7 @@ def test_whatever_a_csv_writer_wrote_comes_back(
     assert found.unusable == found.repaired == {}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(st.tuples(ID, TEXT, TEXT), min_size=2, max_size=6),
     sep=st.sampled_from(",;\t|"),
@@ -78,7 +78,7 @@ ROWS = st.lists(
 ).map("\n".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(header=st.sampled_from(["id,a", "id,a,b", "id,a,name"]), rows=ROWS, end=st.booleans())
 def test_the_readers_agree(header: str, rows: str, end: bool) -> None:
     """Each leaves to the next one what it would read otherwise."""
@@ -118,7 +118,7 @@ PIECES = st.sampled_from(
 HEADERS = [b"id,a\n", b"a;id;name\r\n", b"\xef\xbb\xbfid\ta\n", b"id,", b"3\na b\n", b""]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     header=st.sampled_from(HEADERS),
     rest=st.lists(PIECES, max_size=40).map(b"".join) | st.binary(max_size=60),

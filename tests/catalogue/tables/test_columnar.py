@@ -166,7 +166,7 @@ def test_an_ending_that_is_not_kept_is_named(name: str) -> None:
         read("id,name\n1,shirt\n", name)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(form=st.sampled_from(FORMS), data=st.data())
 def test_damaged_files_give_a_table_or_are_refused(form: Form, data: st.DataObject) -> None:
     content = bytearray(form(TABLE))

@@ -127,7 +127,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from(["id", "images", "file_name", "value", " id ", "", "\ud800"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows=st.lists(st.dictionaries(KEYS, JSON, max_size=4) | JSON, max_size=5), data=st.data())
 def test_any_json_gives_a_table_or_is_refused(rows: list[object], data: st.DataObject) -> None:
     lines = "\n".join(map(json.dumps, rows))

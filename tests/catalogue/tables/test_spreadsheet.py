@@ -246,7 +246,7 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.Monk
             read(content, "products.xls")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     source=st.sampled_from(
         [workbook(ROWS), OLD_EXCEL, open_document(ods_row(*ods_text("id", "a")) * 2)]
@@ -265,7 +265,7 @@ def test_damaged_workbooks_give_a_table_or_are_refused(source: bytes, data: st.D
             str(error).encode()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_sheets_give_a_table_or_are_refused(data: st.DataObject) -> None:
     """Damage inside a member, which its checksum would otherwise tell."""

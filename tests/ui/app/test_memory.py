@@ -120,7 +120,7 @@ JSON = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(JSON)
 def test_whatever_a_browser_sends_is_read_or_passed_over(value: object) -> None:
     assert all(isinstance(v, str) for values in _params(value).values() for v in values)
