@@ -129,7 +129,7 @@ class Results:
         """The machine, in a sentence."""
         of, busy = self.machine, ""
         if self.load and self.load[0] > 0.3:
-            busy = f", while others computed there as well (load {self.load[0]:.1f} at the start)"
+            busy = f"; load {self.load[0]:.1f} in the minute before it began"
         has = ", ".join(of["instructions"]) or "neither AVX2 nor AVX512"
         libraries = ", ".join(f"{name} {v}" for name, v in of["libraries"].items())
         small = " As small as shows that it runs (`--quick`): no figures to quote." * self.quick

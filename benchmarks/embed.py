@@ -33,7 +33,6 @@ from at_hand import catalogue_pictures, photograph_pictures
 from common import finish, in_turn, parsed, parser_of, ratios, say, table
 from PIL import Image
 
-from fitting_room.embedding import quantised
 from fitting_room.embedding.backbones import Selection, select
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import ENGINES, make_engine
@@ -102,6 +101,11 @@ def chosen(name: str, work: Path) -> Selection:
 
 def of_8_bits(selection: Selection, ready: np.ndarray, work: Path) -> Embedder | None:
     """The network in 8 bits, measured on some of the pictures, where nncf is installed."""
+    if find_spec("fitting_room.embedding.quantised") is None:  # an earlier checkout
+        say("8 bits are left out: this checkout has none")
+        return None
+    from fitting_room.embedding import quantised
+
     if why := quantised.lacks_nncf():
         say(f"8 bits are left out: {why}")
         return None

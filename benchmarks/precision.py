@@ -17,6 +17,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ import pandas as pd
 from common import CATALOGUE, PROJECT, finish, in_turn, parsed, parser_of, say, table, used
 
 from fitting_room import FittingRoom, Settings, SimilarityOptions, open_image
-from fitting_room.embedding import quantised
 from fitting_room.embedding.backbones import select
 from fitting_room.embedding.engine import EngineError, make_engine
 from fitting_room.evaluation.copy_detection import detect_copies
@@ -76,6 +76,10 @@ def main() -> int:
 def precisions(backbone: str) -> list[str]:
     """32 bits, 16 bits where ``auto`` takes them on this machine, and 8 where they can be made."""
     usual = make_engine(select(backbone)).name.rsplit(" ", 1)[-1]
+    if find_spec("fitting_room.embedding.quantised") is None:  # an earlier checkout
+        return list(dict.fromkeys(("f32", usual)))
+    from fitting_room.embedding import quantised
+
     if why := quantised.lacks_nncf():
         say(f"8 bits are left out: {why}")
     return list(dict.fromkeys(("f32", usual, *([] if why else [quantised.INT8]))))
