@@ -21,9 +21,11 @@ import pandas as pd
 from at_hand import index as index_at
 from common import finish, parsed, parser_of, table
 
+from fitting_room.build.adaptation import adapted
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.schema import held_out
+from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.index.scoring import SimilarityOptions
 from fitting_room.learning.dataset import training_set_from
@@ -67,7 +69,8 @@ def measure(catalogue: Path, folder: Path, by: str, seed: int) -> list[dict[str,
     # Labels that only left-out items have are not there to be learned.
     training_set = without_labels(replace(training_set, **seen))
     torch.manual_seed(seed)
-    write_head(folder, Trainer(index, training_set, options=training).run(lambda _: None))
+    head = Trainer(index, training_set, options=training).run(lambda _: None)
+    write_head(folder, at_home(head, index))
     index = Index.open(folder)
     queries = np.flatnonzero(held_out(index.items["id"], HOLDOUT))
     rows: list[dict[str, object]] = []
@@ -79,6 +82,18 @@ def measure(catalogue: Path, folder: Path, by: str, seed: int) -> list[dict[str,
             figures = precision(index, of, queries, SimilarityOptions(trained=trained))
             rows.append({"queries": f"{len(of):,} {title}", "with": name, **figures})
     return rows
+
+
+def at_home(head: Head, index: Index) -> Head:
+    """The head as a build makes it at home in the catalogue, without a look at what the queries'
+    labels are."""
+    items = index.items[list(COLUMNS)].astype("object")
+    items[held_out(index.items["id"], HOLDOUT)] = None
+
+    def hidden_units(rows: np.ndarray) -> np.ndarray:
+        return head.hidden_units(index.embeddings_for(head, rows), index.descriptors[rows])
+
+    return adapted(head, items, hidden_units)
 
 
 def groups_of(items: pd.DataFrame, by: str) -> pd.Series:

@@ -240,11 +240,12 @@ def _write_adapted(data: IndexData, head: Head, first: int) -> Head:
     queries will find it."""
     index, path = Index(data), data.version / names.HEAD_FILE
 
-    def project(rows: slice) -> np.ndarray:
-        rows = slice(first + rows.start, first + rows.stop)
-        return head.project(index.embeddings_for(head, rows), data.descriptors[rows])
+    def hidden_units(rows: np.ndarray) -> np.ndarray:
+        rows = first + rows
+        return head.hidden_units(index.embeddings_for(head, rows), data.descriptors[rows])
 
-    adapted(head, data.items.iloc[first:], project).save(path)
+    items = data.items.iloc[first:]
+    adapted(head, items, hidden_units, projected_before=first > 0).save(path)
     return Head.load(path)
 
 

@@ -101,26 +101,31 @@ class Head:
         """What the head makes of pictures, float32 ``(N, E)`` with unit rows, by their embeddings,
         float32 ``(N, D)``, and descriptors, uint8 ``(N, DESCRIPTOR_LENGTH)``; of those of
         photographs the colours count at most. Raises ``ValueError`` for other shapes."""
+        result = np.empty((len(embeddings), self.dimension), np.float32)
+        for start in range(0, len(embeddings), ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            units = self.hidden_units(embeddings[block], descriptors[block])
+            result[block] = normalise(self.last_layer(units))
+        return result
+
+    def hidden_units(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
+        """What the hidden layer makes of the inputs of :meth:`project`, float32 ``(N, H)``."""
         if embeddings.ndim != 2 or embeddings.shape[1] != self.input_dimension:
             raise ValueError(f"the head takes embeddings of {self.input_dimension} dimensions")
         if descriptors.shape != (len(embeddings), DESCRIPTOR_LENGTH):
             raise ValueError(f"the head takes {DESCRIPTOR_LENGTH} descriptors of each picture")
-        result = np.empty((len(embeddings), self.dimension), np.float32)
-        for start in range(0, len(embeddings), ROWS_AT_ONCE):
-            block = slice(start, start + ROWS_AT_ONCE)
-            of_block = embeddings[block], descriptors[block]
-            inputs = standardised(*of_block, self.mean, self.scale, self.sees_colours)
-            result[block] = self._apply(inputs)
-        return result
-
-    def _apply(self, inputs: np.ndarray) -> np.ndarray:
+        inputs = standardised(embeddings, descriptors, self.mean, self.scale, self.sees_colours)
         hidden = inputs @ self.hidden_weight.T + self.hidden_bias
         hidden -= hidden.mean(axis=1, keepdims=True)
         variance = np.square(hidden).mean(axis=1, keepdims=True)
         hidden /= np.sqrt(variance + NORMALISATION_EPSILON)
         hidden *= self.norm_weight
         hidden += self.norm_bias
-        return normalise(_gelu(hidden) @ self.output_weight.T + self.output_bias)
+        return _gelu(hidden)
+
+    def last_layer(self, units: np.ndarray) -> np.ndarray:
+        """What the last layer makes of hidden units, float32 ``(N, E)``, of any length."""
+        return np.asarray(units @ self.output_weight.T + self.output_bias, np.float32)
 
     def project_items(
         self, embeddings: np.ndarray, descriptors: np.ndarray, items: pd.DataFrame
