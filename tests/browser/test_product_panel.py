@@ -246,5 +246,5 @@ def test_a_panel_is_closed_after_a_reload_as_before_it(visit: Visit, address: st
     panel.get_by_role("button", name="Close", exact=True).click()
     expect(panel).to_have_count(0)
     page.wait_for_function(CLOSED)
-    assert "look=" not in page.url
+    expect(page).not_to_have_url(re.compile("look="))  # the driver hears of it a little later
     expect(cards(page)).to_have_count(4)
