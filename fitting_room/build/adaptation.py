@@ -27,8 +27,8 @@ HiddenUnits = Callable[[np.ndarray], np.ndarray]
 MOST_LABELS = 2_000
 BLOCK = 4_096
 #: A label whose items lie as near as this (a cosine) to where another lies that the head was taught
-#: is that one by another name. Of article types that a head was taught 0.94 lie as near to their
-#: own, of those that it was not none to any.
+#: is that one by another name. Of 65 article types that a head was taught 53 lie as near to their
+#: own (0.98 of the items), of 22 that it was not none to any.
 BY_ANOTHER_NAME = 0.75
 #: How much longer than others the proxies of such labels are, which draw that much more: a mean of
 #: items that nothing was learned of lies nearer to all others.
