@@ -1,4 +1,5 @@
-"""Fine-tuning: the last blocks of a network learn from a catalogue's labels, end to end.
+"""Fine-tuning: the last blocks of a network learn from a catalogue's labels, end to end, and from
+photographs of known classes where there are some.
 
 The rest of the network stays as it is, and so do all statistics of batch normalisation, which a
 few thousand pictures would only make worse. The result is a weights file like any other: the index
@@ -7,9 +8,9 @@ is built anew with it, and a head is then trained on top.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -30,7 +31,8 @@ from fitting_room.index.index import Index
 from fitting_room.learning.dataset import TrainingSet
 from fitting_room.learning.losses import LOSSES, ColumnLosses
 from fitting_room.learning.options import TrainingError, TrainingOptions
-from fitting_room.learning.trainer import gradient_descent
+from fitting_room.learning.photographs import another_cut, known_photographs
+from fitting_room.learning.trainer import ITEMS_PER_PHOTOGRAPH, PHOTOGRAPH_WEIGHT, gradient_descent
 from fitting_room.settings import Settings
 from fitting_room.util.files import remove_unfinished, write_atomically
 from fitting_room.util.identities import plain_network
@@ -42,8 +44,8 @@ if TYPE_CHECKING:
 #: Pictures of a batch; with their gradients they need several GB of memory.
 MAX_BATCH_SIZE = 32
 #: The greatest learning rates of the network, which knows much already, and of the proxies, which
-#: start from nothing.
-NETWORK_RATE, PROXY_RATE = 1e-4, 3e-3
+#: start from nothing: docs/decisions/043-the-whole-network-learns.md.
+NETWORK_RATE, PROXY_RATE = 5e-4, 3e-3
 #: How much of either side is cut off at most, and how much darker or brighter it gets at most.
 MAX_CROPPED, MAX_BRIGHTENED = 0.1, 0.15
 
@@ -67,8 +69,9 @@ def finetune(
     backbone = selection.backbone
     module = backbone.module(selection.weights)
     pictures = Pictures(catalogue, index.items["image"].tolist(), settings.limits)
-    device = _device(settings.engine)
-    losses = learn(module, backbone, pictures, training_set, options, device, listener)
+    photographs = _photographs(training_set, options, settings.limits)
+    examples = Examples(pictures, photographs, training_set)
+    losses = learn(module, backbone, examples, options, _device(settings.engine), listener)
     save_weights(module, save_to)
     settings = replace(settings, weights=str(save_to))
     FittingRoom.build(
@@ -83,6 +86,7 @@ def finetune(
     )
     return settings, {
         "blocks": options.finetune_blocks,
+        "photographs": 0 if photographs is None else len(photographs.names),
         "epochs": options.finetune_epochs,
         "losses": [round(loss, 4) for loss in losses],
         "from": selection.weights.name,
@@ -168,11 +172,13 @@ def unfreeze(network: torch.nn.Module, count: int) -> list[torch.nn.Parameter]:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """The pictures of an index's rows, ``names`` in a catalogue, slightly changed each time."""
+    """The pictures of an index's rows, ``names`` in a catalogue, slightly changed each time; or
+    photographs, with what is ``allowed`` of them: bool ``(P, labels)`` by column."""
 
     catalogue: Catalogue
     names: list[str]
     limits: ImageLimits
+    allowed: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def open(self, row: int, size: tuple[int, int], seed: tuple[int, ...]) -> np.ndarray | None:
         """The picture of a row as the network's input, uint8 ``(H, W, 3)``, or ``None`` when it
@@ -183,7 +189,23 @@ class Pictures:
             image = open_image(data, name=name, limits=self.limits)
         except ImageRejected:
             return None
-        return prepare(changed(trimmed(image), np.random.default_rng([*seed, row])), size)
+        generator = np.random.default_rng([*seed, row])
+        if self.allowed:
+            return prepare(another_cut(trimmed(image), generator)[0], size)
+        return prepare(changed(trimmed(image), generator), size)
+
+
+def _photographs(
+    training_set: TrainingSet, options: TrainingOptions, limits: ImageLimits
+) -> Pictures | None:
+    """The photographs that ``options`` name, if any, without those for the calibration."""
+    known = known_photographs(training_set, options)
+    if known is None:
+        return None
+    learned = (~known.items["aside"]).tolist()
+    names = known.items["image"][learned].tolist()
+    allowed = known.allowed(learned, training_set, options)
+    return Pictures(known.catalogue, names, limits, allowed)
 
 
 def changed(image: Image.Image, generator: np.random.Generator) -> Image.Image:
@@ -198,11 +220,53 @@ def changed(image: Image.Image, generator: np.random.Generator) -> Image.Image:
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What is learned from: the rows ``training_set.train`` of an index and, if there are any,
+    photographs, whose numbers come after those of all rows."""
+
+    pictures: Pictures
+    photographs: Pictures | None
+    training_set: TrainingSet
+
+    def batches(self, size: int, generator: np.random.Generator) -> np.ndarray:
+        """The numbers of each batch of an epoch, int64 ``(batches, B)``: ``size`` rows in another
+        order each time, and so many photographs as go with them, drawn at random."""
+        order = generator.permutation(self.training_set.train)
+        order = order[: len(order) // size * size].reshape(-1, size)
+        if self.photographs is None:
+            return order
+        shape = (len(order), max(1, size // ITEMS_PER_PHOTOGRAPH))
+        drawn = generator.integers(len(self.photographs.names), size=shape)
+        return np.concatenate([order, len(self.pictures.names) + drawn], axis=1)
+
+    def open(self, number: int, size: tuple[int, int], seed: tuple[int, ...]) -> np.ndarray | None:
+        """The picture of a number, as :meth:`Pictures.open` does."""
+        place = number - len(self.pictures.names)
+        if place < 0 or self.photographs is None:
+            return self.pictures.open(number, size, seed)
+        return self.photographs.open(place, size, seed)
+
+    def loss(
+        self, losses: ColumnLosses, embeddings: torch.Tensor, numbers: np.ndarray
+    ) -> torch.Tensor:
+        """The loss of a batch's unit ``embeddings`` ``(B, D)``, of rows and photographs."""
+        first = len(self.pictures.names)
+        rows, places = np.flatnonzero(numbers < first), np.flatnonzero(numbers >= first)
+        items, codes = embeddings[rows], self.training_set.codes_of(numbers[rows])
+        loss = losses(items, codes)
+        of_photographs = {} if self.photographs is None else self.photographs.allowed
+        for column, allowed in of_photographs.items():
+            loss = loss + PHOTOGRAPH_WEIGHT * losses.of_photographs(
+                embeddings[places], allowed[numbers[places] - first], column, items, codes[column]
+            )
+        return loss
+
+
 def learn(
     module: torch.nn.Module,
     backbone: Backbone,
-    pictures: Pictures,
-    training_set: TrainingSet,
+    examples: Examples,
     options: TrainingOptions,
     device: str = "cpu",
     listener: Listener = ignore,
@@ -211,14 +275,15 @@ def learn(
     epoch. Raises :class:`TrainingError`."""
     import torch
 
+    training_set = examples.training_set
     unfrozen = unfreeze(module.get_submodule("network"), options.finetune_blocks)
-    module.to(device).eval()  # also while it learns: batch normalisation keeps its statistics
+    # Also while it learns: batch normalisation keeps its statistics.
+    module.to(device).to(memory_format=torch.channels_last).eval()
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         losses = ColumnLosses(LOSSES[options.loss], training_set.labels, backbone.dimension, device)
     size = min(MAX_BATCH_SIZE, options.batch_size, len(training_set.train))
-    count = len(training_set.train) // size * size
-    steps = options.finetune_epochs * count // size
+    steps = options.finetune_epochs * (len(training_set.train) // size)
     descend = gradient_descent(
         (unfrozen, NETWORK_RATE), (losses.parameters(), PROXY_RATE), steps=steps
     )
@@ -226,13 +291,12 @@ def learn(
     generator = np.random.default_rng(options.seed)
     history = []
     for epoch in range(options.finetune_epochs):
-        order = generator.permutation(training_set.train)[:count]
-        read = partial(pictures.open, size=backbone.input_size, seed=(options.seed, epoch))
+        read = partial(examples.open, size=backbone.input_size, seed=(options.seed, epoch))
         batch_losses = []
-        for rows, pixels in _batches(read, order, size):
+        for numbers, pixels in _batches(read, examples.batches(size, generator)):
             features = module(torch.from_numpy(pixels).to(device))
             embeddings = torch.nn.functional.normalize(features, dim=1)
-            batch_losses.append(descend(losses(embeddings, training_set.codes_of(rows))))
+            batch_losses.append(descend(examples.loss(losses, embeddings, numbers)))
             stage.advance(size)
         history.append(_mean(batch_losses))
     return history
@@ -248,15 +312,15 @@ def _mean(losses: list[float]) -> float:
 
 
 def _batches(
-    read: Callable[[int], np.ndarray | None], order: np.ndarray, size: int
+    read: Callable[[int], np.ndarray | None], order: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and their pixels, uint8 ``(B, H, W, 3)``, a batch at a time; the next one is read while
-    the last one is learned from."""
+    """Numbers and their pixels, uint8 ``(B, H, W, 3)``, a batch of ``order`` at a time; the next
+    one is read while the last one is learned from."""
     with ThreadPoolExecutor(2, thread_name_prefix="pictures") as pool:
-        reading = pool.map(read, order[:size].tolist())
-        for start in range(0, len(order), size):
-            pictures = list(zip(order[start : start + size], reading, strict=True))
-            reading = pool.map(read, order[start + size : start + 2 * size].tolist())
+        reading = pool.map(read, order[0].tolist()) if len(order) else iter(())
+        for place, batch in enumerate(order):
+            pictures = list(zip(batch, reading, strict=True))
+            reading = pool.map(read, order[place + 1].tolist() if place + 1 < len(order) else ())
             if readable := [(row, pixels) for row, pixels in pictures if pixels is not None]:
                 rows, pixels = zip(*readable, strict=True)
                 yield np.array(rows), np.stack(pixels)

@@ -136,7 +136,7 @@ class ColumnLosses:
         if len(photographs) == 0:
             return items.sum() * 0
         log_probabilities = torch.log_softmax(photographs @ proxies.T / TEMPERATURE, dim=1)
-        forbidden = torch.from_numpy(~allowed)
+        forbidden = torch.from_numpy(~allowed).to(photographs.device)
         return -log_probabilities.masked_fill(forbidden, -torch.inf).logsumexp(dim=1).mean()
 
     def start_from(

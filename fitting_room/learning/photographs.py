@@ -8,7 +8,7 @@ does each photograph, where somebody said which colours it may have.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -86,12 +86,10 @@ def load_photographs(
     """Embed the photographs that ``options`` name, if any, for a head that starts from ``start``.
     Raises :class:`TrainingError`, ``CatalogueError`` or ``LabelMappingError`` when they, the
     mapping or the colours cannot be used."""
-    if options.photographs is None or options.mapping is None:
+    known = known_photographs(training_set, options)
+    if known is None:
         return None
-    mapping = read_mapping(options.mapping, options.mapping_column)
-    catalogue = load_catalogue(options.photographs)
-    allowed = _allowed_labels(catalogue, training_set, mapping)
-    items = _sample(catalogue.items, allowed, options.seed)
+    catalogue, items, mapping = known.catalogue, known.items, known.mapping
     embedder = FittingRoom.open(index.folder, settings).embedder
     brings_network = start is not None and start.network == embedder.head_network is not None
     network = embedder.of_head if brings_network and embedder.of_head is not None else embedder
@@ -108,17 +106,51 @@ def load_photographs(
         if isinstance(of_query, Features)
     )
     views = [of_photograph for of_photograph in features if isinstance(of_photograph, Views)]
-    items = items[learned]
-    known = {mapping.column: np.stack([allowed[name] for name in items["class"]])}
-    if options.colours is not None:
-        known |= _allowed_colours(catalogue, items, training_set, options)
     return Photographs(
         views=np.stack([of_photograph.embeddings for of_photograph in views]),
         descriptors=np.stack([of_photograph.descriptors for of_photograph in views]),
-        allowed=known,
+        allowed=known.allowed(learned, training_set, options),
         skipped=len(catalogue) - sum(learned) - len(for_calibration),
         for_calibration=for_calibration,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownPhotographs:
+    """Photographs of known classes before anything is made of them: ``items`` has their ``image``,
+    its name in ``catalogue``, their ``class``, and whether they are put ``aside`` for the
+    calibration; ``of_class``, for each class, bool ``(labels,)``, which it may have of the labels
+    of ``mapping.column``."""
+
+    catalogue: Catalogue
+    items: pd.DataFrame
+    mapping: LabelMapping
+    of_class: Mapping[str, np.ndarray]
+
+    def allowed(
+        self, chosen: Sequence[bool], training_set: TrainingSet, options: TrainingOptions
+    ) -> dict[str, np.ndarray]:
+        """For each column that something is known of, which of its labels the ``chosen`` ones may
+        have, bool ``(P, labels)``. Raises :class:`TrainingError` or
+        ``LabelMappingError``."""
+        items = self.items[list(chosen)]
+        known = {self.mapping.column: np.stack([self.of_class[name] for name in items["class"]])}
+        if options.colours is not None:
+            known |= _allowed_colours(self.catalogue, items, training_set, options)
+        return known
+
+
+def known_photographs(
+    training_set: TrainingSet, options: TrainingOptions
+) -> KnownPhotographs | None:
+    """The photographs that ``options`` name, if any. Raises what :func:`load_photographs` does."""
+    if options.photographs is None or options.mapping is None:
+        return None
+    mapping = read_mapping(options.mapping, options.mapping_column)
+    catalogue = load_catalogue(options.photographs)
+    of_class = _allowed_labels(catalogue, training_set, mapping)
+    items = _sample(catalogue.items, of_class, options.seed)
+    return KnownPhotographs(catalogue, items, mapping, of_class)
 
 
 def _allowed_labels(
@@ -234,19 +266,27 @@ def augmented(
     mostly in another light."""
     cuts, wholes = [image, *views_of(image)], [image] * (1 + len(VIEWS))
     while len(cuts) < TRAINING_VIEWS:
-        whole = image if len(cuts) < UNLIT_VIEWS else in_other_light(image, generator)
-        share = generator.uniform(LEAST_SHARE, 1)
-        width, height = (max(1, int(side * share)) for side in image.size)
-        left, top = (
-            int(generator.uniform(0, side))
-            for side in (image.width - width + 1, image.height - height + 1)
-        )
-        whole = whole.crop((left, top, left + width, top + height))
-        if generator.random() < 0.5:
-            whole = ImageOps.mirror(whole)
+        cut, whole = another_cut(image, generator, lit=len(cuts) >= UNLIT_VIEWS)
+        cuts.append(cut)
         wholes.append(whole)
-        cuts.append(views_of(whole)[generator.integers(len(VIEWS))])
     return cuts, wholes
+
+
+def another_cut(
+    image: Image.Image, generator: np.random.Generator, *, lit: bool = True
+) -> tuple[Image.Image, Image.Image]:
+    """One such cut, in another light if it is ``lit``, and the picture that it is cut from."""
+    whole = in_other_light(image, generator) if lit else image
+    share = generator.uniform(LEAST_SHARE, 1)
+    width, height = (max(1, int(side * share)) for side in image.size)
+    left, top = (
+        int(generator.uniform(0, side))
+        for side in (image.width - width + 1, image.height - height + 1)
+    )
+    whole = whole.crop((left, top, left + width, top + height))
+    if generator.random() < 0.5:
+        whole = ImageOps.mirror(whole)
+    return views_of(whole)[generator.integers(len(VIEWS))], whole
 
 
 def in_other_light(image: Image.Image, generator: np.random.Generator) -> Image.Image:

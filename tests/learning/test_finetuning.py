@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from fitting_room.index.index import Index
 from fitting_room.learning import finetuning
 from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.finetuning import (
+    Examples,
     Pictures,
     blocks_of,
     changed,
@@ -34,6 +36,7 @@ from fitting_room.learning.finetuning import (
     unfreeze,
 )
 from fitting_room.learning.options import TrainingError, TrainingOptions
+from fitting_room.learning.photographs import known_photographs
 from fitting_room.learning.train import train
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress
@@ -191,7 +194,13 @@ def test_a_picture_is_changed_a_little_and_the_same_way_for_a_seed() -> None:
 # --- learning ---------------------------------------------------------------------------------
 
 
-def learned(shop: Path, built: Path, small: Settings, options: TrainingOptions) -> Any:
+def learned(
+    shop: Path,
+    built: Path,
+    small: Settings,
+    options: TrainingOptions,
+    photographs: Pictures | None = None,
+) -> Any:
     """The small network after :func:`learn` with its mean losses."""
     selection = select("small", small.weights)
     catalogue, index = load_catalogue(shop), Index.open(built)
@@ -199,8 +208,11 @@ def learned(shop: Path, built: Path, small: Settings, options: TrainingOptions) 
     losses = learn(
         module,
         selection.backbone,
-        Pictures(catalogue, index.items["image"].tolist(), small.limits),
-        training_set_from(catalogue, index, replace(options, seed=0)),
+        Examples(
+            Pictures(catalogue, index.items["image"].tolist(), small.limits),
+            photographs,
+            training_set_from(catalogue, index, replace(options, seed=0)),
+        ),
         options,
     )
     return module, losses
@@ -241,6 +253,59 @@ def test_pictures_that_have_gone_are_passed_over(
     monkeypatch.setattr(Pictures, "open", lambda *_, **__: None)
     with pytest.raises(TrainingError, match="cannot be read"):
         learned(shop, built, small, options(tmp_path))
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """Photographs of two classes, enough that some are put aside for the calibration: all red in
+    one, all blue in the other."""
+    generator = np.random.default_rng(0)
+    for name, colour in (("red", (200, 20, 20)), ("blue", (20, 20, 200))):
+        folder = tmp_path / "street" / name
+        folder.mkdir(parents=True)
+        for number in range(60):
+            pixels = np.array(colour) + generator.integers(0, 40, (32, 24, 3))
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return tmp_path / "street"
+
+
+def test_photographs_teach_the_network_what_the_mapping_says_they_are(
+    shop: Path, built: Path, small: Settings, tmp_path: Path, street: Path
+) -> None:
+    catalogue, index = load_catalogue(shop), Index.open(built)
+    one, other = catalogue.items["articleType"].value_counts().index[:2]
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(json.dumps({"red": [one], "blue": [other]}), encoding="utf-8")
+    chosen = options(tmp_path, finetune_epochs=20, photographs=street, mapping=mapping)
+    training_set = training_set_from(catalogue, index, chosen)
+    photographs = finetuning._photographs(training_set, chosen, small.limits)
+    known = known_photographs(training_set, chosen)
+    assert photographs is not None
+    assert known is not None
+    aside = set(known.items["image"][known.items["aside"]])
+    assert aside
+    assert not aside & set(photographs.names)
+    assert len(aside) + len(photographs.names) == 121
+
+    def redder(module: torch.nn.Module) -> float:
+        """How much nearer to the items of the one type red is than blue."""
+        pictures = Pictures(catalogue, index.items["image"].tolist(), small.limits)
+        rows = np.flatnonzero(index.items["articleType"] == one).tolist()
+        pixels = [
+            pixels for row in rows if (pixels := pictures.open(row, (64, 48), (0,))) is not None
+        ]
+        pixels += [np.full((64, 48, 3), rgb, np.uint8) for rgb in ((220, 40, 40), (40, 40, 220))]
+        with torch.no_grad():
+            embeddings = module(torch.from_numpy(np.stack(pixels)))
+        *items, red, blue = torch.nn.functional.normalize(embeddings, dim=1)
+        return float(torch.stack(items).mean(dim=0) @ (red - blue))
+
+    without, losses = learned(shop, built, small, chosen)
+    assert np.isfinite(losses).all()
+    with_photographs, losses = learned(shop, built, small, chosen, photographs)
+    assert np.isfinite(losses).all()
+    assert redder(with_photographs) > redder(without)
 
 
 def test_fine_tuned_weights_of_resnet50_are_taken(tmp_path: Path) -> None:
