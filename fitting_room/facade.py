@@ -22,11 +22,16 @@ from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptio
 from fitting_room.databases.address import is_address
 from fitting_room.databases.index import DatabaseIndex
 from fitting_room.embedding.backbone import Selection
-from fitting_room.embedding.backbones import select, select_again
+from fitting_room.embedding.backbones import AUTO, select, select_again
 from fitting_room.embedding.converted import convert, select_converted
 from fitting_room.embedding.embedder import Embedder
 from fitting_room.embedding.engine import make_engine
-from fitting_room.embedding.weights import BackboneError, lacks_torch
+from fitting_room.embedding.weights import (
+    BackboneError,
+    WeightsUnavailable,
+    lacks_torch,
+    local_file,
+)
 from fitting_room.index import manifest as names
 from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
@@ -98,7 +103,8 @@ class FittingRoom(Searcher):
         """Build the index of a catalogue, read as ``reading`` says unless it was read before, or
         bring it up to date, and open it. ``summary`` says what was done. ``head`` is that of
         :func:`fitting_room.index.head.head_named`; by default the one that was trained on the
-        index that is there, or the packaged one. Where ``index`` is an address of a database, the
+        index that is there, or the packaged one; a trained head keeps its network, too, where no
+        other one, and no ``input_size``, is named. Where ``index`` is an address of a database, the
         index is built in the cache, and its items are put there. Pictures are embedded by this
         process, or ``elsewhere`` (:func:`fitting_room.cluster.embedding.on_cluster`). Raises
         ``CatalogueError``, ``BackboneError``, ``HeadError``, ``BuildError``, ``IndexUnusable`` or
@@ -111,7 +117,9 @@ class FittingRoom(Searcher):
         address, folder = _place_of(index, settings)
         stage = Stage("Preparing the network", 1, "network", listener)
         name, weights = backbone or settings.backbone, weights or settings.weights
-        selection = _chosen(name, weights, input_size, settings, listener)
+        asked = backbone is not None or name != AUTO or input_size is not None
+        trained = None if asked else _of_trained(folder, weights)
+        selection = trained or _chosen(name, weights, input_size, settings, listener)
         limits = settings.limits
         chosen = _head(head, folder, selection)
         of_head = _network_of(chosen, selection, settings)
@@ -256,6 +264,30 @@ def _place_of(index: str | Path, settings: Settings) -> tuple[str | None, Path]:
         return None, Path(index)
     digest = hashlib.sha256(str(index).encode()).hexdigest()[:16]
     return str(index), settings.cache / "databases" / digest
+
+
+def _of_trained(folder: Path, weights: str | None) -> Selection | None:
+    """The network of the index at ``folder`` where a head was trained on that, so that a build for
+    which nobody names another keeps both; ``None`` where there is none, ``weights`` are others, or
+    the network is made in another way by now. Raises ``WeightsUnavailable`` where the weights are
+    in a file that ``weights`` must name."""
+    try:
+        manifest, head = sound_head(folder)  # it outlives damage to other files
+    except IndexUnusable:
+        return None
+    network = plain_network(manifest.identity)
+    if head is None or network is None or not is_trained_here(head):
+        return None
+    if weights is not None:
+        file = Path(weights)
+        if not file.is_file() or local_file(file).sha256 != network.get("weights_sha256"):
+            return None
+    try:
+        return replace(select_again(network, weights), why="what was trained takes it")
+    except WeightsUnavailable:
+        raise
+    except BackboneError:
+        return None
 
 
 def _chosen(

@@ -160,7 +160,7 @@ def select_again(
 
     ``file`` is where the weights lie, if not where the registry finds them, and ``quantised`` where
     a network in 8 bits lies, which needs no weights. Raises :class:`BackboneError` when the network
-    cannot be had again exactly.
+    cannot be had again exactly, its kind :class:`WeightsUnavailable` when ``file`` must be named.
     """
     backbone = remembered(identity)
     preprocessing = identity.get("preprocessing")
@@ -186,7 +186,7 @@ def select_again(
                 f"the index wants {sha256[:12]}). Name the right file or build the index again."
             )
     if not published:
-        raise BackboneError(
+        raise WeightsUnavailable(
             f"The weights {name!r} of {backbone.name} came from a local file. "
             "Name that file with --weights (or FITTING_ROOM_WEIGHTS)."
         )

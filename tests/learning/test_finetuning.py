@@ -352,6 +352,29 @@ def test_the_index_is_searched_with_the_fine_tuned_network(
         FittingRoom.open(index_folder, replace(small, weights=None))
 
 
+def test_a_later_build_keeps_the_fine_tuned_network_and_its_head(
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path
+) -> None:
+    train(shop, index_folder, options(tmp_path), settings=small)
+    trained = Index.open(index_folder)
+    unnamed = replace(small, backbone="auto", weights=None)
+    with pytest.raises(BackboneError, match=r"tuned\.safetensors.*--weights"):
+        FittingRoom.build(shop, index_folder, settings=unnamed)
+    weights = str(tmp_path / "tuned.safetensors")
+    built = FittingRoom.build(shop, index_folder, weights=weights, settings=unnamed)
+    assert built.summary is not None
+    assert built.summary.reused == built.summary.items == 40
+    assert built.index.identity == trained.identity
+    assert built.index.head is not None
+    assert trained.head is not None
+    np.testing.assert_array_equal(built.index.head.hidden_weight, trained.head.hidden_weight)
+    # Whoever names another network gets that.
+    other = FittingRoom.build(shop, index_folder, backbone="efficientnet_lite0", settings=unnamed)
+    assert other.index.identity["weights"] != trained.identity["weights"]
+    assert other.summary is not None
+    assert other.summary.reused == 0
+
+
 def test_a_reduced_index_stays_reduced(shop: Path, small: Settings, tmp_path: Path) -> None:
     FittingRoom.build(shop, tmp_path / "index", settings=small, pca=4)
     train(shop, tmp_path / "index", options(tmp_path), settings=small)
