@@ -36,7 +36,7 @@ from fitting_room.ui.serving import server
 async def held(_):
     gc.collect()
     uploads = runtime.get_instance().uploaded_file_mgr.file_storage
-    pictures = [thing for thing in gc.get_objects() if isinstance(thing, QueryPicture)]
+    pictures = [thing for thing in gc.get_objects() if issubclass(type(thing), QueryPicture)]
     return JSONResponse({"uploads": sum(map(len, uploads.values())), "pictures": len(pictures)})
 
 if server.is_drawing():

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
+
+import pytest
 
 from fitting_room.ui.serving.sockets import send_at_once
 from tests.ui.serving.loops import in_a_loop_of_its_own
 
 
+class _Gone:
+    """Something that a weak proxy is left of."""
+
+
 def test_connections_send_at_once() -> None:
     seen: list[bool] = []
+    # Whatever else a process holds, like a proxy that raises when it is asked for its class.
+    proxy = weakref.proxy(_Gone())
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")
@@ -36,3 +45,5 @@ def test_connections_send_at_once() -> None:
 
     in_a_loop_of_its_own(check)
     assert seen[-1] is True
+    with pytest.raises(ReferenceError):
+        isinstance(proxy, int)
