@@ -267,10 +267,10 @@ def _place_of(index: str | Path, settings: Settings) -> tuple[str | None, Path]:
 
 
 def _of_trained(folder: Path, weights: str | None) -> Selection | None:
-    """The network of the index at ``folder`` where a head was trained on that, so that a build for
-    which nobody names another keeps both; ``None`` where there is none, ``weights`` are others, or
-    the network is made in another way by now. Raises ``WeightsUnavailable`` where the weights are
-    in a file that ``weights`` must name."""
+    """The network of the index at ``folder`` where it has a head that was trained on it, so that a
+    build for which nobody names a network keeps both; ``None`` where it has none, ``weights`` are
+    others, or the network is made in another way by now. Raises ``WeightsUnavailable`` where the
+    weights are in a file that ``weights`` must name."""
     try:
         manifest, head = sound_head(folder)  # it outlives damage to other files
     except IndexUnusable:

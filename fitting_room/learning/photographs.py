@@ -95,11 +95,7 @@ def load_photographs(
     network = embedder.of_head if brings_network and embedder.of_head is not None else embedder
     features = _embed(catalogue, items, embedder, network, options, settings, listener)
     learned = [isinstance(views, Views) for views in features]
-    if not any(learned):
-        raise TrainingError(
-            f"{catalogue.location}: none of the photographs can be used. Their classes must be of "
-            f"values of {mapping.column} that the catalogue has, and the pictures whole."
-        )
+    allowed = known.allowed(learned, training_set, options)
     for_calibration = tuple(
         Photograph(of_query, mapping.column, mapping.values[name])
         for of_query, name in zip(features, items["class"], strict=True)
@@ -109,7 +105,7 @@ def load_photographs(
     return Photographs(
         views=np.stack([of_photograph.embeddings for of_photograph in views]),
         descriptors=np.stack([of_photograph.descriptors for of_photograph in views]),
-        allowed=known.allowed(learned, training_set, options),
+        allowed=allowed,
         skipped=len(catalogue) - sum(learned) - len(for_calibration),
         for_calibration=for_calibration,
     )
@@ -131,8 +127,14 @@ class KnownPhotographs:
         self, chosen: Sequence[bool], training_set: TrainingSet, options: TrainingOptions
     ) -> dict[str, np.ndarray]:
         """For each column that something is known of, which of its labels the ``chosen`` ones may
-        have, bool ``(P, labels)``. Raises :class:`TrainingError` or
+        have, bool ``(P, labels)``. Raises :class:`TrainingError`, also where none are chosen, or
         ``LabelMappingError``."""
+        if not any(chosen):
+            raise TrainingError(
+                f"{self.catalogue.location}: none of the photographs can be used. Their classes "
+                f"must be of values of {self.mapping.column} that the catalogue has, and the "
+                "pictures whole."
+            )
         items = self.items[list(chosen)]
         known = {self.mapping.column: np.stack([self.of_class[name] for name in items["class"]])}
         if options.colours is not None:

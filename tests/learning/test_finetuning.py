@@ -308,6 +308,26 @@ def test_photographs_teach_the_network_what_the_mapping_says_they_are(
     assert redder(with_photographs) > redder(without)
 
 
+def test_photographs_of_nothing_that_is_learned_are_refused_before_the_work(
+    shop: Path,
+    index_folder: Path,
+    small: Settings,
+    tmp_path: Path,
+    street: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(json.dumps({"red": ["Anvils"], "blue": ["Anchors"]}), encoding="utf-8")
+    monkeypatch.setattr(finetuning, "learn", lambda *_, **__: pytest.fail("it began to learn"))
+    with pytest.raises(TrainingError, match="none of the photographs"):
+        train(
+            shop,
+            index_folder,
+            options(tmp_path, photographs=street, mapping=mapping),
+            settings=small,
+        )
+
+
 def test_fine_tuned_weights_of_resnet50_are_taken(tmp_path: Path) -> None:
     backbone = get_backbone("resnet50")
     module: Any = torch.nn.Module()
