@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from fitting_room.settings import Settings
 from tests.browser.conftest import serve
@@ -162,6 +163,22 @@ def test_a_panel_that_is_closed_before_the_server_knows_of_it_stays_closed(
     page.go_back()
     expect(page.get_by_role("heading", name="A glance at the catalogue")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_address_comes_before_the_panel_that_may_leave_it(visit: Visit, address: str) -> None:
+    # A panel that is closed leaves its address; one that came afterwards would stay.
+    page = visit(f"{address}/about")
+    with page.expect_websocket() as connected:
+        page.goto(f"{address}/?item={ITEM}&n=4")
+    expect(cards(page)).to_have_count(4)
+    wait_until_drawn(page)
+    messages: list[ForwardMsg] = []
+    socket = connected.value
+    socket.on("framereceived", lambda frame: messages.append(ForwardMsg.FromString(frame)))
+    item = look_at(page, 1)
+    written = [f"look={item}" in each.page_info_changed.query_string for each in messages]
+    panels = ["details" in each.delta.new_element.bidi_component.json for each in messages]
+    assert written.index(True) < panels.index(True)
 
 
 def test_an_action_of_the_panel_leaves_it_behind(visit: Visit, address: str) -> None:

@@ -309,6 +309,9 @@ def cards(
         look = None
     panel = None if look is None else product_panel.data_of(resources.now_open(), resolved, look)
     if panel is not None and key.startswith(SEARCH):
+        # Before the panel hears of it: one that is closed at once leaves an address, and what came
+        # after it would stay.
+        address.write(session)
         panel["address"] = address.of_panel(session)
     data = {
         "label": label,
