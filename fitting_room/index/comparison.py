@@ -295,7 +295,7 @@ class Comparison:
         return self._whole(head, self.vectors[rows])
 
     def _brings_network(self, head: Head) -> bool:
-        return head.network is not None and head.network == self.manifest.head_network
+        return head.takes(self.manifest.head_network)
 
     def _for_head(self, query: Features) -> np.ndarray | None:
         if self.head_vectors is not None:

@@ -26,7 +26,6 @@ from fitting_room.index.manifest import FileEntry, IndexUnusable, Manifest, dama
 from fitting_room.index.vectors import PCA, Matrix, mapped_array, mapped_rows
 from fitting_room.index.verifier import Verifier
 from fitting_room.util.files import sha256_of
-from fitting_room.util.identities import plain_network
 
 CURRENT = "CURRENT"
 VERSION_NAME = re.compile(r"v-[0-9a-f]{12}")
@@ -182,11 +181,11 @@ def fits(head: Head, manifest: Manifest, pca: PCA | None) -> bool:
     """Whether a head takes the embeddings that an index has for it: those of the network that it
     brings, or the index's own, of which a head of format 1 takes the reduced ones."""
     if manifest.head_network is not None:
-        return head.network == plain_network(manifest.head_network)
+        return head.takes(manifest.head_network)
     if head.network is None:
         return head.input_dimension == manifest.dimension
     whole = manifest.dimension if pca is None else len(pca.mean)
-    return head.network == plain_network(manifest.identity) and head.input_dimension == whole
+    return head.takes(manifest.identity) and head.input_dimension == whole
 
 
 def open_head_vectors(version: Path, manifest: Manifest, head: Head | None) -> Matrix | None:

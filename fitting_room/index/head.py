@@ -20,6 +20,7 @@ import pandas as pd
 from fitting_room.imaging.descriptors import COLOURS, DESCRIPTOR_LENGTH, PLAIN_BACKGROUND
 from fitting_room.imaging.features import normalise
 from fitting_room.util.files import sha256_of, write_atomically
+from fitting_room.util.identities import plain_network
 
 FORMAT = "fitting-room-head"
 #: Format 1 named no network and hid a photograph's colours from the head.
@@ -96,6 +97,11 @@ class Head:
     def input_dimension(self) -> int:
         """D, the length of the embeddings it takes."""
         return len(self.mean) - DESCRIPTOR_INPUTS
+
+    def takes(self, network: Mapping[str, Any] | None) -> bool:
+        """Whether it was taught with the embeddings of that network, which may be in 8 bits here. A
+        head of format 1 does not say which ones it was taught with."""
+        return self.network is not None and self.network == plain_network(network)
 
     def project(self, embeddings: np.ndarray, descriptors: np.ndarray) -> np.ndarray:
         """What the head makes of pictures, float32 ``(N, E)`` with unit rows, by their embeddings,

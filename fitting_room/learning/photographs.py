@@ -91,8 +91,8 @@ def load_photographs(
         return None
     catalogue, items, mapping = known.catalogue, known.items, known.mapping
     embedder = FittingRoom.open(index.folder, settings).embedder
-    brings_network = start is not None and start.network == embedder.head_network is not None
-    network = embedder.of_head if brings_network and embedder.of_head is not None else embedder
+    of_head, takes = embedder.of_head, start is not None and start.takes(embedder.head_network)
+    network = embedder if of_head is None or not takes else of_head
     features = _embed(catalogue, items, embedder, network, options, settings, listener)
     learned = [isinstance(views, Views) for views in features]
     allowed = known.allowed(learned, training_set, options)

@@ -26,7 +26,6 @@ from fitting_room.learning.photographs import load_photographs
 from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
 from fitting_room.util.files import remove_unfinished
-from fitting_room.util.identities import plain_network
 from fitting_room.util.progress import Listener, ignore
 from fitting_room.util.threads import sleeping_openmp
 
@@ -127,8 +126,7 @@ def packaged_head(index: Index) -> Head | None:
 
 
 def _takes_embeddings_of(head: Head, index: Index) -> bool:
-    networks = (index.identity, index.manifest.head_network)
-    return head.network in [plain_network(network) for network in networks]
+    return head.takes(index.identity) or head.takes(index.manifest.head_network)
 
 
 def _save(head: Head, path: Path) -> None:

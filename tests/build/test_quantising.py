@@ -126,6 +126,13 @@ def test_8_bits_say_nearly_the_same_as_32(built: FittingRoom, settings: Settings
     assert cosines.max() < 0.9999999  # or nothing was quantised
 
 
+def test_items_lie_where_the_head_sees_them_with_its_own_network(built: FittingRoom) -> None:
+    index = built.index
+    assert index.head is not None and index.head_vectors is not None and index.trained is not None
+    expected = index.head.project_items(index.head_vectors[:], index.descriptors[:], index.items)
+    np.testing.assert_allclose(index.trained[:], expected, atol=0.01)
+
+
 def test_an_explanation_and_single_pictures_are_of_the_same_network(built: FittingRoom) -> None:
     images = [built.open_picture(built.picture(str(n))) for n in built.index.items["image"][:5]]
     together = built.embedder.embed(images)

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from PIL import Image
 
 from fitting_room.build.builder import build_index
 from fitting_room.catalogue.catalogue import CatalogueError, load_catalogue
+from fitting_room.embedding.embedder import Embedder
+from fitting_room.embedding.weights import WeightsFile
 from fitting_room.facade import FittingRoom
 from fitting_room.imaging.decode import ImageLimits
+from fitting_room.index.head import Head
 from fitting_room.index.index import Index
 from fitting_room.learning import photographs
 from fitting_room.learning.dataset import training_set_from
@@ -32,8 +36,10 @@ from fitting_room.learning.trainer import Trainer
 from fitting_room.settings import Settings
 from fitting_room.util.progress import Progress, ignore
 from tests.conftest import colour_embedder, picture_bytes
+from tests.index.test_scoring import a_head
 from tests.learning.conftest import COLOURS, QUICK
 
+LIMITS = ImageLimits()
 RGB = {"Red": (200, 30, 30), "Green": (30, 160, 40), "Blue": (40, 50, 200), "Grey": (120,) * 3}
 
 
@@ -66,7 +72,7 @@ def colour_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         lines.append(f"{number},{name}")
     (folder / "styles.csv").write_text("\n".join(lines), encoding="utf-8")
     index = folder.with_name("index")
-    build_index(load_catalogue(folder), colour_embedder(), index, limits=ImageLimits())
+    build_index(load_catalogue(folder), colour_embedder(), index, limits=LIMITS)
     return folder, index
 
 
@@ -75,7 +81,7 @@ def _colour_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         FittingRoom,
         "open",
-        lambda index, settings: FittingRoom(Index.open(index), colour_embedder, ImageLimits()),
+        lambda index, settings: FittingRoom(Index.open(index), colour_embedder, LIMITS),
     )
 
 
@@ -87,11 +93,14 @@ def options_for(street: Path, mapping: object, **changes: Any) -> TrainingOption
 
 
 def loaded(
-    shop: tuple[Path, Path], options: TrainingOptions, listener: Any = ignore
+    shop: tuple[Path, Path],
+    options: TrainingOptions,
+    listener: Any = ignore,
+    start: Head | None = None,
 ) -> Photographs:
     index = Index.open(shop[1])
     training_set = training_set_from(load_catalogue(shop[0]), index, options)
-    photographs = load_photographs(index, training_set, options, Settings(), listener)
+    photographs = load_photographs(index, training_set, options, Settings(), listener, start=start)
     assert photographs is not None
     return photographs
 
@@ -152,11 +161,32 @@ def test_a_head_for_a_reduced_index_takes_whole_embeddings(
     colour_shop: tuple[Path, Path], street: Path, tmp_path: Path
 ) -> None:
     index, catalogue = tmp_path / "reduced", load_catalogue(colour_shop[0])
-    build_index(catalogue, colour_embedder(), index, pca=3, limits=ImageLimits())
+    build_index(catalogue, colour_embedder(), index, pca=3, limits=LIMITS)
     options = options_for(street, {"hot": ["Red"], "cold": ["Blue"]}, epochs=1)
     photographs = loaded((colour_shop[0], index), options)
     assert photographs.views.shape == (12, 12, colour_embedder().dimension)
     assert train(colour_shop[0], index, options).photographs == 12
+
+
+@pytest.mark.parametrize("quantised", [None, WeightsFile("in 8 bits", "2" * 64)])
+def test_a_head_with_its_own_network_learns_from_what_that_sees(
+    colour_shop: tuple[Path, Path],
+    street: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantised: WeightsFile | None,
+) -> None:
+    of_head = colour_embedder("of the head", "1" * 64)
+    network = of_head.selection.identity
+    of_head = Embedder(replace(of_head.selection, quantised=quantised), of_head.engine)
+    own = colour_embedder()
+    both = Embedder(own.selection, own.engine, of_head)
+    monkeypatch.setattr(FittingRoom, "open", lambda *_: SimpleNamespace(embedder=both))
+    start = replace(a_head(of_head.dimension), network=network)
+    photographs = loaded(
+        colour_shop, options_for(street, {"hot": ["Red"], "cold": ["Blue"]}), start=start
+    )
+    assert of_head.engine.seen == photographs.views.shape[0] * photographs.views.shape[1]  # type: ignore[attr-defined]
+    assert own.engine.seen == 0  # type: ignore[attr-defined]
 
 
 def test_progress_counts_every_photograph(colour_shop: tuple[Path, Path], street: Path) -> None:
