@@ -238,11 +238,11 @@ class Comparison:
         """The places in ``rows`` of the item that seems to be the very picture of a query, saved
         again, cropped or brightened, or of all that are exactly it; mostly none. A head sees what
         kind of thing a picture shows and is blind to what tells one white shirt from the next; so
-        this goes by the network's own embedding, the descriptors, and where in the picture there is
+        this goes by a network's own embedding, the descriptors, and where in the picture there is
         what light."""
-        own = self._own(query).mean(axis=0)
+        views, vectors = self._untaught(query)
         wanted, of_items = query.descriptors[None], self.descriptors[rows]
-        likeness = self.vectors[rows] @ normalise(own[None])[0]
+        likeness = vectors[rows] @ _means([views])[0]
         for columns, weight in ((COLOURS, 1.0), (SILHOUETTE, SILHOUETTE_WEIGHT)):
             unit = scoring.unit_bytes(wanted[:, columns])[0]
             likeness += weight * (scoring.unit_bytes(of_items[:, columns]) @ unit)
@@ -283,6 +283,13 @@ class Comparison:
         own, *of_others = self.store.cells("digest", np.array([row, *others.tolist()]))
         same |= [isinstance(own, str) and digest == own for digest in of_others]
         return np.asarray(same)
+
+    def _untaught(self, query: Features) -> tuple[np.ndarray, Matrix]:
+        """The embeddings of a query's views and of all items by the network that the head brings,
+        if it brings one: the index's own may be fine-tuned, and as blind as a head."""
+        if self.head_vectors is not None and query.head_embeddings is not None:
+            return query.head_embeddings, self.head_vectors
+        return self._own(query), self.vectors
 
     def _own(self, query: Features) -> np.ndarray:
         return query.embeddings if isinstance(query, _Stored) else self.reduced(query.embeddings)

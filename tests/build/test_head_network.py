@@ -61,6 +61,19 @@ def test_the_heads_network_stands_beside_the_indexs_own(
     assert all(features.head_embeddings is not None for features in stored)
 
 
+def test_the_very_picture_is_known_by_the_heads_network(shop: Path, tmp_path: Path) -> None:
+    # The index's own may be fine-tuned, and take one white shirt for the next.
+    index = build(shop, tmp_path / "index", two_networks())
+    (query,) = index.features(np.array([4]))
+    rows = np.array([2, 4, 7])
+    np.testing.assert_array_equal(index.copies_among(query, rows), [1])
+    blind = replace(query, embeddings=index.vectors[np.array([7])])
+    np.testing.assert_array_equal(index.copies_among(blind, rows), [1])
+    assert query.head_embeddings is not None
+    other = replace(query, head_embeddings=-query.head_embeddings)
+    assert index.copies_among(other, rows).size == 0
+
+
 def test_a_query_without_the_heads_network_is_compared_without_the_head(
     shop: Path, tmp_path: Path
 ) -> None:
