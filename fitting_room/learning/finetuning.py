@@ -3,7 +3,8 @@ photographs of known classes where there are some.
 
 The rest of the network stays as it is, and so do all statistics of batch normalisation, which a
 few thousand pictures would only make worse. The result is a weights file like any other: the index
-is built anew with it, and a head is then trained on top.
+is built anew with it, and then a head is trained: the packaged one goes on with what its own
+network sees, beside the fine-tuned one, and one from nothing takes the new embeddings.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def finetune(
         index.folder,
         backbone=backbone.name,
         input_size=backbone.input_size,
-        head=NO_HEAD,  # the one that is trained next takes the new embeddings
+        # One that is gone on from keeps its own network: both look at a picture then.
+        head=options.head or NO_HEAD,
         pca=None if index.pca is None else index.dimension,
         settings=settings,
         listener=listener,

@@ -17,7 +17,7 @@ from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
 from fitting_room.embedding.weights import lacks_torch
-from fitting_room.index.head import FASHION, Head, head_named
+from fitting_room.index.head import FASHION, NO_HEAD, Head, head_named
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import training_set_from
 from fitting_room.learning.finetuning import finetune
@@ -76,11 +76,12 @@ def train(
     check_options(options)
     items, opened = load_catalogue(catalogue, reading), Index.open(index)
     training_set = training_set_from(items, opened, options)  # before anything that takes long
+    options = replace(options, head=options.head or _usual_start(opened))
+    start = _start(opened, options)
     settings, finetuned = finetune(items, opened, training_set, options, settings, listener)
     if finetuned is not None:
         opened = Index.open(index)
         training_set = training_set_from(items, opened, options)
-    start = _start(opened, options, finetuned=finetuned is not None)
     photographs = load_photographs(opened, training_set, options, settings, listener, start=start)
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
@@ -103,14 +104,18 @@ def train(
     )
 
 
-def _start(index: Index, options: TrainingOptions, *, finetuned: bool) -> Head | None:
-    """The head that a training starts from: the one that ``options`` name, or the packaged one
-    where the index has the embeddings that it takes."""
-    if options.head is None:
-        # A fine-tuned network has learned these labels, and no head knows it yet.
-        return None if finetuned else packaged_head(index)
-    head = head_named(options.head)
-    if head is None or _takes_embeddings_of(head, index):
+def _usual_start(index: Index) -> str:
+    """The packaged head where ``index`` has the embeddings that it takes, or none."""
+    return NO_HEAD if packaged_head(index) is None else FASHION
+
+
+def _start(index: Index, options: TrainingOptions) -> Head | None:
+    """The head that a training starts from, if any: what ``options`` name. Raises
+    :class:`TrainingError` where the index has not the embeddings that it takes and will not get
+    them either."""
+    head = None if options.head is None else head_named(options.head)
+    # With a fine-tuned network the index is built anew, and this head's looks beside it.
+    if head is None or options.finetune_blocks or _takes_embeddings_of(head, index):
         return head
     raise TrainingError(
         f"{index.folder}: has no embeddings of the network that the head {options.head!r:.100} "

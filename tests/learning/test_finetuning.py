@@ -395,9 +395,41 @@ def test_a_later_build_keeps_the_fine_tuned_network_and_its_head(
     assert other.summary.reused == 0
 
 
+@pytest.mark.parametrize("head", [None, "fashion", "none"])
+def test_the_packaged_head_goes_on_beside_the_fine_tuned_network(
+    shop: Path, index_folder: Path, small: Settings, tmp_path: Path, head: str | None
+) -> None:
+    before = Index.open(index_folder)
+    assert before.head is not None
+    train(shop, index_folder, options(tmp_path, head=head), settings=small)
+    index = Index.open(index_folder)
+    assert index.head is not None
+    assert index.identity["weights"] == "tuned.safetensors"
+    if head == "none":
+        assert index.head.record["started_from"] is None
+        assert index.head.takes(index.identity)
+        assert index.head_vectors is None
+    else:
+        assert index.head.record["started_from"] == "fashion"
+        assert index.head.takes(index.manifest.head_network)
+        assert index.head.takes(before.manifest.head_network)
+        assert index.head_vectors is not None
+
+
+def test_without_the_packaged_head_a_fine_tuning_starts_from_nothing(
+    shop: Path, small: Settings, tmp_path: Path
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small, head="none")
+    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    index = Index.open(tmp_path / "index")
+    assert index.head is not None
+    assert index.head.record["started_from"] is None
+    assert index.head.takes(index.identity)
+
+
 def test_a_reduced_index_stays_reduced(shop: Path, small: Settings, tmp_path: Path) -> None:
     FittingRoom.build(shop, tmp_path / "index", settings=small, pca=4)
-    train(shop, tmp_path / "index", options(tmp_path), settings=small)
+    train(shop, tmp_path / "index", options(tmp_path, head="none"), settings=small)
     index = Index.open(tmp_path / "index")
     assert index.dimension == 4
     assert index.head is not None
