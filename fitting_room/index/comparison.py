@@ -240,9 +240,9 @@ class Comparison:
         kind of thing a picture shows and is blind to what tells one white shirt from the next; so
         this goes by a network's own embedding, the descriptors, and where in the picture there is
         what light."""
-        views, vectors = self._untaught(query)
+        own, vectors = self._untaught(query)
         wanted, of_items = query.descriptors[None], self.descriptors[rows]
-        likeness = vectors[rows] @ _means([views])[0]
+        likeness = vectors[rows] @ own
         for columns, weight in ((COLOURS, 1.0), (SILHOUETTE, SILHOUETTE_WEIGHT)):
             unit = scoring.unit_bytes(wanted[:, columns])[0]
             likeness += weight * (scoring.unit_bytes(of_items[:, columns]) @ unit)
@@ -266,8 +266,8 @@ class Comparison:
         wanted, of_items = query.descriptors, self.descriptors[rows]
         if not wanted.any():  # nothing is known of it
             return np.zeros(len(rows), bool)
-        own = normalise(self._own(query).mean(axis=0)[None])[0]
-        near = np.asarray(self.vectors[rows], np.float32) @ own >= SAME_EMBEDDING
+        own, vectors = self._untaught(query)
+        near = np.asarray(vectors[rows], np.float32) @ own >= SAME_EMBEDDING
         colours = scoring.unit_bytes(of_items[:, COLOURS])
         near &= colours @ scoring.unit_bytes(wanted[None, COLOURS])[0] >= SAME_HISTOGRAM
         layouts = (of[..., LAYOUT].astype(np.float32) / 255 for of in (of_items, wanted))
@@ -284,12 +284,17 @@ class Comparison:
         same |= [isinstance(own, str) and digest == own for digest in of_others]
         return np.asarray(same)
 
+    @property
+    def untaught(self) -> Matrix:
+        """Embeddings of all items by the network that the head brings, if it brings one: the
+        index's own may be fine-tuned, and as blind as a head to what tells like from like."""
+        return self.vectors if self.head_vectors is None else self.head_vectors
+
     def _untaught(self, query: Features) -> tuple[np.ndarray, Matrix]:
-        """The embeddings of a query's views and of all items by the network that the head brings,
-        if it brings one: the index's own may be fine-tuned, and as blind as a head."""
-        if self.head_vectors is not None and query.head_embeddings is not None:
-            return query.head_embeddings, self.head_vectors
-        return self._own(query), self.vectors
+        """A query's embedding, a unit row, and those of all items that it is compared with."""
+        if self.head_vectors is None or query.head_embeddings is None:
+            return _means([self._own(query)])[0], self.vectors
+        return _means([query.head_embeddings])[0], self.head_vectors
 
     def _own(self, query: Features) -> np.ndarray:
         return query.embeddings if isinstance(query, _Stored) else self.reduced(query.embeddings)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fitting_room.imaging.descriptors import COLOURS, SILHOUETTE
-from fitting_room.imaging.features import Features, normalise
+from fitting_room.imaging.features import Features
 from fitting_room.index import scoring
 from fitting_room.index.comparison import Comparison, as_features
 from fitting_room.index.data import check_file, current_version, load_index_data
@@ -314,8 +314,8 @@ class Index(Comparison):
         """Which of some rows look all but the same as a query, bool ``(len(rows),)``, as
         :meth:`near_duplicates` measures it. Of a query whose descriptors are not known none do."""
         wanted, of_items = query.descriptors, self.descriptors[rows]
-        own = normalise(self._own(query).mean(axis=0)[None])[0]
-        alike = np.asarray(self.vectors[rows], np.float32) @ own >= SAME_SHAPE
+        own, vectors = self._untaught(query)
+        alike = np.asarray(vectors[rows], np.float32) @ own >= SAME_SHAPE
         for part in (COLOURS, SILHOUETTE):
             unit = scoring.unit_bytes(wanted[None, part])[0]
             alike &= scoring.unit_bytes(of_items[:, part]) @ unit >= SAME_COLOURS
@@ -324,7 +324,7 @@ class Index(Comparison):
     def near_duplicates(self, hits: Hits) -> list[list[int]]:
         """Places in ``hits``, grouped: the first of a group is the best, the others look all but
         the same as it. Groups come in the order of their first."""
-        vectors = np.asarray(self.vectors[hits.rows])
+        vectors = np.asarray(self.untaught[hits.rows])
         colours = scoring.unit_bytes(self.descriptors[hits.rows][:, COLOURS])
         outlines = scoring.unit_bytes(self.descriptors[hits.rows][:, SILHOUETTE])
         alike = vectors @ vectors.T >= SAME_SHAPE

@@ -113,7 +113,7 @@ def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:
     measures: list[tuple[Callable[[np.ndarray], np.ndarray], float]] = [
         (lambda rows: unit_bytes(silhouettes[rows]), SAME_COLOURS),
         (lambda rows: unit_bytes(colours[rows]), SAME_COLOURS),
-        (lambda rows: np.asarray(index.vectors[rows], np.float32), SAME_SHAPE),
+        (lambda rows: np.asarray(index.untaught[rows], np.float32), SAME_SHAPE),
     ]
     duplicates: dict[int, list[int]] = {}
     stage = Stage("Looking for look-alikes", len(index), "item", listener)
@@ -133,16 +133,16 @@ def _pairs(index: Index, listener: Listener) -> dict[int, list[int]]:
 def _shortened(index: Index) -> np.ndarray:
     """Rows projected onto some directions, and the length of what that leaves out of each, float32
     ``(N, DIRECTIONS + 1)``. Two rows are at least as far apart as these are."""
-    count = min(DIRECTIONS, index.dimension, len(index))
+    count = min(DIRECTIONS, index.untaught.shape[1], len(index))
     drawn = np.random.default_rng(0).choice(len(index), min(SAMPLE, len(index)), replace=False)
-    sample = np.asarray(index.vectors[np.sort(drawn)], np.float32)
+    sample = np.asarray(index.untaught[np.sort(drawn)], np.float32)
     mean = sample.mean(axis=0)
     directions = principal_directions(sample, count)
     # Orthogonal to float64's exactness: the bound rests on it.
     basis = np.linalg.qr(np.asarray(directions, np.float64).T)[0].astype(np.float32)
     result = np.empty((len(index), count + 1), np.float32)
     for start in range(0, len(index), BLOCK):
-        block = np.asarray(index.vectors[start : start + BLOCK], np.float32) - mean
+        block = np.asarray(index.untaught[start : start + BLOCK], np.float32) - mean
         kept = block @ basis
         left = np.square(block).sum(axis=1) - np.square(kept).sum(axis=1)
         result[start : start + BLOCK, :count] = kept

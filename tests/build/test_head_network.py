@@ -17,7 +17,8 @@ from fitting_room.imaging.decode import ImageLimits
 from fitting_room.index.head import FASHION, NO_HEAD, Head, HeadError, head_named, is_trained_here
 from fitting_room.index.index import Index
 from fitting_room.index.manifest import HEAD_VECTORS, IndexUnusable
-from fitting_room.index.scoring import SimilarityOptions
+from fitting_room.index.scoring import Hits, SimilarityOptions
+from fitting_room.search import duplicates
 from fitting_room.settings import Settings
 from tests.conftest import DEMO, SAMPLES, colour_embedder
 from tests.embedding.conftest import resnet50_file  # noqa: F401  (a fixture)
@@ -72,6 +73,22 @@ def test_the_very_picture_is_known_by_the_heads_network(shop: Path, tmp_path: Pa
     assert query.head_embeddings is not None
     other = replace(query, head_embeddings=-query.head_embeddings)
     assert index.copies_among(other, rows).size == 0
+
+
+def test_what_looks_the_same_is_known_by_the_heads_network(shop: Path, tmp_path: Path) -> None:
+    sound = build(shop, tmp_path / "index", two_networks())
+    assert sound.head_vectors is not None
+    # To the head's network the first two are one picture, to the index's own as unlike as can be.
+    arrays = [np.array(rows[:]) for rows in (sound.vectors, sound.head_vectors, sound.descriptors)]
+    own, of_head, descriptors = arrays
+    own[1], of_head[1], descriptors[1] = -own[0], of_head[0], descriptors[0]
+    data = replace(sound.data, vectors=own, head_vectors=of_head, descriptors=descriptors)
+    index = Index(data)
+    (query,), rows = index.features(np.array([0])), np.array([0, 1])
+    assert index.look_the_same(query, rows).all()
+    assert index.same_pictures(query, rows).all()
+    assert index.near_duplicates(Hits(rows, np.ones(2, np.float32))) == [[0, 1]]
+    assert duplicates.find(index)[0].rows == (0, 1)
 
 
 def test_a_query_without_the_heads_network_is_compared_without_the_head(
