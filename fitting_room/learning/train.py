@@ -16,7 +16,8 @@ import numpy as np
 from fitting_room.build.writer import write_head
 from fitting_room.catalogue.catalogue import load_catalogue
 from fitting_room.catalogue.reading_options import DEFAULT_READING, ReadingOptions
-from fitting_room.embedding.weights import lacks_torch
+from fitting_room.embedding.backbones import select_again
+from fitting_room.embedding.weights import BackboneError, lacks_torch
 from fitting_room.index.head import FASHION, NO_HEAD, Head, head_named
 from fitting_room.index.index import Index
 from fitting_room.learning.dataset import training_set_from
@@ -114,14 +115,29 @@ def _start(index: Index, options: TrainingOptions) -> Head | None:
     :class:`TrainingError` where the index has not the embeddings that it takes and will not get
     them either."""
     head = None if options.head is None else head_named(options.head)
-    # With a fine-tuned network the index is built anew, and this head's looks beside it.
-    if head is None or options.finetune_blocks or _takes_embeddings_of(head, index):
+    if head is not None and options.finetune_blocks:
+        _require_network(head, options)  # the index is built anew, and it looks beside the other
+        return head
+    if head is None or _takes_embeddings_of(head, index):
         return head
     raise TrainingError(
         f"{index.folder}: has no embeddings of the network that the head {options.head!r:.100} "
         f"takes. Build it with that head first: fitting-room build CATALOGUE --index "
         f"{index.folder} --head {options.head}"
     )
+
+
+def _require_network(head: Head, options: TrainingOptions) -> None:
+    """Raise :class:`TrainingError` where the network that a head takes cannot be had beside a
+    fine-tuned one, whose weights are the only file that can be named."""
+    try:
+        select_again(head.network or {})
+    except BackboneError as error:
+        raise TrainingError(
+            f"The head {options.head!r:.100} needs its own network beside the fine-tuned one, and "
+            "that cannot be had: only one file of weights can be named. Start from nothing: "
+            f"--head {NO_HEAD}"
+        ) from error
 
 
 def packaged_head(index: Index) -> Head | None:

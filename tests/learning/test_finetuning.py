@@ -427,6 +427,18 @@ def test_without_the_packaged_head_a_fine_tuning_starts_from_nothing(
     assert index.head.takes(index.identity)
 
 
+def test_a_head_whose_network_cannot_stay_is_refused_before_the_work(
+    shop: Path, small: Settings, tmp_path: Path
+) -> None:
+    FittingRoom.build(shop, tmp_path / "index", settings=small, head="none")
+    head = tmp_path / "head.safetensors"
+    train(shop, tmp_path / "index", options(tmp_path, finetune_blocks=0, save_head=head))
+    wanted = options(tmp_path, head=str(head))
+    with pytest.raises(TrainingError, match=r"beside the fine-tuned one.*--head none"):
+        train(shop, tmp_path / "index", wanted, settings=small)
+    assert not (tmp_path / "tuned.safetensors").exists()
+
+
 def test_a_reduced_index_stays_reduced(shop: Path, small: Settings, tmp_path: Path) -> None:
     FittingRoom.build(shop, tmp_path / "index", settings=small, pca=4)
     train(shop, tmp_path / "index", options(tmp_path, head="none"), settings=small)
